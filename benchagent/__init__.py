@@ -1,0 +1,1 @@
+"""The bench agent: runs beside the boards, flashes them and keeps every byte they say."""

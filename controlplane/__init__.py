@@ -1,0 +1,1 @@
+"""The control plane: designs, builds, simulates, provisions, deploys, and remembers."""

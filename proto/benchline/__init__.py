@@ -1,0 +1,1 @@
+"""The contract between the programs: wire messages, errors, names and the scenario language."""
