@@ -1,0 +1,98 @@
+"""One operator intent, from a sentence to a verdict."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from controlplane.domain.artifact import Artifact
+from controlplane.domain.build import SourceFile
+from controlplane.domain.verdict import (
+    Evidence,
+    Outcome,
+    ScenarioResult,
+    Stage,
+    StageFinding,
+    State,
+)
+
+ALL_STAGES = (Stage.DESIGN, Stage.BUILD, Stage.SIMULATE, Stage.DEPLOY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceScenario:
+    """A scenario file brought along by the operator."""
+
+    scenario_id: str
+    yaml: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A project uploaded instead of a prompt."""
+
+    files: tuple[SourceFile, ...] = ()
+    image_sha256: str = ""
+    image_filename: str = ""
+    scenarios: tuple[SourceScenario, ...] = ()
+    design_json: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRequest:
+    """What the operator asked for; part of the session for ever."""
+
+    prompt: str
+    source: Source | None
+    board_wish: str
+    until: Stage
+    designer: str
+    seed: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRecord:
+    """One stage of a session; `runs` over 1 means that it was interrupted and resumed."""
+
+    stage: Stage
+    state: State = State.PENDING
+    outcome: Outcome | None = None
+    duration: timedelta = timedelta(0)
+    cached: bool = False
+    message: str = ""
+    runs: int = 0
+    inputs_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A session as it stands now; every change of it is also an event."""
+
+    name: str
+    request: SessionRequest
+    state: State
+    stages: tuple[StageRecord, ...]
+    principal: str
+    create_time: datetime
+    update_time: datetime
+    seed: int
+    outcome: Outcome | None = None
+    evidence: Evidence | None = None
+    message: str = ""
+    design_hash: str = ""
+    board_model: str = ""
+    board: str = ""
+    artifacts: tuple[Artifact, ...] = ()
+    findings: tuple[StageFinding, ...] = ()
+    scenario_results: tuple[ScenarioResult, ...] = ()
+    end_time: datetime | None = None
+    last_sequence: int = 0
+    attempt: int = 1
+
+    @property
+    def session_id(self) -> str:
+        """The name without its collection."""
+        return self.name.removeprefix("sessions/")
+
+    def stage_record(self, stage: Stage) -> StageRecord | None:
+        """The record of a stage, or None when the session does not run it."""
+        return next((r for r in self.stages if r.stage is stage), None)

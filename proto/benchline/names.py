@@ -1,0 +1,58 @@
+"""Resource names.
+
+`sessions/{session}`, `agents/{agent}/boards/{board}`, `leases/{lease}`, `consoles/{console}`.
+"""
+
+import re
+
+from benchline.errors import InvalidRequestError
+
+_ID = r"[a-z0-9][a-z0-9_-]{0,62}"
+AGENT_ID = re.compile(_ID)
+BOARD_ID = re.compile(_ID)
+_SESSION_ID = re.compile(r"[a-z0-9]{1,32}")
+_BOARD_NAME = re.compile(rf"agents/({_ID})/boards/({_ID})")
+
+
+def session_name(session_id: str) -> str:
+    """`01k…` -> `sessions/01k…`."""
+    return f"sessions/{session_id}"
+
+
+def session_id(name: str) -> str:
+    """`sessions/01k…` or the bare id -> the id.
+
+    Raises:
+        InvalidRequestError: INVALID_NAME.
+    """
+    bare = name.removeprefix("sessions/").lower()
+    if not _SESSION_ID.fullmatch(bare):
+        raise InvalidRequestError("INVALID_NAME", f"{name!r} is not a session name", name=name)
+    return bare
+
+
+def board_name(agent: str, board: str) -> str:
+    """The full name of a board."""
+    return f"agents/{agent}/boards/{board}"
+
+
+def parse_board_name(name: str) -> tuple[str, str]:
+    """`agents/{agent}/boards/{board}` -> (agent, board).
+
+    Raises:
+        InvalidRequestError: INVALID_NAME.
+    """
+    match = _BOARD_NAME.fullmatch(name)
+    if match is None:
+        raise InvalidRequestError("INVALID_NAME", f"{name!r} is not a board name", name=name)
+    return match[1], match[2]
+
+
+def board_console(board: str) -> str:
+    """Console stream of a board, given its full name."""
+    return f"consoles/{board}"
+
+
+def simulation_console(session: str, attempt: int, scenario: str) -> str:
+    """Console stream of one simulated scenario."""
+    return f"consoles/sessions/{session}/attempts/{attempt}/simulations/{scenario}"
