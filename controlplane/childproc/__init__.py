@@ -1,0 +1,1 @@
+"""Child processes that handle hostile input: confined, limited, and never left behind."""
