@@ -8,7 +8,7 @@ from controlplane.domain.verdict import Evidence, Outcome, ScenarioResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlashRecord:
-    """One write to the flash of a board; recorded before it starts (outcome None) and after it ends."""
+    """One write to the flash of a board, recorded before it starts (outcome None) and after."""
 
     command_id: str
     board: str

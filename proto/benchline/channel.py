@@ -28,5 +28,5 @@ CLIENT_OPTIONS: Sequence[tuple[str, int]] = (
 
 
 def open_channel(target: str) -> grpc.aio.Channel:
-    """A channel to `unix:PATH`. Connects lazily; calls fail with UNAVAILABLE while nobody listens."""
+    """A channel to `unix:PATH`. Lazy: calls fail with UNAVAILABLE while nobody listens."""
     return grpc.aio.insecure_channel(target, options=list(CLIENT_OPTIONS))
