@@ -1,0 +1,36 @@
+// What the files of this port share.
+#pragma once
+
+#include <stdint.h>
+
+#include "clock_plan.hpp"
+
+namespace stm32f4 {
+
+// Brings the part to full speed, or leaves it on HSI when a step does not answer. Returns the plan
+// that is in force. In a simulator without a clock controller nothing is waited for.
+const ClockPlan &startClocks();
+// RCC_CR is never 0 on silicon (its reset value is 0x83, section 7.3.1); QEMU's STM32F405 has no
+// clock controller and reads 0.
+bool simulated();
+const ClockPlan &clocks();
+
+void startTick();
+void startConsole();
+void enableFaults();
+void enableInterrupt(uint32_t number, uint32_t priority);
+// AF7 for the console, whole registers from the shadow (see gpio.cpp).
+void pinsToConsole();
+
+// NVIC priorities, 0 (most urgent) to 15. Input must not be lost while the tick prints.
+constexpr uint32_t kConsolePriority = 4;
+constexpr uint32_t kEdgePriority = 8;
+constexpr uint32_t kTickPriority = 12;
+
+// Interrupt numbers, RM0090 table 61.
+constexpr uint32_t kIrqExti0 = 6;
+constexpr uint32_t kIrqExti9_5 = 23;
+constexpr uint32_t kIrqUsart2 = 38;
+constexpr uint32_t kIrqExti15_10 = 40;
+
+}  // namespace stm32f4

@@ -1,0 +1,110 @@
+// SysTick: the 1 ms tick, the time within it, and waits that end between two ticks.
+#include "bench/clock.h"
+#include "bench/port.h"
+#include "port_state.h"
+#include "registers.h"
+
+namespace stm32f4 {
+namespace {
+
+constexpr uint32_t kTickPending = bit(26);  // ICSR
+// SYST_CSR: enabled, interrupt, processor clock.
+constexpr uint32_t kTickRunning = 7;
+
+// Shorter waits are not worth a timer: setting one takes about as long.
+constexpr uint32_t kShortestUs = 2;
+
+uint32_t cyclesPerUs;
+uint32_t cyclesPerTick;
+
+// A wait that ends within a millisecond cuts the timer's period in two: the first part ends the
+// wait, the second ends the millisecond, so that the tick grid stays where it was. Cycles of the
+// second part while the first runs, otherwise 0.
+volatile uint32_t secondPart;
+
+// Cycles of this millisecond that are still to come.
+uint32_t cyclesLeft() { return reg(kSystCvr) + secondPart; }
+
+uint32_t phaseOf(uint32_t left) {
+  return left >= cyclesPerTick ? 0 : (cyclesPerTick - 1 - left) / cyclesPerUs;
+}
+
+}  // namespace
+
+void startTick() {
+  cyclesPerUs = clocks().hclkHz() / 1000000;
+  cyclesPerTick = clocks().hclkHz() / 1000;
+  // SHPR3 bits 31 to 28: SysTick's priority. PendSV beside it is not used.
+  reg(kShpr3) = kTickPriority << 28;
+  reg(kSystRvr) = cyclesPerTick - 1;
+  reg(kSystCvr) = 0;
+  reg(kSystCsr) = kTickRunning;
+}
+
+}  // namespace stm32f4
+
+namespace port {
+
+using namespace stm32f4;
+
+uint32_t phaseUs() {
+  const uint32_t left = cyclesLeft();
+  // Let a tick that is due come before the caller looks at the tick count again.
+  __asm volatile("dsb\n isb" ::: "memory");
+  return phaseOf(left);
+}
+
+uint32_t nowUs() {
+  const uint32_t state = irqSave();
+  uint32_t ms = bench::uptimeMs();
+  uint32_t second = secondPart;
+  uint32_t current = reg(kSystCvr);
+  if (reg(kIcsr) & kTickPending) {
+    // The timer has passed its end and the interrupt waits: read again, on the far side of it.
+    current = reg(kSystCvr);
+    if (second != 0) {
+      second = 0;
+    } else {
+      ms++;
+    }
+  }
+  irqRestore(state);
+  return ms * 1000 + phaseOf(current + second);
+}
+
+void sleepUntilPhase(uint32_t us) {
+  const uint32_t tick = bench::uptimeMs();
+  const uint32_t wantedLeft = cyclesPerTick - us * cyclesPerUs;
+  const uint32_t state = irqSave();
+  const uint32_t left = reg(kSystCvr);
+  const bool due = (reg(kIcsr) & kTickPending) != 0;
+  if (!due && secondPart == 0 && left > wantedLeft + kShortestUs * cyclesPerUs) {
+    reg(kSystRvr) = left - wantedLeft;
+    reg(kSystCvr) = 0;
+    // The counter takes the new period at its next clock; only then may the one after be set.
+    for (int i = 0; i < 100 && reg(kSystCvr) == 0; i++) {
+    }
+    secondPart = wantedLeft;
+    reg(kSystRvr) = wantedLeft;
+    while (secondPart != 0 && bench::uptimeMs() == tick) {
+      sleepMasked();
+      irqRestore(state);  // the interrupt runs here
+      __asm volatile("isb" ::: "memory");
+      irqSave();
+    }
+  }
+  irqRestore(state);
+}
+
+}  // namespace port
+
+extern "C" void SysTick_Handler() {
+  using namespace stm32f4;
+  if (secondPart != 0) {
+    // The end of a wait, not of a millisecond. The whole period follows the second part.
+    secondPart = 0;
+    reg(kSystRvr) = cyclesPerTick - 1;
+    return;
+  }
+  bench::onTick();
+}

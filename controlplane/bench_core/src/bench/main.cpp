@@ -1,0 +1,51 @@
+// From the start code to loop().
+#include "Arduino.h"
+#include "bench/port.h"
+#include "bench/records.h"
+#include "bench/runtime.h"
+#include "bench/stimulus.h"
+
+namespace {
+
+// The console's rate in a test build, whatever a sketch asks for: 115200 8N1.
+#ifdef BENCH_TEST
+constexpr uint32_t kConsoleBaud = 115200;
+#else
+constexpr uint32_t kConsoleBaud = 0;
+#endif
+
+}  // namespace
+
+int main() {
+  port::init(kConsoleBaud);
+#ifdef BENCH_TEST
+  bench::recordBoot(bench::stimulusOpen());
+  bench::stimulusStart();
+#endif
+  // Global objects come to life here, not in the start code: they may print and ask for the time.
+  bench::runConstructors();
+  setup();
+#ifdef BENCH_TEST
+  bench::recordReady();
+#endif
+  for (;;) {
+    loop();
+    if (serialEvent != nullptr && Serial.available() > 0) serialEvent();
+  }
+}
+
+namespace bench {
+
+void onFault(const Fault &fault) {
+#ifdef BENCH_TEST
+  recordFault(fault);
+  Serial.flush();
+#else
+  static_cast<void>(fault);
+#endif
+  const uint32_t masked = port::irqSave();
+  static_cast<void>(masked);
+  for (;;) port::sleepMasked();
+}
+
+}  // namespace bench

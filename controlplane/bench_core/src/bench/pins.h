@@ -1,0 +1,26 @@
+// Pins as the core sees them: what a sketch set, and what was injected instead of the real world.
+#pragma once
+
+#include <stdint.h>
+
+namespace bench {
+
+// A pin's number is port * 16 + bit, PA0 = 0 to PI15 = 143.
+constexpr uint32_t kPinCount = 9 * 16;
+constexpr uint32_t kAdcFullScale = 4095;
+
+#ifdef BENCH_TEST
+
+// Inputs that nobody injects read their pull, analog ones 0.
+void pinsCloseWorld();
+// False when there is no such pin. The digital form calls an attached handler on its edge.
+bool pinInjectLevel(uint32_t pin, bool high);
+bool pinInjectAnalog(uint32_t pin, uint32_t counts);
+// From the tick: sends the summaries of pins that used up their records.
+void pinsTick(uint32_t now);
+// Sends what summaries are still owed.
+void pinsFinish();
+
+#endif
+
+}  // namespace bench

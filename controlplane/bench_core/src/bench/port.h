@@ -1,0 +1,88 @@
+// The only door to the hardware: everything above it is the same for every part, everything below
+// it belongs to one. The first half is what a port gives to the core, the second half is what the
+// core gives to a port.
+#pragma once
+
+#include <stdint.h>
+
+namespace port {
+
+enum class PinMode : uint8_t { kInput, kOutput, kInputPullUp, kInputPullDown, kOutputOpenDrain };
+
+enum class Edge : uint8_t { kChange, kFalling, kRising };
+
+extern const char kPartName[];
+
+// Sets up clocks, the console UART at `consoleBaud` (0: not yet) and the 1 ms tick, and turns
+// interrupts on.
+void init(uint32_t consoleBaud);
+// power, pin, soft, iwdg, wwdg, lowpower or unknown.
+const char *resetCause();
+
+// Masks interrupts and returns the former state for irqRestore().
+uint32_t irqSave();
+void irqRestore(uint32_t state);
+void irqEnable();
+bool inInterrupt();
+// True outside interrupts with interrupts on: waiting for the tick can end.
+bool canSleep();
+// Sleeps until an interrupt is pending. Call it with interrupts masked.
+void sleepMasked();
+
+// Microseconds since the last tick, 0 to 999. Only where canSleep().
+uint32_t phaseUs();
+// Microseconds since start, modulo 2^32.
+uint32_t nowUs();
+// Returns `us` microseconds after the last tick, at most one tick later. Only where canSleep().
+void sleepUntilPhase(uint32_t us);
+
+void consoleBegin(uint32_t baud);
+bool consoleTxReady();
+// True when the last bit has left the pin.
+bool consoleTxIdle();
+void consoleTx(uint8_t byte);
+// Asks for onConsoleTxReady() calls while bytes are waiting.
+void consoleTxInterrupt(bool wanted);
+
+// Whether the package has this pin; whether the board needs it for the console or the debugger.
+bool pinExists(uint32_t pin);
+bool pinReserved(uint32_t pin);
+void pinConfigure(uint32_t pin, PinMode mode);
+void pinWrite(uint32_t pin, bool high);
+bool pinRead(uint32_t pin);
+bool pinHasAdc(uint32_t pin);
+// 12-bit counts, or -1 when the converter did not answer.
+int adcRead(uint32_t pin);
+
+// Calls bench::onEdge(pin) on real edges. False when this pin's interrupt line is taken.
+bool edgeEnable(uint32_t pin, Edge edge);
+void edgeDisable(uint32_t pin);
+
+// Where the stimulus table lies and how many bytes it may have.
+const uint8_t *stimulusTable();
+constexpr uint32_t kStimulusTableSize = 16 * 1024;
+
+}  // namespace port
+
+namespace bench {
+
+struct Fault {
+  const char *kind;  // hard, bus, usage, mem, abort, irq
+  uint32_t pc;
+  uint32_t lr;
+  uint32_t cfsr;
+  uint32_t hfsr;
+  uint32_t address;
+};
+
+// From the 1 ms interrupt.
+void onTick();
+// From the console's interrupt.
+void onConsoleByte(uint8_t byte);
+void onConsoleTxReady();
+// From a pin's interrupt.
+void onEdge(uint32_t pin);
+// From a fault handler; does not return.
+[[noreturn]] void onFault(const Fault &fault);
+
+}  // namespace bench

@@ -1,0 +1,242 @@
+#include "bench/stimulus.h"
+
+#ifdef BENCH_TEST
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/clock.h"
+#include "bench/console.h"
+#include "bench/pins.h"
+#include "bench/port.h"
+#include "bench/ring.h"
+
+namespace bench {
+namespace {
+
+struct Header {
+  uint32_t magic;
+  uint16_t version;
+  uint16_t count;
+  uint32_t nonce;
+  uint32_t flags;
+  uint32_t crc;  // over the 16 bytes before it and all rows
+};
+static_assert(sizeof(Header) == 20, "the table is read in place");
+
+struct Row {
+  uint32_t ms;
+  uint16_t signal;
+  uint16_t count;
+  uint32_t value;
+};
+static_assert(sizeof(Row) == 12, "the table is read in place");
+
+constexpr uint32_t kMagic = 0x314c5442;  // "BTL1"
+constexpr uint16_t kVersion = 1;
+constexpr uint32_t kInjectedFlag = 1U << 0;
+constexpr uint32_t kMaxRows = (port::kStimulusTableSize - sizeof(Header)) / sizeof(Row);
+
+constexpr uint32_t kDigital = 0x0000;
+constexpr uint32_t kAnalog = 0x0100;
+constexpr uint32_t kConsole = 0x0300;
+constexpr uint32_t kEnd = 0x0400;
+
+const Row *rows;
+uint32_t rowCount;
+uint32_t nextRow;
+const char *problem;
+bool injected;
+bool ended;
+
+// The CRC of zlib, without a table: it runs once.
+uint32_t crcUpdate(uint32_t crc, const uint8_t *bytes, size_t count) {
+  while (count-- > 0) {
+    crc ^= *bytes++;
+    for (int i = 0; i < 8; i++) crc = (crc >> 1) ^ (0xedb88320U & (0U - (crc & 1U)));
+  }
+  return crc;
+}
+
+void reportSignal(uint32_t signal) {
+  Record("ERR").name("bad-signal").number("signal", static_cast<unsigned long>(signal)).send();
+}
+
+void applyConsole(uint32_t port, uint32_t count, uint32_t value) {
+  if (port != 0 || count > 4) {
+    reportSignal(kConsole + port);
+    return;
+  }
+  for (; count > 0; count--, value >>= 8) {
+    if (!consoleInject(static_cast<uint8_t>(value))) recordError("rx-overrun");
+  }
+}
+
+void endRun() {
+  if (ended) return;
+  ended = true;
+  pinsFinish();
+  recordEnd();
+}
+
+void apply(const Row &row) {
+  const uint32_t number = row.signal & 0xffU;
+  switch (row.signal & 0xff00U) {
+    case kDigital:
+      if (!pinInjectLevel(number, row.value != 0)) reportSignal(row.signal);
+      break;
+    case kAnalog:
+      if (!pinInjectAnalog(number, row.value)) reportSignal(row.signal);
+      break;
+    case kConsole:
+      applyConsole(number, row.count, row.value);
+      break;
+    case kEnd:
+      endRun();
+      break;
+    default:
+      reportSignal(row.signal);
+  }
+}
+
+void applyDue(uint32_t now) {
+  while (nextRow < rowCount && rows[nextRow].ms <= now) apply(rows[nextRow++]);
+}
+
+// ---- live commands: 0x1E "set PA1 2048" line end ----
+
+constexpr char kLineEnd = '\n';
+
+Ring<128> commandBytes;
+char commandLine[32];
+size_t commandLength;
+
+enum class Receive : uint8_t { kUser, kAfterMark, kCommand };
+Receive receive = Receive::kUser;
+
+// The number of a pin named like PC12, kPinCount when it is no such name.
+uint32_t pinNamed(const char *text, const char **rest) {
+  if (text[0] != 'P' || text[1] < 'A' || text[1] > 'I') return kPinCount;
+  if (text[2] < '0' || text[2] > '9') return kPinCount;
+  char *end = nullptr;
+  const unsigned long bit = strtoul(text + 2, &end, 10);
+  *rest = end;
+  if (bit > 15) return kPinCount;
+  return static_cast<uint32_t>(text[1] - 'A') * 16 + static_cast<uint32_t>(bit);
+}
+
+// `set <pin> <value>`: 0 and 1 are levels, larger values are 12-bit counts; a pin has both sides,
+// and the sketch reads the one that it wants.
+void runCommand(const char *line) {
+  const char *rest = line;
+  const bool isSet = strncmp(line, "set ", 4) == 0;
+  const uint32_t pin = isSet ? pinNamed(line + 4, &rest) : kPinCount;
+  if (pin == kPinCount || *rest != ' ') {
+    recordError("bad-command");
+    return;
+  }
+  if (injected) {
+    // A run by table must not depend on when a host happened to write.
+    recordError("command-refused");
+    return;
+  }
+  const unsigned long value = strtoul(rest + 1, nullptr, 10);
+  if (!pinInjectAnalog(pin, static_cast<uint32_t>(value))) {
+    recordPinError("bad-pin", pin);
+    return;
+  }
+  char name[] = {'P', static_cast<char>('A' + pin / 16), '\0', '\0', '\0'};
+  const uint32_t bit = pin % 16;
+  name[2] = static_cast<char>(bit >= 10 ? '1' : '0' + bit);
+  if (bit >= 10) name[3] = static_cast<char>('0' + bit - 10);
+  Record("CMD").name("set").number(name, value).send();
+  pinInjectLevel(pin, value == 1 || value > kAdcFullScale / 2);
+}
+
+void runCommands() {
+  for (int c = commandBytes.get(); c >= 0; c = commandBytes.get()) {
+    if (c == kLineEnd) {
+      commandLine[commandLength] = '\0';
+      commandLength = 0;
+      runCommand(commandLine);
+    } else if (c != '\r' && commandLength < sizeof commandLine - 1) {
+      commandLine[commandLength++] = static_cast<char>(c);
+    }
+  }
+}
+
+}  // namespace
+
+// Sorts input into user bytes and command bytes. A doubled mark is one user byte.
+void onConsoleByte(uint8_t byte) {
+  switch (receive) {
+    case Receive::kUser:
+      if (byte == kRecordMark) {
+        receive = Receive::kAfterMark;
+      } else {
+        consoleInject(byte);
+      }
+      return;
+    case Receive::kAfterMark:
+      if (byte == kRecordMark) {
+        consoleInject(byte);
+        receive = Receive::kUser;
+        return;
+      }
+      receive = Receive::kCommand;
+      break;
+    case Receive::kCommand:
+      break;
+  }
+  if (byte == kLineEnd) receive = Receive::kUser;
+  // The last place is kept for line ends: a command may be cut short, never run into the next.
+  if (commandBytes.room() > (byte == kLineEnd ? 0U : 8U)) commandBytes.put(byte);
+}
+
+Run stimulusOpen() {
+  const Run real = {false, false, 0};
+  const uint8_t *bytes = port::stimulusTable();
+  Header header;
+  memcpy(&header, bytes, sizeof header);
+  // Erased flash, or a simulator's empty memory: nobody asked for a table.
+  if (header.magic == 0xffffffffU || header.magic == 0) return real;
+  if (header.magic != kMagic) {
+    problem = "table-magic";
+    return real;
+  }
+  if (header.version != kVersion) {
+    problem = "table-version";
+    return real;
+  }
+  if (header.count > kMaxRows) {
+    problem = "table-size";
+    return real;
+  }
+  uint32_t crc = crcUpdate(~0U, bytes, sizeof header - sizeof header.crc);
+  crc = crcUpdate(crc, bytes + sizeof header, header.count * sizeof(Row));
+  if (~crc != header.crc) {
+    problem = "table-crc";
+    return real;
+  }
+  rows = reinterpret_cast<const Row *>(bytes + sizeof header);
+  rowCount = header.count;
+  injected = (header.flags & kInjectedFlag) != 0;
+  if (injected) pinsCloseWorld();
+  return {injected, true, header.nonce};
+}
+
+void stimulusStart() {
+  if (problem != nullptr) recordError(problem);
+  const uint32_t state = port::irqSave();
+  applyDue(0);
+  port::irqRestore(state);
+}
+
+void stimulusTick(uint32_t now) {
+  applyDue(now);
+  if (commandBytes.used() > 0) runCommands();
+}
+
+}  // namespace bench
+
+#endif
