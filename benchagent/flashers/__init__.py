@@ -1,0 +1,1 @@
+"""Flashers: what puts bytes into a board and proves that they are there."""

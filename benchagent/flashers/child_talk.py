@@ -1,0 +1,64 @@
+"""How a flasher's child process talks to its parent, and how it bounds itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+from typing import Any
+
+from benchagent.flashers.protocol import Phase, Reason
+
+EXIT_HUNG = 70
+
+
+class OperationError(Exception):
+    """The operation ends here; carries its reason."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Talk:
+    """Writes JSON lines to the parent and knows when the last progress was.
+
+    Nothing else can write to the parent: file descriptor 1 is pointed at stderr. A parent that
+    is gone is no error.
+    """
+
+    def __init__(self, *, watchdog_s: float) -> None:
+        self._out = os.dup(1)
+        os.dup2(2, 1)
+        self._guard = threading.Lock()
+        self._last = time.monotonic()
+        self._limit_s = watchdog_s
+        self.cancelled = False
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def say(self, event: str, **fields: Any) -> None:
+        """Send one event; counts as progress."""
+        line = json.dumps({"event": event, **fields}).encode() + b"\n"
+        with self._guard:
+            self._last = time.monotonic()
+            with contextlib.suppress(BrokenPipeError):
+                while line:
+                    line = line[os.write(self._out, line) :]
+
+    def progress(self, phase: Phase, done: int, total: int) -> None:
+        """Send how far a phase is; ends the operation here when it was cancelled."""
+        fraction = done / total if total else 1.0
+        self.say("progress", phase=phase, fraction=fraction, done=done, total=total)
+        self.check_cancelled()
+
+    def check_cancelled(self) -> None:
+        """End the operation when it was cancelled. Raises OperationError CANCELLED."""
+        if self.cancelled:
+            raise OperationError(Reason.CANCELLED, "cancelled")
+
+    def _watch(self) -> None:
+        while time.monotonic() - self._last < self._limit_s:
+            time.sleep(0.5)
+        os._exit(EXIT_HUNG)

@@ -1,0 +1,228 @@
+"""What every flasher takes and gives, whatever tool it drives."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+class Phase(StrEnum):
+    """The phases of a flash, in order; each runs from 0 to 1."""
+
+    ERASE = "ERASE"
+    PROGRAM = "PROGRAM"
+    VERIFY = "VERIFY"
+
+
+class FlashOutcome(StrEnum):
+    """How an operation ended. A flasher never says FAILED: that is a word about firmware."""
+
+    PASSED = "PASSED"
+    BROKEN = "BROKEN"
+    REFUSED = "REFUSED"
+
+
+class Reason(StrEnum):
+    """Why an operation did not pass."""
+
+    BAD_REQUEST = "BAD_REQUEST"
+    CANCELLED = "CANCELLED"
+    DIGEST_MISMATCH = "DIGEST_MISMATCH"
+    IMAGE_TOO_LARGE = "IMAGE_TOO_LARGE"
+    PROBE_BUSY = "PROBE_BUSY"
+    PROBE_LOST = "PROBE_LOST"
+    PROBE_NOT_FOUND = "PROBE_NOT_FOUND"
+    SEGMENTS_OVERLAP = "SEGMENTS_OVERLAP"
+    TARGET_LOCKED = "TARGET_LOCKED"
+    TARGET_MISMATCH = "TARGET_MISMATCH"
+    TARGET_SILENT = "TARGET_SILENT"
+    TOOL_CRASHED = "TOOL_CRASHED"
+    TOOL_HUNG = "TOOL_HUNG"
+    TOOL_MISSING = "TOOL_MISSING"
+    VERIFY_FAILED = "VERIFY_FAILED"
+    WRITE_FAILED = "WRITE_FAILED"
+
+
+REFUSALS = frozenset(
+    (
+        Reason.BAD_REQUEST,
+        Reason.IMAGE_TOO_LARGE,
+        Reason.PROBE_BUSY,
+        Reason.SEGMENTS_OVERLAP,
+        Reason.TARGET_LOCKED,
+        Reason.TARGET_MISMATCH,
+    )
+)
+"""Reasons that are the request's fault; all others are the lab's."""
+
+
+def outcome_of(reason: Reason | None) -> FlashOutcome:
+    """PASSED without a reason, REFUSED when the request is at fault, else BROKEN."""
+    if reason is None:
+        return FlashOutcome.PASSED
+    return FlashOutcome.REFUSED if reason in REFUSALS else FlashOutcome.BROKEN
+
+
+class FlasherError(Exception):
+    """An operation other than a flash did not work; carries its reason."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRef:
+    """A probe: where to reach it now, and its serial number, which outlives the address."""
+
+    address: str
+    """What the tool takes: a USB serial number, or `remote:127.0.0.1:PORT`."""
+    uid: str = ""
+    """The serial number that the probe must report; empty = not proven."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashSegment:
+    """Bytes for consecutive flash addresses, given directly or as a file, with their digest."""
+
+    address: int
+    sha256: str
+    """Lower case hex digest that the bytes must have when they are written."""
+    data: bytes | None = None
+    path: Path | None = None
+
+    @classmethod
+    def of(cls, address: int, data: bytes) -> FlashSegment:
+        """A segment of these bytes with the digest they have."""
+        return cls(address=address, data=data, sha256=hashlib.sha256(data).hexdigest())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashPlan:
+    """What to write where. Sectors that no segment touches keep their contents.
+
+    A sector that a segment touches holds afterwards the segments' bytes and else 0xFF.
+    """
+
+    part: str
+    segments: tuple[FlashSegment, ...]
+    reset_after: bool = True
+    """Start the firmware at the end; else the core stays halted at its reset vector."""
+    expect_device_uid: str = ""
+    """The part's unique id in hex that must be found before the first erase; empty = any."""
+    under_reset: bool = False
+    """Connect while the reset line is held: for firmware that switches the debug pins off."""
+    record: Path | None = None
+    """Where the child leaves the result as JSON, even if its parent is gone by then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashProgress:
+    """How far a phase is."""
+
+    phase: Phase
+    fraction: float
+    """0 to 1 within the phase."""
+    done_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetIdentity:
+    """What a board said about itself in the tool run that used it."""
+
+    probe_uid: str
+    part: str
+    """The known part, empty for an unknown device id."""
+    device_id: int
+    """DBGMCU_IDCODE bits 11:0."""
+    revision_id: int
+    device_uid: str
+    """96-bit unique id, hex, lowest address first."""
+    flash_kib: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedSegment:
+    """The digest of a segment as it was read back from the board."""
+
+    address: int
+    length: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashResult:
+    """How a flash ended, and everything that it did to the board."""
+
+    outcome: FlashOutcome
+    reason: Reason | None = None
+    message: str = ""
+    erased: tuple[int, ...] = ()
+    """Numbers of the sectors that were erased, in order."""
+    programmed: tuple[int, ...] = ()
+    """Numbers of the sectors that were written."""
+    skipped: tuple[int, ...] = ()
+    """Numbers of the planned sectors that already held their contents."""
+    programmed_bytes: int = 0
+    verified: tuple[VerifiedSegment, ...] = ()
+    digest: str = ""
+    """sha256 over address (8 hex digits, lower case), a space, the segment's read-back digest and
+    a newline, for each segment by address; empty unless all were read back equal."""
+    identity: TargetIdentity | None = None
+    was_reset: bool = False
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisibleProbe:
+    """A probe on USB that the tool can see. Experimental: not tried on hardware."""
+
+    uid: str
+    vendor: str
+    product: str
+    board: str
+    """The evaluation board that the probe belongs to, empty when unknown."""
+
+
+OnProgress = Callable[[FlashProgress], None]
+
+
+class Flasher(Protocol):
+    """Flashes boards through one kind of tool, one operation per probe at a time."""
+
+    async def flash(
+        self,
+        probe: ProbeRef,
+        plan: FlashPlan,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: asyncio.Event | None = None,
+    ) -> FlashResult:
+        """Write and read back; never raises for what a board or a tool does."""
+
+    async def reset(self, probe: ProbeRef, part: str) -> None:
+        """Restart the firmware. Raises FlasherError."""
+
+    async def read(self, probe: ProbeRef, part: str, address: int, length: int) -> bytes:
+        """Read memory without halting the core. Raises FlasherError."""
+
+    async def identify(self, probe: ProbeRef, part: str) -> TargetIdentity:
+        """Ask the board who it is, without halting it. Raises FlasherError."""
+
+    async def probes(self) -> tuple[VisibleProbe, ...]:
+        """The probes on USB. Raises FlasherError."""
+
+
+def combined_digest(verified: tuple[VerifiedSegment, ...]) -> str:
+    """The digest of a whole read-back, as `FlashResult.digest` describes it."""
+    lines = (
+        f"{segment.address:08x} {segment.sha256}\n"
+        for segment in sorted(verified, key=lambda segment: segment.address)
+    )
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

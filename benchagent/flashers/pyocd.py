@@ -1,0 +1,369 @@
+"""The parent side of the pyOCD flasher: one child per operation, watched and bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import benchagent
+from benchagent.flashers.probe_lock import probe_lock
+from benchagent.flashers.protocol import (
+    FlasherError,
+    FlashPlan,
+    FlashProgress,
+    FlashResult,
+    FlashSegment,
+    OnProgress,
+    Phase,
+    ProbeRef,
+    Reason,
+    TargetIdentity,
+    VerifiedSegment,
+    VisibleProbe,
+    combined_digest,
+    outcome_of,
+)
+
+MAX_LINE = 1024 * 1024
+_STDERR_TAIL = 4096
+_CHILD = "benchagent.flashers.pyocd_child"
+_TOOL = "pyocd (pip install 'benchline[agent]')"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Observed:
+    """What a child said so far; survives the child."""
+
+    erased: list[int] = field(default_factory=list)
+    programmed: list[int] = field(default_factory=list)
+    skipped: list[int] = field(default_factory=list)
+    programmed_bytes: int = 0
+    data: bytearray = field(default_factory=bytearray)
+    identity: TargetIdentity | None = None
+    result: dict[str, Any] | None = None
+
+    def take(self, event: dict[str, Any], on_progress: OnProgress | None) -> None:
+        """Take one event. Raises KeyError, TypeError or ValueError for nonsense."""
+        match event["event"]:
+            case "progress":
+                progress = FlashProgress(
+                    phase=Phase(event["phase"]),
+                    fraction=min(max(float(event["fraction"]), 0.0), 1.0),
+                    done_bytes=int(event["done"]),
+                    total_bytes=int(event["total"]),
+                )
+                if progress.phase is Phase.PROGRAM:
+                    self.programmed_bytes = progress.done_bytes
+                if on_progress is not None:
+                    on_progress(progress)
+            case "erasing":
+                self.erased.append(int(event["sector"]))
+            case "programmed":
+                self.programmed.append(int(event["sector"]))
+            case "skipped":
+                self.skipped.append(int(event["sector"]))
+            case "identity":
+                self.identity = _identity(event)
+            case "data":
+                self.data += base64.b64decode(event["base64"], validate=True)
+            case "result":
+                self.result = event
+
+
+class PyocdFlasher:
+    """Flashes STM32 boards through pyOCD, in a child process per operation.
+
+    `state_dir` keeps the locks of the probes. `watchdog_s` is the longest time without progress
+    (a 128 KiB sector of an STM32F4 takes up to 4 s to erase; STM32F405 data sheet DS8626,
+    table 40). `lock_wait_s` is how long an operation waits for the one before it.
+    """
+
+    def __init__(
+        self,
+        *,
+        state_dir: Path,
+        watchdog_s: float = 15.0,
+        lock_wait_s: float = 30.0,
+        grace_s: float = 2.0,
+        command: Sequence[str] = (sys.executable, "-P", "-m", _CHILD),
+    ) -> None:
+        self._locks = state_dir / "probe-locks"
+        self._watchdog_s = watchdog_s
+        self._lock_wait_s = lock_wait_s
+        self._grace_s = grace_s
+        self._command = tuple(command)
+
+    async def flash(
+        self,
+        probe: ProbeRef,
+        plan: FlashPlan,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: asyncio.Event | None = None,
+    ) -> FlashResult:
+        """Write what differs, read it back, and start it when the plan says so.
+
+        Never raises for what a board or a tool does. Setting `cancel`, or cancelling the task,
+        ends the child; a board that was being written then needs another flash.
+        """
+        started = time.monotonic()
+        observed = _Observed()
+        reason: Reason | None = None
+        message = ""
+        try:
+            request = _flash_request(plan)
+            await self._operate(probe, request, observed, on_progress=on_progress, cancel=cancel)
+        except FlasherError as error:
+            reason, message = error.reason, str(error)
+        result = observed.result or {}
+        verified = tuple(VerifiedSegment(**segment) for segment in result.get("verified", ()))
+        return FlashResult(
+            outcome=outcome_of(reason),
+            reason=reason,
+            message=message,
+            erased=tuple(observed.erased),
+            programmed=tuple(observed.programmed),
+            skipped=tuple(observed.skipped),
+            programmed_bytes=observed.programmed_bytes,
+            verified=verified,
+            digest=combined_digest(verified) if verified else "",
+            identity=observed.identity,
+            was_reset=bool(result.get("was_reset")),
+            duration_s=time.monotonic() - started,
+        )
+
+    async def reset(self, probe: ProbeRef, part: str) -> None:
+        """Restart the firmware. Raises FlasherError."""
+        await self._operate(probe, {"op": "reset", "part": part}, _Observed())
+
+    async def read(self, probe: ProbeRef, part: str, address: int, length: int) -> bytes:
+        """Read memory without halting the core. Raises FlasherError."""
+        observed = _Observed()
+        request = {"op": "read", "part": part, "address": address, "length": length}
+        await self._operate(probe, request, observed)
+        if len(observed.data) != length:
+            raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} gave a part of the bytes")
+        return bytes(observed.data)
+
+    async def identify(self, probe: ProbeRef, part: str) -> TargetIdentity:
+        """Ask the board who it is, without halting it. Raises FlasherError."""
+        observed = _Observed()
+        result = await self._operate(probe, {"op": "identify", "part": part}, observed)
+        try:
+            return _identity(result["identity"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} gave no identity") from error
+
+    async def probes(self) -> tuple[VisibleProbe, ...]:
+        """The probes on USB that pyOCD can see (experimental). Raises FlasherError."""
+        result = await self._converse({"op": "probes"}, _Observed(), None, None, ())
+        try:
+            return tuple(VisibleProbe(**probe) for probe in result["probes"])
+        except (KeyError, TypeError) as error:
+            raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} gave no list") from error
+
+    async def _operate(
+        self,
+        probe: ProbeRef,
+        request: dict[str, Any],
+        observed: _Observed,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: asyncio.Event | None = None,
+    ) -> dict[str, Any]:
+        request = {**request, "probe": probe.address, "probe_uid": probe.uid}
+        async with probe_lock(self._locks, probe, wait_s=self._lock_wait_s) as lock:
+            return await self._converse(request, observed, on_progress, cancel, (lock,))
+
+    async def _converse(
+        self,
+        request: dict[str, Any],
+        observed: _Observed,
+        on_progress: OnProgress | None,
+        cancel: asyncio.Event | None,
+        kept_open: tuple[int, ...],
+    ) -> dict[str, Any]:
+        """Run one child to its end; gives its result or raises FlasherError with the reason."""
+        child = await self._start(kept_open)
+        if child.stdin is None or child.stdout is None or child.stderr is None:
+            raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} has no pipes")
+        errors = asyncio.create_task(_tail(child.stderr))
+        try:
+            line = json.dumps({**request, "watchdog_s": self._watchdog_s}).encode()
+            with contextlib.suppress(ConnectionError):
+                child.stdin.write(line)
+                child.stdin.close()
+            await self._listen(child.stdout, observed, on_progress, cancel)
+            ended_by_us = None
+        except FlasherError as error:
+            ended_by_us = error
+        finally:
+            await asyncio.shield(self._end(child, observed, on_progress))
+            stderr = await errors
+        if observed.result is not None and ended_by_us is None:
+            return _checked(observed.result)
+        if ended_by_us is not None:
+            raise ended_by_us
+        last = stderr.strip().splitlines()[-1:] or ["no message"]
+        raise FlasherError(
+            Reason.TOOL_CRASHED, f"{_TOOL} ended with code {child.returncode}: {last[0][:300]}"
+        )
+
+    async def _start(self, kept_open: tuple[int, ...]) -> asyncio.subprocess.Process:
+        try:
+            return await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=MAX_LINE,
+                pass_fds=kept_open,
+                start_new_session=True,
+                env=_environment(),
+            )
+        except OSError as error:
+            raise FlasherError(
+                Reason.TOOL_MISSING, f"{_TOOL} cannot be started: {error}"
+            ) from error
+
+    async def _listen(
+        self,
+        stdout: asyncio.StreamReader,
+        observed: _Observed,
+        on_progress: OnProgress | None,
+        cancel: asyncio.Event | None,
+    ) -> None:
+        """Take events until the result or the end. Raises FlasherError TOOL_HUNG or CANCELLED."""
+        never = asyncio.Event()
+        cancelled = asyncio.create_task((cancel or never).wait())
+        try:
+            while observed.result is None:
+                line = asyncio.create_task(_line(stdout))
+                done, _ = await asyncio.wait(
+                    (line, cancelled),
+                    timeout=self._watchdog_s,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if line not in done:
+                    line.cancel()
+                    await asyncio.wait((line,))
+                    if cancelled in done:
+                        raise FlasherError(Reason.CANCELLED, "cancelled")
+                    raise FlasherError(
+                        Reason.TOOL_HUNG, f"{_TOOL} made no progress for {self._watchdog_s:g} s"
+                    )
+                if not line.result():
+                    return
+                _take(line.result(), observed, on_progress)
+        finally:
+            cancelled.cancel()
+
+    async def _end(
+        self,
+        child: asyncio.subprocess.Process,
+        observed: _Observed,
+        on_progress: OnProgress | None,
+    ) -> None:
+        """TERM, then KILL: the child is gone when this returns, its last events are taken."""
+        if child.stdout is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if observed.result is None:
+                child.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(self._grace_s):
+                await _drain(child.stdout, observed, on_progress)
+                await child.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+            await _drain(child.stdout, observed, on_progress)
+            await child.wait()
+
+
+def _environment() -> dict[str, str]:
+    root = str(Path(benchagent.__file__).resolve().parents[1])
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    paths = [root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "LC_ALL": "C.UTF-8"}
+
+
+async def _drain(
+    stdout: asyncio.StreamReader, observed: _Observed, on_progress: OnProgress | None
+) -> None:
+    while line := await _line(stdout):
+        with contextlib.suppress(FlasherError):
+            _take(line, observed, on_progress)
+
+
+async def _line(stdout: asyncio.StreamReader) -> bytes:
+    try:
+        return await stdout.readline()
+    except ValueError as error:
+        raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} wrote an endless line") from error
+
+
+def _take(line: bytes, observed: _Observed, on_progress: OnProgress | None) -> None:
+    try:
+        observed.take(json.loads(line), on_progress)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} wrote {line[:80]!r}") from error
+
+
+async def _tail(stream: asyncio.StreamReader) -> str:
+    tail = b""
+    while chunk := await stream.read(_STDERR_TAIL):
+        tail = (tail + chunk)[-_STDERR_TAIL:]
+    return tail.decode("utf-8", "replace")
+
+
+def _checked(result: dict[str, Any]) -> dict[str, Any]:
+    if result.get("reason") is not None:
+        raise FlasherError(Reason(result["reason"]), str(result.get("message", "")))
+    return result
+
+
+def _identity(raw: dict[str, Any]) -> TargetIdentity:
+    return TargetIdentity(
+        probe_uid=str(raw["probe_uid"]),
+        part=str(raw["part"]),
+        device_id=int(raw["device_id"]),
+        revision_id=int(raw["revision_id"]),
+        device_uid=str(raw["device_uid"]),
+        flash_kib=int(raw["flash_kib"]),
+    )
+
+
+def _flash_request(plan: FlashPlan) -> dict[str, Any]:
+    return {
+        "op": "flash",
+        "part": plan.part,
+        "segments": [_segment_request(segment) for segment in plan.segments],
+        "reset_after": plan.reset_after,
+        "device_uid": plan.expect_device_uid,
+        "under_reset": plan.under_reset,
+        "record": str(plan.record) if plan.record is not None else None,
+    }
+
+
+def _segment_request(segment: FlashSegment) -> dict[str, Any]:
+    request: dict[str, Any] = {"address": segment.address, "sha256": segment.sha256}
+    if segment.path is not None:
+        request["path"] = str(segment.path.absolute())
+    elif segment.data is not None:
+        request["data"] = base64.b64encode(segment.data).decode()
+    else:
+        raise FlasherError(
+            Reason.BAD_REQUEST, f"the segment at {segment.address:#010x} has neither data nor path"
+        )
+    return request

@@ -1,0 +1,278 @@
+"""The child process that drives pyOCD: `python -m benchagent.flashers.pyocd_child`.
+
+One JSON request on stdin, JSON lines on stdout, the last one the result. pyOCD is imported here
+and in `pyocd_target` only, so that a crash, a leak or a hang of it costs one process. An operation
+goes on when its parent dies: its own watchdog bounds it, and `record` keeps its result.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchagent.flashers import plan
+from benchagent.flashers.child_talk import OperationError, Talk
+from benchagent.flashers.protocol import Phase, Reason
+from benchagent.flashers.pyocd_target import READ_CHUNK, Target, probe_answers, visible_probes
+
+MAX_REQUEST = 16 * 1024 * 1024
+MAX_SEGMENT_FILE = 4 * 1024 * 1024
+EXIT_OK = 0
+WATCHDOG_MARGIN_S = 5.0
+
+
+def _part(request: dict[str, Any]) -> plan.Part:
+    part = plan.PARTS.get(str(request["part"]))
+    if part is None:
+        raise OperationError(Reason.BAD_REQUEST, f"no flasher knows the part {request['part']}")
+    return part
+
+
+def _segments(request: dict[str, Any]) -> list[plan.Bytes]:
+    checked: list[plan.Bytes] = []
+    for segment in request["segments"]:
+        if segment.get("path") is not None:
+            try:
+                with Path(segment["path"]).open("rb") as stream:
+                    data = stream.read(MAX_SEGMENT_FILE + 1)
+            except OSError as error:
+                raise OperationError(Reason.BAD_REQUEST, f"{segment['path']}: {error}") from error
+            if len(data) > MAX_SEGMENT_FILE:
+                raise OperationError(Reason.IMAGE_TOO_LARGE, f"{segment['path']} is too large")
+        else:
+            data = base64.b64decode(segment["data"], validate=True)
+        checked.append(plan.check_digest(int(segment["address"]), data, str(segment["sha256"])))
+    return checked
+
+
+def _identity(part: plan.Part, found: plan.Found) -> dict[str, Any]:
+    device_id = found.idcode & 0xFFF
+    return {
+        "probe_uid": found.probe_uid,
+        "part": part.name if device_id == part.device_id else "",
+        "device_id": device_id,
+        "revision_id": found.idcode >> 16,
+        "device_uid": found.device_uid,
+        "flash_kib": found.flash_kib,
+    }
+
+
+@contextlib.contextmanager
+def _opened(request: dict[str, Any], part: plan.Part, talk: Talk) -> Iterator[Target]:
+    target = Target(
+        address=str(request["probe"]),
+        part=part,
+        under_reset=bool(request.get("under_reset")),
+        talk=talk,
+    )
+    try:
+        yield target
+    finally:
+        target.close()
+
+
+def flash(request: dict[str, Any], talk: Talk) -> dict[str, Any]:
+    """Check everything, write what differs, read it back."""
+    part = _part(request)
+    segments = _segments(request)
+    images = plan.sector_images(part, segments)
+    with _opened(request, part, talk) as target:
+        found = target.identify()
+        talk.say("identity", **_identity(part, found))
+        plan.check_target(
+            part,
+            found,
+            images,
+            probe_uid=str(request.get("probe_uid") or ""),
+            device_uid=str(request.get("device_uid") or ""),
+        )
+        stale: list[plan.SectorImage] = []
+        blank: list[plan.SectorImage] = []
+        for image in images:
+            present = target.read(image.sector.address, image.sector.size)
+            if present == image.data:
+                talk.say("skipped", sector=image.sector.number)
+                continue
+            stale.append(image)
+            if present.count(b"\xff") == len(present):
+                blank.append(image)
+        if stale:
+            target.reset_and_halt()
+            _write(target, talk, stale, [image for image in stale if image not in blank])
+        verified = _verify(target, talk, part, images, segments)
+        if request.get("reset_after"):
+            target.reset()
+        else:
+            target.reset_and_halt()
+            target.stay_halted()
+    return {"verified": verified, "was_reset": bool(request.get("reset_after"))}
+
+
+def _write(
+    target: Target, talk: Talk, stale: list[plan.SectorImage], dirty: list[plan.SectorImage]
+) -> None:
+    total = sum(image.sector.size for image in dirty)
+    done = 0
+    talk.progress(Phase.ERASE, done, total)
+    for image in dirty:
+        talk.say("erasing", sector=image.sector.number)
+        target.erase(image.sector)
+        done += image.sector.size
+        talk.progress(Phase.ERASE, done, total)
+    ordered = plan.programming_order(stale)
+    total = sum(len(page.data) for image in ordered for page in plan.pages_to_program(image))
+    done = 0
+    talk.progress(Phase.PROGRAM, done, total)
+    for image in ordered:
+        for page in plan.pages_to_program(image):
+            target.program(page)
+            done += len(page.data)
+            talk.progress(Phase.PROGRAM, done, total)
+        talk.say("programmed", sector=image.sector.number)
+    target.finish_writing()
+
+
+def _verify(
+    target: Target,
+    talk: Talk,
+    part: plan.Part,
+    images: tuple[plan.SectorImage, ...],
+    segments: list[plan.Bytes],
+) -> list[dict[str, Any]]:
+    """Read every planned sector back from the board and compare it byte for byte."""
+    total = sum(image.sector.size for image in images)
+    done = 0
+    readback = bytearray(part.flash_size)
+    talk.progress(Phase.VERIFY, done, total)
+    for image in images:
+        found = target.read(image.sector.address, image.sector.size)
+        if found != image.data:
+            pairs = enumerate(zip(found, image.data, strict=True))
+            at = next(index for index, (is_now, wanted) in pairs if is_now != wanted)
+            raise OperationError(
+                Reason.VERIFY_FAILED,
+                f"{image.sector.address + at:#010x} reads {found[at]:#04x} instead of "
+                f"{image.data[at]:#04x} (sector {image.sector.number})",
+            )
+        offset = image.sector.address - part.flash_address
+        readback[offset : offset + len(found)] = found
+        done += image.sector.size
+        talk.progress(Phase.VERIFY, done, total)
+    verified: list[dict[str, Any]] = []
+    for segment in sorted(segments, key=lambda segment: segment.address):
+        offset = segment.address - part.flash_address
+        found = bytes(readback[offset : offset + len(segment.data)])
+        digest = hashlib.sha256(found).hexdigest()
+        verified.append({"address": segment.address, "length": len(found), "sha256": digest})
+    return verified
+
+
+def reset(request: dict[str, Any], talk: Talk) -> dict[str, Any]:
+    """Restart the firmware."""
+    with _opened(request, _part(request), talk) as target:
+        target.reset()
+    return {}
+
+
+def read(request: dict[str, Any], talk: Talk) -> dict[str, Any]:
+    """Read memory without halting the core."""
+    length = int(request["length"])
+    if not 0 < length <= MAX_SEGMENT_FILE:
+        raise OperationError(Reason.BAD_REQUEST, f"cannot read {length} bytes at once")
+    with _opened(request, _part(request), talk) as target:
+        data = target.read(int(request["address"]), length)
+    for at in range(0, length, READ_CHUNK):
+        talk.say("data", base64=base64.b64encode(data[at : at + READ_CHUNK]).decode())
+    return {}
+
+
+def identify(request: dict[str, Any], talk: Talk) -> dict[str, Any]:
+    """Ask the board who it is."""
+    part = _part(request)
+    with _opened(request, part, talk) as target:
+        return {"identity": _identity(part, target.identify())}
+
+
+def probes(_request: dict[str, Any], _talk: Talk) -> dict[str, Any]:
+    """The probes on USB."""
+    return {"probes": visible_probes()}
+
+
+OPERATIONS: dict[str, Callable[[dict[str, Any], Talk], dict[str, Any]]] = {
+    "flash": flash,
+    "reset": reset,
+    "read": read,
+    "identify": identify,
+    "probes": probes,
+}
+
+
+def _failure(error: Exception, request: dict[str, Any], talk: Talk) -> tuple[Reason, str]:
+    """The reason of anything that went wrong, told from the error and the probe itself."""
+    if isinstance(error, (OperationError, plan.PlanError)):
+        return error.reason, str(error)
+    if talk.cancelled:
+        return Reason.CANCELLED, "cancelled"
+    names = [type(link).__name__ for link in _chain(error)]
+    text = f"{names[0]}: {error}" if str(error) else names[0]
+    if "ProbeDisconnected" in names or "ConnectionResetError" in names:
+        return Reason.PROBE_LOST, text
+    if "probe" in request and not probe_answers(str(request["probe"])):
+        return Reason.PROBE_LOST, text
+    for family, reason in (
+        ("Flash", Reason.WRITE_FAILED),
+        ("Transfer", Reason.TARGET_SILENT),
+        ("CoreRegisterAccess", Reason.TARGET_SILENT),
+        ("ProbeError", Reason.PROBE_LOST),
+    ):
+        if any(name.startswith(family) for name in names):
+            return reason, text
+    if isinstance(error, (KeyError, TypeError, ValueError)) and "pyocd" not in sys.modules:
+        return Reason.BAD_REQUEST, text
+    return Reason.TOOL_CRASHED, text
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def main() -> int:
+    """Perform the request on stdin; the exit code is 0 whenever there is a result line."""
+    request = json.loads(sys.stdin.buffer.read(MAX_REQUEST))
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    talk = Talk(watchdog_s=float(request.get("watchdog_s", 15.0)) + WATCHDOG_MARGIN_S)
+
+    def cancel(_number: int, _frame: object) -> None:
+        talk.cancelled = True
+
+    signal.signal(signal.SIGTERM, cancel)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    result: dict[str, Any] = {"reason": None, "message": ""}
+    try:
+        result |= OPERATIONS[str(request["op"])](request, talk)
+    except Exception as error:  # the root of the process: every failure becomes a typed result
+        reason, message = _failure(error, request, talk)
+        result |= {"reason": reason, "message": message[:1000]}
+        if reason is Reason.TOOL_CRASHED:
+            logging.getLogger(__name__).exception("operation failed")
+    if request.get("record"):
+        record = Path(request["record"])
+        fresh = record.with_suffix(".new")
+        fresh.write_text(json.dumps(result))
+        fresh.replace(record)
+    talk.say("result", **result)
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())
