@@ -1,0 +1,55 @@
+# What a person does with this checkout. `make` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test check format proto docs lock bench chaos clean
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+setup: ## Install what running needs
+	@infra/bootstrap/packages.sh demo
+	@infra/bootstrap/python.sh run
+
+setup-dev: ## Install what developing and testing need
+	@infra/bootstrap/packages.sh test
+	@infra/bootstrap/python.sh dev
+	@npm ci --silent --no-audit --no-fund --prefix proto
+	@npm ci --silent --no-audit --no-fund --prefix docs/examples/node
+
+demo: setup ## From a sentence to a verdict on flashed virtual boards
+	@if [ -t 0 ] && [ -t 1 ]; then ./benchline --demo; else ./benchline run --demo; fi
+
+test: setup-dev ## Run every test
+	$(PYTEST) -n 2 --dist loadgroup
+
+check: setup-dev ## Format, lint, types, import rules, wire rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd proto && node_modules/.bin/buf lint
+
+format: ## Format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+proto: ## Generate the wire code
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto --grpc_python_out=proto \
+		--mypy_out=quiet:proto --mypy_grpc_out=quiet:proto proto/benchline/v1/*.proto
+
+docs: ## Generate docs/api.md
+	$(BIN)/python docs/generate_api.py
+
+lock: ## Renew the hash-locked requirements
+	infra/bootstrap/lock.sh
+
+bench: setup-dev ## Measure, and write docs/performance.md
+	$(BIN)/python -m tests.bench
+
+chaos: setup-dev ## Kill the programs at random moments, at length
+	BENCHLINE_CHAOS_ROUNDS=25 $(PYTEST) tests/e2e/test_chaos.py
+
+clean: ## Remove what was made here
+	rm -rf .venv proto/node_modules docs/examples/node/node_modules

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Renew the hash-locked requirements for every Python from 3.11 on. Needs uv.
+set -eu
+cd "$(dirname "$0")/../.."
+lock() {
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --no-annotate --no-header "$@"
+}
+everything="--extra agent --extra virtual --extra server --extra console"
+# shellcheck disable=SC2086
+lock pyproject.toml $everything -o requirements/run.txt
+# shellcheck disable=SC2086
+lock pyproject.toml $everything --group dev -o requirements/dev.txt
+lock pyproject.toml --extra agent -o requirements/agent.txt
+lock --group build -o requirements/build.txt
