@@ -1,0 +1,1 @@
+"""Facts of sessions, numbered without gaps."""

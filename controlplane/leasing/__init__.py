@@ -1,0 +1,1 @@
+"""Who holds which board, and until when."""

@@ -1,0 +1,1 @@
+"""Pure planning: prompts become intents, intents become designs, designs become scenarios."""

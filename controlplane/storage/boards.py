@@ -1,0 +1,301 @@
+"""Agents and boards: what was last heard of each bench.
+
+An agent is online when it is linked to this very process: a restart makes all of them offline
+until they call again, and no clean-up is needed for that.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from benchline.errors import InvalidRequestError, NotFoundError
+from benchline.names import board_name
+from controlplane.domain.bench import Agent, Board, BoardState
+from controlplane.planning.leases import Selector, SelectorError, parse_selector
+from controlplane.storage.bell import Bell
+from controlplane.storage.codec import from_json, to_json
+from controlplane.storage.database import Database, Transaction
+from controlplane.storage.instants import from_us, to_us, utc_now
+
+_ALL = "boards"
+_VIEW = """
+SELECT b.name, b.body, b.present, b.usable, b.lease, b.proven_image_sha256, b.last_seen_us,
+       a.online_boot_id, l.holder, c.epoch, c.head
+FROM boards b
+JOIN agents a ON a.agent = b.agent
+LEFT JOIN leases l ON l.name = b.lease
+LEFT JOIN consoles c ON c.console = 'consoles/' || b.name
+"""
+
+
+class BoardStore:
+    """Benches as the control plane knows them, with a version that rises at every change."""
+
+    def __init__(self, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._database = database
+        self._now = now
+        self._bell = Bell()
+        self._seen: dict[str, datetime] = {}
+        # Milliseconds since 1970 at start, so that it also rises over restarts.
+        self._version = to_us(now()) // 1000
+
+    @property
+    def version(self) -> int:
+        """Rises with every change of an agent, a board or a lease."""
+        return self._version
+
+    async def link_agent(self, agent: str, *, version: str, host: str) -> int:
+        """An agent called: it is online; its link epoch, one more than at its last call."""
+        now_us = to_us(self._now())
+
+        def work(tx: Transaction) -> int:
+            row = tx.connection.execute(
+                "INSERT INTO agents"
+                " (agent, version, host, online_boot_id, link_epoch, last_seen_us)"
+                " VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT DO UPDATE SET"
+                " version = excluded.version, host = excluded.host,"
+                " online_boot_id = excluded.online_boot_id, link_epoch = link_epoch + 1,"
+                " last_seen_us = excluded.last_seen_us RETURNING link_epoch",
+                (agent, version, host, self._database.boot_id, now_us),
+            ).fetchone()
+            self.changed(tx)
+            return int(row[0])
+
+        return await self._database.transact(work)
+
+    async def unlink_agent(self, agent: str, link_epoch: int) -> None:
+        """A link ended: the agent is offline, unless a newer link is open."""
+        seen_us = to_us(self._seen.pop(agent, self._now()))
+
+        def work(tx: Transaction) -> None:
+            tx.connection.execute(
+                "UPDATE agents SET online_boot_id = '', last_seen_us = ?"
+                " WHERE agent = ? AND link_epoch = ?",
+                (seen_us, agent, link_epoch),
+            )
+            self.changed(tx)
+
+        await self._database.transact(work)
+
+    def touch(self, agent: str) -> None:
+        """A sign of life. Kept in memory while the link is open, stored when it ends."""
+        self._seen[agent] = self._now()
+
+    async def put_inventory(self, agent: str, boards: Sequence[Board]) -> None:
+        """The boards of an agent as they are now; the ones that are missing are offline.
+
+        State, lease, holder, proven image and console position of `boards` are not looked at,
+        except that a board in state FAULTY or OFFLINE is not lent.
+
+        Raises:
+            NotFoundError: AGENT_NOT_FOUND, the agent never called.
+        """
+        now_us = to_us(self._now())
+
+        def work(tx: Transaction) -> None:
+            known = tx.connection.execute("SELECT 1 FROM agents WHERE agent = ?", (agent,))
+            if known.fetchone() is None:
+                raise NotFoundError("AGENT_NOT_FOUND", f"there is no agent {agent}", agent=agent)
+            tx.connection.execute("UPDATE boards SET present = 0 WHERE agent = ?", (agent,))
+            tx.connection.executemany(
+                "INSERT INTO boards (name, agent, board_id, model, part, kind, present, usable,"
+                " lease, fencing_token, proven_image_sha256, last_seen_us, body)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 0, '', ?, ?) ON CONFLICT DO UPDATE SET"
+                " model = excluded.model, part = excluded.part, kind = excluded.kind,"
+                " present = excluded.present, usable = excluded.usable,"
+                " last_seen_us = excluded.last_seen_us, body = excluded.body",
+                [_board_row(agent, board, now_us) for board in boards],
+            )
+            self.changed(tx)
+
+        await self._database.transact(work)
+
+    async def set_proven_image(self, board: str, sha256: str) -> None:
+        """Remember the image that was proved on a board; "" when its flash is not known."""
+        await self._database.transact(lambda tx: self.set_proven_image_in(tx, board, sha256))
+
+    def set_proven_image_in(self, tx: Transaction, board: str, sha256: str) -> None:
+        """What :meth:`set_proven_image` does, inside a transaction of the caller."""
+        tx.connection.execute(
+            "UPDATE boards SET proven_image_sha256 = ? WHERE name = ?", (sha256, board)
+        )
+        self.changed(tx)
+
+    async def agents(self) -> list[Agent]:
+        """Every agent that ever called, by name."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT agent, version, host, online_boot_id, last_seen_us FROM agents"
+                " ORDER BY agent"
+            ).fetchall()
+        )
+        return [
+            Agent(
+                name=f"agents/{agent}",
+                version=version,
+                host=host,
+                online=boot_id == self._database.boot_id,
+                last_seen_time=self._seen.get(agent, from_us(last_seen_us)),
+            )
+            for agent, version, host, boot_id, last_seen_us in rows
+        ]
+
+    async def boards(self, selector: str = "") -> list[Board]:
+        """Boards that a selector accepts, by name, in whatever state.
+
+        Raises:
+            InvalidRequestError: INVALID_SELECTOR.
+        """
+        wanted = read_selector(selector)
+        found = await self._database.read(lambda connection: self.select(connection, wanted))
+        return [self._fresh(board) for board in found]
+
+    async def get(self, name: str) -> Board:
+        """One board by its name, or by the last part of it when only one board has that.
+
+        Raises:
+            NotFoundError: BOARD_NOT_FOUND.
+            InvalidRequestError: AMBIGUOUS_NAME.
+        """
+        found = await self._database.read(
+            lambda connection: self.select(connection, Selector(name=name))
+        )
+        exact = [board for board in found if board.name == name]
+        if len(found) > 1 and not exact:
+            raise InvalidRequestError(
+                "AMBIGUOUS_NAME",
+                f"several boards are called {name}: {', '.join(b.name for b in found)}",
+                name=name,
+            )
+        if not found:
+            raise NotFoundError("BOARD_NOT_FOUND", f"there is no board {name}", board=name)
+        return self._fresh((exact or found)[0])
+
+    async def wait(self, after_version: int) -> int:
+        """Return the version as soon as it is greater than `after_version`."""
+        with self.listen() as rung:
+            while self._version <= after_version:
+                rung.clear()
+                await rung.wait()
+        return self._version
+
+    @contextmanager
+    def listen(self) -> Iterator[asyncio.Event]:
+        """An event that every change sets."""
+        with self._bell.listen(_ALL) as event:
+            yield event
+
+    def changed(self, tx: Transaction) -> None:
+        """Raise the version when `tx` is committed."""
+        tx.after_commit(self._raise_version)
+
+    def select(
+        self,
+        connection: sqlite3.Connection,
+        selector: Selector,
+        *,
+        free: bool = False,
+        limit: int = -1,
+    ) -> list[Board]:
+        """Boards by name; with `free` only those that may be lent. Any thread."""
+        demands: list[tuple[str, list[str]]] = []
+        for column in ("model", "part", "kind"):
+            value = getattr(selector, column)
+            if value:
+                demands.append((f"b.{column} = ?", [value]))
+        if selector.name:
+            demands.append(("(b.name = ? OR b.board_id = ?)", [selector.name] * 2))
+        if selector.word:
+            columns = ("name", "board_id", "model", "part")
+            either = " OR ".join(f"b.{column} = ?" for column in columns)
+            demands.append((f"({either})", [selector.word] * len(columns)))
+        if free:
+            demands.append(("b.present = 1 AND b.usable = 1 AND b.lease = ''", []))
+            demands.append(("a.online_boot_id = ?", [self._database.boot_id]))
+        where = " AND ".join(clause for clause, _ in demands) or "1 = 1"
+        values = [value for _, chosen in demands for value in chosen]
+        rows = connection.execute(
+            f"{_VIEW} WHERE {where} ORDER BY b.name LIMIT ?",
+            (*values, limit),
+        ).fetchall()
+        return [self._board(row) for row in rows]
+
+    def _board(self, row: Any) -> Board:
+        (name, body, present, usable, lease, proven, seen_us, boot_id, holder, epoch, head) = row
+        inventory = _decoded(body)
+        state = BoardState.ACTIVE
+        if not present or boot_id != self._database.boot_id:
+            state = BoardState.OFFLINE
+        elif not usable:
+            state = inventory.state
+        elif lease:
+            state = BoardState.LEASED
+        return replace(
+            inventory,
+            name=name,
+            state=state,
+            lease=lease,
+            holder=holder or "",
+            proven_image_sha256=proven,
+            last_seen_time=from_us(seen_us),
+            console_epoch=epoch or 0,
+            console_bytes=head or 0,
+        )
+
+    def _fresh(self, board: Board) -> Board:
+        seen = self._seen.get(board.agent_id)
+        if seen is None or board.state is BoardState.OFFLINE:
+            return board
+        return replace(board, last_seen_time=seen)
+
+    def _raise_version(self) -> None:
+        self._version += 1
+        self._bell.ring(_ALL)
+
+
+def read_selector(text: str) -> Selector:
+    """A selector of a caller.
+
+    Raises:
+        InvalidRequestError: INVALID_SELECTOR.
+    """
+    try:
+        return parse_selector(text)
+    except SelectorError as error:
+        raise InvalidRequestError("INVALID_SELECTOR", str(error), selector=text[:400]) from error
+
+
+def _board_row(agent: str, board: Board, now_us: int) -> tuple[object, ...]:
+    usable = board.state not in (BoardState.FAULTY, BoardState.OFFLINE)
+    named = replace(
+        board,
+        name=board_name(agent, board.board_id),
+        state=BoardState.ACTIVE if usable else board.state,
+        lease="",
+        holder="",
+        last_seen_time=None,
+        console_epoch=0,
+        console_bytes=0,
+    )
+    return (
+        named.name,
+        agent,
+        named.board_id,
+        named.model,
+        named.part,
+        named.kind.value,
+        1,
+        int(usable),
+        now_us,
+        to_json(named),
+    )
+
+
+@lru_cache(maxsize=8192)
+def _decoded(body: str) -> Board:
+    return from_json(Board, body)

@@ -1,0 +1,7 @@
+"""Entry of the migration tool; runs inside the transaction that the caller opened."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
+with context.begin_transaction():
+    context.run_migrations()
