@@ -1,0 +1,74 @@
+"""`benchline-agent`: lends the boards of this PC to a control plane."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchline.errors import BenchlineError
+from benchline.instance import current_instance
+
+EXIT_OK = 0
+EXIT_USAGE = 2
+EXIT_BROKEN = 3
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    instance = current_instance()
+    found = argparse.ArgumentParser(prog="benchline-agent", description=__doc__)
+    verbs = found.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser("run", help="connect and serve until stopped")
+    run.add_argument("--server", default=instance.target, help="control plane, unix:PATH")
+    run.add_argument("--name", default="bench", help="name of this agent")
+    run.add_argument("--dir", type=Path, default=instance.agent_dir, help="journal and spool")
+    run.add_argument("--virtual-dir", type=Path, help="registry of virtual boards")
+    run.add_argument("--grace", type=float, default=10.0, help="seconds to finish when stopped")
+    doctor = verbs.add_parser("doctor", help="check what this PC needs")
+    doctor.add_argument("--json", action="store_true", help="one JSON object a line")
+    doctor.add_argument("--virtual", action="store_true", help="virtual boards are wanted here")
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; gives the exit code."""
+    options = parser().parse_args(argv)
+    if options.verb == "doctor":
+        from benchagent.doctor import report
+
+        return report(sys.stdout, as_json=options.json, virtual=options.virtual)
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from benchagent.app import claimed, serve
+    from benchagent.config import Config, pid_file_of_environment
+    from benchagent.flashers.pyocd import PyocdFlasher
+    from benchagent.logs import log_to_stderr
+
+    log_to_stderr()
+    log = logging.getLogger("benchagent")
+    try:
+        config = Config(
+            server=options.server,
+            name=options.name,
+            folder=options.dir.absolute(),
+            virtual_dir=options.virtual_dir.absolute() if options.virtual_dir else None,
+            grace_s=options.grace,
+            pid_file=pid_file_of_environment(),
+        )
+        with claimed(config):
+            asyncio.run(serve(config, PyocdFlasher(state_dir=config.folder)))
+    except BenchlineError as error:
+        log.log(logging.ERROR, error.message, extra={"reason": error.reason})
+        return EXIT_USAGE if error.reason == "INVALID_NAME" else EXIT_BROKEN
+    except OSError as error:
+        log.log(logging.ERROR, "cannot run", extra={"why": str(error)})
+        return EXIT_BROKEN
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

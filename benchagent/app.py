@@ -1,0 +1,168 @@
+"""Puts an agent together and runs it until it is told to stop."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import platform
+import signal
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
+
+from benchagent.bench import Boards
+from benchagent.board import Board
+from benchagent.config import Config
+from benchagent.discovery import Discovery
+from benchagent.flashers.protocol import Flasher
+from benchagent.images import ImageCache
+from benchagent.inbox import Inbox
+from benchagent.link import ArtifactReader, Handlers, Identity, Link
+from benchagent.outbox import Outbox
+from benchagent.runner import Runner
+from benchline.errors import ConflictError
+from benchline.instance import make_private
+
+log = logging.getLogger(__name__)
+
+SYNC_S = 1.0
+
+
+def program_version() -> str:
+    """Version of the installed distribution; empty in a checkout that is not installed."""
+    try:
+        return version("benchline")
+    except PackageNotFoundError:
+        return ""
+
+
+@contextmanager
+def claimed(config: Config) -> Iterator[None]:
+    """Hold the agent's folder: two agents never share one.
+
+    Raises:
+        ConflictError: AGENT_RUNNING.
+    """
+    make_private(config.folder)
+    lock = os.open(config.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConflictError(
+                "AGENT_RUNNING",
+                f"another agent uses {config.folder}; stop it or choose another --dir",
+                folder=str(config.folder),
+            ) from error
+        if config.pid_file is not None:
+            config.pid_file.write_text(f"{os.getpid()}\n")
+        yield
+    finally:
+        os.close(lock)
+
+
+class App:
+    """One agent with all its parts."""
+
+    def __init__(self, config: Config, flasher: Flasher) -> None:
+        self._config = config
+        self._inbox = Inbox(config.journal)
+        self._outbox = Outbox()
+        self.boards = Boards(config.spool_dir, self._grew)
+        self._runner = Runner(
+            inbox=self._inbox,
+            boards=self.boards,
+            images=ImageCache(config.image_dir, ArtifactReader(config.server)),
+            flasher=flasher,
+            on_result=self._outbox.result,
+            on_progress=self._outbox.progress,
+            on_change=self._changed,
+        )
+        identity = Identity(
+            agent=config.name,
+            version=program_version(),
+            boot_id=uuid.uuid4().hex,
+            host=platform.node(),
+            capabilities=("flash.pyocd", *(("virtual",) if config.virtual_dir else ())),
+        )
+        self.link = Link(
+            config.server,
+            identity,
+            inbox=self._inbox,
+            boards=self.boards,
+            outbox=self._outbox,
+            handlers=Handlers(command=self._runner.submit, cancel=self._runner.cancel),
+        )
+        self._discovery = Discovery(config.virtual_dir, flasher, self._found)
+        self._looked = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish what runs, within the grace."""
+        recovered = await self._inbox.recover()
+        self.boards.proven = await self._inbox.proven_images()
+        log.info(
+            "agent up",
+            extra={
+                "agent": self._config.name,
+                "to_run": len(recovered.to_run),
+                "interrupted": recovered.interrupted,
+            },
+        )
+        services: list[asyncio.Task[None]] = []
+        try:
+            services.append(asyncio.create_task(self._discovery.run(), name="discovery"))
+            services.append(asyncio.create_task(self._sync(), name="sync"))
+            await self._first_of(services, self._looked)
+            for command in recovered.to_run:
+                await self._runner.submit(command)
+            services.append(asyncio.create_task(self.link.run(), name="link"))
+            await self._first_of(services, stop)
+            log.info("stopping")
+            await self._runner.stop(self._config.grace_s)
+        finally:
+            for service in services:
+                service.cancel()
+            await asyncio.gather(*services, return_exceptions=True)
+            self.boards.close()
+            self._inbox.close()
+            log.info("agent down")
+
+    @staticmethod
+    async def _first_of(services: Sequence[asyncio.Task[None]], event: asyncio.Event) -> None:
+        """Wait for the event. A service that ends before is a fault and is raised."""
+        waiting = asyncio.create_task(event.wait())
+        try:
+            await asyncio.wait((*services, waiting), return_when=asyncio.FIRST_COMPLETED)
+            for service in services:
+                if service.done():
+                    service.result()
+        finally:
+            waiting.cancel()
+            with suppress(asyncio.CancelledError):
+                await waiting
+
+    async def _found(self, boards: Sequence[Board]) -> None:
+        self.boards.update(boards)
+        self._looked.set()
+        self._changed()
+
+    def _changed(self) -> None:
+        self._outbox.boards(self.boards.inventory())
+
+    def _grew(self, _board: str) -> None:
+        self.link.console_grew()
+
+    async def _sync(self) -> None:
+        while True:
+            await asyncio.sleep(SYNC_S)
+            await asyncio.to_thread(self.boards.sync)
+
+
+async def serve(config: Config, flasher: Flasher) -> None:
+    """Run an agent until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await App(config, flasher).run(stop)

@@ -1,0 +1,87 @@
+"""The boards of this agent and their consoles, kept in step with what discovery finds."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchagent.board import Board
+from benchagent.command import ConsoleHead
+from benchagent.console import Console
+from benchagent.spool import Spool
+from benchline.names import BOARD_ID
+
+MAX_BOARDS = 256
+
+
+class Boards:
+    """Boards by id. A console once known is kept, also while its board is away."""
+
+    def __init__(self, spool_dir: Path, on_bytes: Callable[[str], None]) -> None:
+        self._spool_dir = spool_dir
+        self._on_bytes = on_bytes
+        self._boards: dict[str, Board] = {}
+        self.proven: dict[str, str] = {}
+        self.consoles: dict[str, Console] = {}
+        spool_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in sorted(spool_dir.iterdir()):
+            if folder.is_dir() and BOARD_ID.fullmatch(folder.name):
+                self._console(folder.name)
+
+    def get(self, board_id: str) -> Board | None:
+        """A board that is here."""
+        return self._boards.get(board_id)
+
+    def console(self, board_id: str) -> Console | None:
+        """The console of a board that was here at some time."""
+        return self.consoles.get(board_id)
+
+    def update(self, found: Sequence[Board]) -> None:
+        """Take what discovery found: open ports of new boards, close those of missing ones."""
+        self._boards = {board.board_id: board for board in found[:MAX_BOARDS]}
+        for board in self._boards.values():
+            self._console(board.board_id).watch(board.port)
+        for board_id, console in self.consoles.items():
+            if board_id not in self._boards:
+                console.watch(None)
+
+    def inventory(self) -> list[Board]:
+        """All boards as they are told to the control plane."""
+        return [
+            replace(
+                board,
+                proven_image_sha256=self.proven.get(board.board_id, ""),
+                console_epoch=self.consoles[board.board_id].spool.head.epoch,
+            )
+            for board in self._boards.values()
+        ]
+
+    def heads(self) -> list[ConsoleHead]:
+        """End of each console that was ever read here."""
+        return [console.head for console in self.consoles.values()]
+
+    def acked(self, heads: Sequence[ConsoleHead]) -> None:
+        """What the control plane holds; a spool that knows less goes on after it."""
+        for head in heads:
+            console = self.consoles.get(head.board)
+            if console is not None:
+                console.spool.rebase(head.offset, head.epoch, time.time_ns() // 1000)
+
+    def sync(self) -> None:
+        """Bring all spools to stable storage. For a thread."""
+        for console in tuple(self.consoles.values()):
+            console.spool.sync()
+
+    def close(self) -> None:
+        """Close ports and spools."""
+        for console in self.consoles.values():
+            console.close()
+            console.spool.close()
+
+    def _console(self, board_id: str) -> Console:
+        console = self.consoles.get(board_id)
+        if console is None:
+            spool = Spool(self._spool_dir / board_id)
+            console = Console(board_id, spool, lambda: self._on_bytes(board_id))
+            self.consoles[board_id] = console
+        return console

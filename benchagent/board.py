@@ -1,0 +1,106 @@
+"""A board as an agent sees it, and the pure parts of finding one."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from benchline.names import BOARD_ID
+
+HEALTHY = "ok"
+_MAX_WORD = 200
+
+
+class BoardKind(StrEnum):
+    """What kind of thing a board is."""
+
+    VIRTUAL = "VIRTUAL"
+    PHYSICAL = "PHYSICAL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """One thing that can be flashed, as it is now."""
+
+    board_id: str
+    kind: BoardKind
+    model: str = ""
+    part: str = ""
+    probe_id: str = ""
+    identity: str = ""
+    port: Path | None = None
+    health: str = HEALTHY
+    experimental: bool = False
+    proven_image_sha256: str = ""
+    console_epoch: int = 1
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether commands for it make sense."""
+        return self.health == HEALTHY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A debug probe that a flasher sees, paired with the serial port of the same USB device."""
+
+    probe_id: str
+    product: str = ""
+    part: str = ""
+    model: str = ""
+    port: Path | None = None
+
+
+def virtual_board(folder: Path, entry: dict[str, Any], *, alive: bool) -> Board | None:
+    """A board of the virtual bench from its registry entry; None when the entry is not usable."""
+    board_id = folder.name
+    if not BOARD_ID.fullmatch(board_id) or entry.get("name") != board_id:
+        return None
+    fault = entry.get("fault")
+    if not alive:
+        health = "its process is not running; `benchline up` starts it again"
+    elif fault:
+        health = _fault_text(fault)
+    else:
+        health = HEALTHY
+    port = _word(entry, "tty")
+    return Board(
+        board_id=board_id,
+        kind=BoardKind.VIRTUAL,
+        model=_word(entry, "board_model"),
+        part=_word(entry, "part"),
+        probe_id=_word(entry, "probe"),
+        identity=_word(entry, "probe_uid"),
+        port=Path(port) if port else folder / "console",
+        health=health,
+    )
+
+
+def physical_board(probe: Probe) -> Board:
+    """A board behind a probe on USB. Not tried on hardware by this project."""
+    readable = re.sub(r"[^a-z0-9]+", "-", probe.probe_id.lower()).strip("-")
+    return Board(
+        board_id=f"probe-{readable[-24:].lstrip('-') or 'unnamed'}",
+        kind=BoardKind.PHYSICAL,
+        model=probe.model,
+        part=probe.part,
+        probe_id=probe.probe_id,
+        identity=probe.probe_id,
+        port=probe.port,
+        experimental=True,
+    )
+
+
+def _fault_text(fault: object) -> str:
+    if isinstance(fault, dict):
+        words = [_word(fault, key) for key in ("tool", "reason", "package")]
+        tool, reason, package = words
+        text = f"{tool}: {reason}" if tool else reason
+        return f"{text} (apt package {package})" if package else text or "it reports a fault"
+    return str(fault)[:_MAX_WORD]
+
+
+def _word(entry: dict[str, Any], key: str) -> str:
+    found = entry.get(key)
+    return found[:_MAX_WORD] if isinstance(found, str) else ""

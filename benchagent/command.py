@@ -1,0 +1,233 @@
+"""What an agent is asked to do, and how it answers: plain data and the decisions on it."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+MAX_SEGMENTS = 16
+MAX_IMAGE_BYTES = 16 * 1024 * 1024
+MAX_SEND_BYTES = 4 * 1024
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_COMMAND_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+
+
+class Outcome(StrEnum):
+    """How a command ended. An agent never says FAILED: it does not judge firmware."""
+
+    PASSED = "PASSED"
+    BROKEN = "BROKEN"
+    REFUSED = "REFUSED"
+
+
+class Reason(StrEnum):
+    """Why a command did not pass, as far as the agent itself decides it. Tools add their own."""
+
+    INTERRUPTED = "INTERRUPTED"
+    STALE_LEASE = "STALE_LEASE"
+    DEADLINE = "DEADLINE"
+    CANCELLED = "CANCELLED"
+    UNKNOWN_BOARD = "UNKNOWN_BOARD"
+    BOARD_UNUSABLE = "BOARD_UNUSABLE"
+    PART_MISMATCH = "PART_MISMATCH"
+    BAD_COMMAND = "BAD_COMMAND"
+    BUSY = "BUSY"
+    IMAGE_CORRUPT = "IMAGE_CORRUPT"
+    IMAGE_MISSING = "IMAGE_MISSING"
+    IMAGE_UNREACHABLE = "IMAGE_UNREACHABLE"
+    NO_CONSOLE = "NO_CONSOLE"
+    CONSOLE_STUCK = "CONSOLE_STUCK"
+    READ_BACK_MISMATCH = "READ_BACK_MISMATCH"
+    TOOL_FAILED = "TOOL_FAILED"
+    AGENT_FAULT = "AGENT_FAULT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One contiguous piece of an image and where it goes."""
+
+    address: int
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flash:
+    """Write images to flash and prove them by reading back."""
+
+    segments: tuple[Segment, ...]
+    part: str
+    reset_after: bool
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """Reset the board."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """Send bytes to the console."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Something to do, once."""
+
+    command_id: str
+    board: str
+    lease: str
+    fencing_token: int
+    deadline: datetime | None
+    action: Flash | Reset | Send | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleHead:
+    """Position in a console: bytes so far and the boot epoch, from 1."""
+
+    board: str
+    offset: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashReport:
+    """What a flash did. Digests are of the segments joined in the order of their addresses."""
+
+    image: str
+    image_sha256: str
+    sectors_erased: int = 0
+    sectors_skipped: int = 0
+    bytes_programmed: int = 0
+    read_back_sha256: str = ""
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How a command ended."""
+
+    command_id: str
+    board: str
+    outcome: Outcome
+    reason: str = ""
+    message: str = ""
+    flash: FlashReport | None = None
+    console: ConsoleHead | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a flash is: 0 to 1 of its phase (erase, program or verify)."""
+
+    command_id: str
+    board: str
+    phase: str
+    fraction: float
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a command is not run, or did not pass."""
+
+    outcome: Outcome
+    reason: str
+    message: str
+
+    def result(self, command: Command) -> Result:
+        """The answer to `command`."""
+        return Result(
+            command_id=command.command_id,
+            board=command.board,
+            outcome=self.outcome,
+            reason=self.reason,
+            message=self.message,
+        )
+
+
+class CommandError(Exception):
+    """A command that cannot pass; carries the answer."""
+
+    def __init__(self, reason: str, message: str, outcome: Outcome = Outcome.BROKEN) -> None:
+        super().__init__(message)
+        self.refusal = Refusal(outcome=outcome, reason=reason, message=message)
+
+
+def is_command_id(text: str) -> bool:
+    """Whether the text can name a command."""
+    return _COMMAND_ID.fullmatch(text) is not None
+
+
+def stale(command: Command, highest_token: int) -> Refusal | None:
+    """Refuses a command of a lease that a newer one has replaced."""
+    if command.fencing_token >= highest_token:
+        return None
+    return Refusal(
+        outcome=Outcome.REFUSED,
+        reason=Reason.STALE_LEASE,
+        message=f"the lease of {command.board} was given to somebody else meanwhile "
+        f"(token {command.fencing_token}, newest {highest_token})",
+    )
+
+
+def late(command: Command, now: datetime) -> Refusal | None:
+    """Refuses a command whose last moment to start has passed."""
+    if command.deadline is None or now <= command.deadline:
+        return None
+    return Refusal(
+        outcome=Outcome.REFUSED,
+        reason=Reason.DEADLINE,
+        message=f"it was to start before {command.deadline.isoformat(timespec='milliseconds')}",
+    )
+
+
+def malformed(command: Command) -> Refusal | None:
+    """Refuses a command that makes no sense, whatever the board."""
+    match command.action:
+        case None:
+            fault = "it asks for nothing that this agent knows; update the agent"
+        case Reset():
+            fault = ""
+        case Send(data=data):
+            fault = "" if 0 < len(data) <= MAX_SEND_BYTES else f"1 to {MAX_SEND_BYTES} bytes a send"
+        case Flash(segments=segments):
+            fault = _segment_fault(segments)
+    if not fault:
+        return None
+    return Refusal(outcome=Outcome.REFUSED, reason=Reason.BAD_COMMAND, message=fault)
+
+
+def _segment_fault(segments: Sequence[Segment]) -> str:
+    if not 0 < len(segments) <= MAX_SEGMENTS:
+        return f"1 to {MAX_SEGMENTS} segments a flash, not {len(segments)}"
+    if sum(segment.size_bytes for segment in segments) > MAX_IMAGE_BYTES:
+        return f"an image has at most {MAX_IMAGE_BYTES} bytes"
+    end = 0
+    for segment in in_address_order(segments):
+        if not _DIGEST.fullmatch(segment.sha256) or segment.size_bytes == 0:
+            return f"the segment at {segment.address:#010x} has no digest or no bytes"
+        if segment.address < end:
+            return f"the segment at {segment.address:#010x} overlaps the one before"
+        end = segment.address + segment.size_bytes
+    return ""
+
+
+def in_address_order(segments: Sequence[Segment]) -> list[Segment]:
+    """The segments as their bytes lie in flash."""
+    return sorted(segments, key=lambda segment: segment.address)
+
+
+def joined_digest(pieces: Sequence[bytes]) -> str:
+    """sha256 of the pieces of an image, given in the order of their addresses."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,281 @@
+"""The command journal: each command id runs once, whatever dies in between.
+
+Commands are ACCEPTED, then RUNNING with a note of what is about to be done, then DONE with their
+answer, which is kept until the control plane has stored it and a while longer. One thread owns the
+database; every change is on disk when its call returns.
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchagent.command import (
+    Command,
+    ConsoleHead,
+    FlashReport,
+    Outcome,
+    Reason,
+    Refusal,
+    Result,
+    late,
+    malformed,
+    stale,
+)
+from benchagent.wire import command_bytes, command_from_bytes
+
+T = TypeVar("T")
+KEPT_COMMANDS = 10_000
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS command(
+  command_id TEXT PRIMARY KEY, board TEXT NOT NULL, state TEXT NOT NULL, request BLOB NOT NULL,
+  intent TEXT NOT NULL DEFAULT '', answer TEXT, acknowledged INTEGER NOT NULL DEFAULT 0,
+  arrival INTEGER NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS command_open ON command(acknowledged, arrival);
+CREATE TABLE IF NOT EXISTS board(
+  board TEXT PRIMARY KEY, token INTEGER NOT NULL DEFAULT 0,
+  flashing TEXT NOT NULL DEFAULT '', proven TEXT NOT NULL DEFAULT '') STRICT;
+"""
+
+
+class CommandState(StrEnum):
+    """Life of a command in the journal."""
+
+    ACCEPTED = "ACCEPTED"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A command as the journal knows it. `fresh` is set for one that was not there before."""
+
+    command: Command
+    state: CommandState
+    result: Result | None = None
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What a start found: commands to run, and how many were cut off."""
+
+    to_run: tuple[Command, ...]
+    interrupted: int
+
+
+class Inbox:
+    """The journal of one agent.
+
+    Raises:
+        sqlite3.Error: the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inbox")
+        self._database = self._thread.submit(_open, path).result()
+
+    async def accept(self, command: Command) -> Entry:
+        """Write a command down. A known id gives what is known of it and changes nothing."""
+        return await self._do(lambda: self._accept(command))
+
+    async def start(self, command: Command, intent: str, flashing: str = "") -> Refusal | None:
+        """Write down what is about to be done; a refusal when it may not start any more.
+
+        `flashing` is the digest of an image whose first erase comes next: until `finish` says
+        otherwise nothing is known of the board's flash.
+        """
+        return await self._do(lambda: self._start(command, intent, flashing))
+
+    async def finish(self, result: Result, proven: str | None = None) -> None:
+        """Write down the answer. `proven` is the image that is in flash for certain, "" for none;
+        None leaves what is known as it is."""
+        await self._do(lambda: self._finish(result, proven))
+
+    async def acknowledge(self, command_id: str) -> None:
+        """The control plane has stored the answer."""
+        await self._do(lambda: self._acknowledge(command_id))
+
+    async def unacknowledged(self) -> list[Result]:
+        """Answers that the control plane has not stored, oldest first."""
+        return await self._do(self._unacknowledged)
+
+    async def open_ids(self) -> list[str]:
+        """Commands whose answer was not acknowledged, oldest first."""
+        return await self._do(self._open_ids)
+
+    async def proven_images(self) -> dict[str, str]:
+        """Digest of the image in each board's flash, where it is certain."""
+        return await self._do(self._proven)
+
+    async def recover(self) -> Recovered:
+        """Answer what a killed agent was doing; returns what it had not begun."""
+        return await self._do(self._recover)
+
+    def close(self) -> None:
+        """Finish what is queued and close."""
+        self._thread.submit(self._database.close).result()
+        self._thread.shutdown()
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        def transaction() -> T:
+            with self._database:
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
+
+    def _accept(self, command: Command) -> Entry:
+        known = self._entry(command.command_id)
+        if known is not None:
+            return known
+        token = self._token(command.board)
+        refusal = malformed(command) or stale(command, token)
+        result = None if refusal is None else refusal.result(command)
+        state = CommandState.ACCEPTED if result is None else CommandState.DONE
+        answer = None if result is None else _result_text(result)
+        self._database.execute(
+            "INSERT INTO command(command_id, board, state, request, answer, arrival) "
+            "VALUES(?, ?, ?, ?, ?, (SELECT COALESCE(MAX(arrival), 0) + 1 FROM command))",
+            (command.command_id, command.board, state, command_bytes(command), answer),
+        )
+        if command.fencing_token > token and refusal is None:
+            self._database.execute(
+                "INSERT INTO board(board, token) VALUES(?, ?) "
+                "ON CONFLICT(board) DO UPDATE SET token = excluded.token",
+                (command.board, command.fencing_token),
+            )
+        return Entry(command=command, state=state, result=result, fresh=True)
+
+    def _start(self, command: Command, intent: str, flashing: str) -> Refusal | None:
+        refusal = stale(command, self._token(command.board)) or late(command, datetime.now(UTC))
+        if refusal is not None:
+            return refusal
+        self._database.execute(
+            "UPDATE command SET state = ?, intent = ? WHERE command_id = ?",
+            (CommandState.RUNNING, intent, command.command_id),
+        )
+        if flashing:
+            self._database.execute(
+                "INSERT INTO board(board, flashing) VALUES(?, ?) "
+                "ON CONFLICT(board) DO UPDATE SET flashing = excluded.flashing, proven = ''",
+                (command.board, flashing),
+            )
+        return None
+
+    def _finish(self, result: Result, proven: str | None) -> None:
+        self._database.execute(
+            "UPDATE command SET state = ?, answer = ? WHERE command_id = ?",
+            (CommandState.DONE, _result_text(result), result.command_id),
+        )
+        if proven is not None:
+            self._database.execute(
+                "INSERT INTO board(board, proven) VALUES(?, ?) "
+                "ON CONFLICT(board) DO UPDATE SET proven = excluded.proven, flashing = ''",
+                (result.board, proven),
+            )
+
+    def _acknowledge(self, command_id: str) -> None:
+        self._database.execute(
+            "UPDATE command SET acknowledged = 1 WHERE command_id = ? AND state = ?",
+            (command_id, CommandState.DONE),
+        )
+        self._database.execute(
+            "DELETE FROM command WHERE acknowledged = 1 AND "
+            "arrival <= (SELECT MAX(arrival) FROM command) - ?",
+            (KEPT_COMMANDS,),
+        )
+
+    def _unacknowledged(self) -> list[Result]:
+        rows = self._database.execute(
+            "SELECT answer FROM command WHERE acknowledged = 0 AND state = ? ORDER BY arrival",
+            (CommandState.DONE,),
+        )
+        return [_result_from(text) for (text,) in rows]
+
+    def _open_ids(self) -> list[str]:
+        rows = self._database.execute(
+            "SELECT command_id FROM command WHERE acknowledged = 0 ORDER BY arrival"
+        )
+        return [command_id for (command_id,) in rows]
+
+    def _proven(self) -> dict[str, str]:
+        rows = self._database.execute("SELECT board, proven FROM board WHERE proven <> ''")
+        return dict(rows.fetchall())
+
+    def _recover(self) -> Recovered:
+        rows = self._database.execute(
+            "SELECT request, intent FROM command WHERE state = ?", (CommandState.RUNNING,)
+        ).fetchall()
+        for request, intent in rows:
+            command = command_from_bytes(request)
+            result = Refusal(
+                outcome=Outcome.BROKEN,
+                reason=Reason.INTERRUPTED,
+                message=f"the agent was killed while it was {intent}",
+            ).result(command)
+            self._finish(result, None)
+        waiting = self._database.execute(
+            "SELECT request FROM command WHERE state = ? ORDER BY arrival",
+            (CommandState.ACCEPTED,),
+        )
+        to_run = tuple(command_from_bytes(request) for (request,) in waiting)
+        return Recovered(to_run=to_run, interrupted=len(rows))
+
+    def _entry(self, command_id: str) -> Entry | None:
+        row = self._database.execute(
+            "SELECT request, state, answer FROM command WHERE command_id = ?", (command_id,)
+        ).fetchone()
+        if row is None:
+            return None
+        request, state, answer = row
+        return Entry(
+            command=command_from_bytes(request),
+            state=CommandState(state),
+            result=None if answer is None else _result_from(answer),
+        )
+
+    def _token(self, board: str) -> int:
+        row = self._database.execute("SELECT token FROM board WHERE board = ?", (board,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, check_same_thread=True)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    database.executescript(_SCHEMA)
+    return database
+
+
+def _result_text(result: Result) -> str:
+    return json.dumps(asdict(result), default=_time_text)
+
+
+def _time_text(moment: Any) -> str:
+    if isinstance(moment, datetime):
+        return moment.isoformat()
+    raise TypeError(type(moment).__name__)
+
+
+def _result_from(text: str) -> Result:
+    found: dict[str, Any] = json.loads(text)
+    flash, console = found["flash"], found["console"]
+    if flash is not None:
+        for key in ("start_time", "end_time"):
+            if flash[key] is not None:
+                flash[key] = datetime.fromisoformat(flash[key])
+    return Result(
+        command_id=found["command_id"],
+        board=found["board"],
+        outcome=Outcome(found["outcome"]),
+        reason=found["reason"],
+        message=found["message"],
+        flash=None if flash is None else FlashReport(**flash),
+        console=None if console is None else ConsoleHead(**console),
+    )

@@ -1,0 +1,280 @@
+"""Runs commands: one after the other on each board, each id once."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from benchagent.bench import Boards
+from benchagent.board import Board
+from benchagent.command import (
+    Command,
+    CommandError,
+    Flash,
+    Outcome,
+    Progress,
+    Reason,
+    Refusal,
+    Reset,
+    Result,
+    Send,
+    late,
+)
+from benchagent.flash import Bench, Image, check_board, fetch_image, flash_board, reset_board
+from benchagent.flashers.protocol import Flasher
+from benchagent.images import ImageCache
+from benchagent.inbox import Inbox
+
+log = logging.getLogger(__name__)
+
+QUEUE_COMMANDS = 64
+
+
+@dataclass(slots=True, kw_only=True)
+class _Job:
+    command: Command
+    cancel: asyncio.Event = field(default_factory=asyncio.Event)
+    why: str = ""
+
+
+class _LeftForLaterError(Exception):
+    """The agent stops before the command touched the board: the next start runs it."""
+
+
+class Runner:
+    """A queue and a worker for each board that has work.
+
+    `on_result` is called when an answer is in the journal, `on_progress` while a flash runs,
+    `on_change` when the image in a board's flash changed.
+    """
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        boards: Boards,
+        images: ImageCache,
+        flasher: Flasher,
+        on_result: Callable[[Result], None],
+        on_progress: Callable[[Progress], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._inbox = inbox
+        self._boards = boards
+        self._images = images
+        self._flasher = flasher
+        self._on_result = on_result
+        self._on_progress = on_progress
+        self._on_change = on_change
+        self._queues: dict[str, deque[_Job]] = {}
+        self._workers: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, _Job] = {}
+        self._stopping = False
+
+    async def submit(self, command: Command) -> None:
+        """Queue a command that the journal has accepted."""
+        queue = self._queues.setdefault(command.board, deque())
+        if len(queue) >= QUEUE_COMMANDS:
+            message = f"{command.board} already has {QUEUE_COMMANDS} commands waiting"
+            await self._answer(_refused(command, Reason.BUSY, message))
+            return
+        queue.append(_Job(command=command))
+        self._wake(command.board)
+
+    async def cancel(self, command_id: str) -> None:
+        """Stop a command: a waiting one is refused, a running one ends as soon as it can."""
+        running = self._running.get(command_id)
+        if running is not None:
+            running.why = running.why or Reason.CANCELLED
+            running.cancel.set()
+            return
+        for queue in self._queues.values():
+            for job in queue:
+                if job.command.command_id == command_id:
+                    queue.remove(job)
+                    message = "it was cancelled before it began"
+                    await self._answer(_refused(job.command, Reason.CANCELLED, message))
+                    return
+
+    async def stop(self, grace_s: float) -> None:
+        """Begin nothing more, wait for what runs, then stop it.
+
+        What waits stays accepted in the journal and is run by the next start.
+        """
+        self._stopping = True
+        for queue in self._queues.values():
+            queue.clear()
+        workers = list(self._workers.values())
+        if workers:
+            await asyncio.wait(workers, timeout=grace_s)
+        for job in self._running.values():
+            job.why = job.why or Reason.INTERRUPTED
+            job.cancel.set()
+        if workers:
+            await asyncio.wait(workers)
+
+    def _wake(self, board: str) -> None:
+        if board not in self._workers and not self._stopping:
+            worker = asyncio.create_task(self._work(board), name=f"board {board}")
+            self._workers[board] = worker
+
+    async def _work(self, board: str) -> None:
+        queue = self._queues[board]
+        try:
+            while queue and not self._stopping:
+                job = queue.popleft()
+                self._running[job.command.command_id] = job
+                try:
+                    await self._run(job)
+                finally:
+                    del self._running[job.command.command_id]
+        finally:
+            del self._workers[board]
+        if queue:
+            self._wake(board)
+
+    async def _run(self, job: _Job) -> None:
+        command = job.command
+        try:
+            await self._execute(job)
+        except _LeftForLaterError:
+            log.info("command left for the next start", extra={"command": command.command_id})
+        except CommandError as error:
+            await self._answer(error.refusal.result(command))
+        except Exception:
+            log.exception("command failed", extra={"command": command.command_id})
+            message = "a fault in the agent; see its log"
+            refusal = Refusal(outcome=Outcome.BROKEN, reason=Reason.AGENT_FAULT, message=message)
+            await self._answer(refusal.result(command))
+
+    async def _execute(self, job: _Job) -> None:
+        command = job.command
+        board = self._boards.get(command.board)
+        if board is None:
+            message = f"no board {command.board} is connected to this agent"
+            raise CommandError(Reason.UNKNOWN_BOARD, message, Outcome.REFUSED)
+        match command.action:
+            case Flash() as flash:
+                await self._flash(job, board, flash)
+            case Reset():
+                await self._reset(job, board)
+            case Send(data=data):
+                await self._begin(command, f"sending {len(data)} bytes; some may have been sent")
+                await self._bench(board).console.send(data)
+                await self._answer(_passed(command))
+            case None:
+                raise CommandError(Reason.BAD_COMMAND, "nothing to do", Outcome.REFUSED)
+
+    async def _flash(self, job: _Job, board: Board, flash: Flash) -> None:
+        command = job.command
+        check_board(board, flash.part)
+        refusal = late(command, _now())
+        if refusal is not None:
+            await self._answer(refusal.result(command))
+            return
+        image = await _unless(job, fetch_image(flash, self._images))
+        intent = f"flashing {image.sha256[:12]}; the flash of the board is unknown"
+        await self._begin(command, intent, flashing=image.sha256)
+        before = self._boards.proven.pop(command.board, "")
+        result = await flash_board(
+            self._bench(board),
+            command,
+            flash,
+            image,
+            on_progress=self._on_progress,
+            cancel=job.cancel,
+        )
+        proven = _proven_after(result, before)
+        if result.reason == Reason.CANCELLED and job.why:
+            result = _cut_off(result, job.why)
+        if proven:
+            self._boards.proven[command.board] = proven
+        await self._answer(result, proven)
+        self._on_change()
+
+    async def _reset(self, job: _Job, board: Board) -> None:
+        command = job.command
+        check_board(board, "")
+        await self._begin(command, "resetting the board")
+        head = await reset_board(self._bench(board), board.part)
+        await self._answer(
+            Result(
+                command_id=command.command_id,
+                board=command.board,
+                outcome=Outcome.PASSED,
+                console=head,
+            )
+        )
+        self._on_change()
+
+    async def _begin(self, command: Command, intent: str, flashing: str = "") -> None:
+        refusal = await self._inbox.start(command, intent, flashing)
+        if refusal is not None:
+            raise CommandError(refusal.reason, refusal.message, refusal.outcome)
+
+    async def _answer(self, result: Result, proven: str | None = None) -> None:
+        await self._inbox.finish(result, proven)
+        log.info(
+            "command done",
+            extra={
+                "command": result.command_id,
+                "board": result.board,
+                "outcome": result.outcome,
+                "reason": result.reason,
+            },
+        )
+        self._on_result(result)
+
+    def _bench(self, board: Board) -> Bench:
+        console = self._boards.consoles[board.board_id]
+        return Bench(board=board, console=console, flasher=self._flasher)
+
+
+async def _unless(job: _Job, work: Coroutine[Any, Any, Image]) -> Image:
+    """Do the work unless the job is cancelled meanwhile. Raises CommandError CANCELLED."""
+    task = asyncio.create_task(work)
+    cancelled = asyncio.create_task(job.cancel.wait())
+    try:
+        await asyncio.wait((task, cancelled), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+    finally:
+        task.cancel()
+        cancelled.cancel()
+    if job.why == Reason.INTERRUPTED:
+        raise _LeftForLaterError
+    message = "it was cancelled before anything was written"
+    raise CommandError(Reason.CANCELLED, message, Outcome.REFUSED)
+
+
+def _proven_after(result: Result, before: str) -> str:
+    """The image that is in flash for certain after a flash; "" for none."""
+    flash = result.flash
+    if flash is None:
+        return ""
+    if flash.read_back_sha256 == flash.image_sha256:
+        return flash.image_sha256
+    untouched = flash.sectors_erased == 0 and flash.bytes_programmed == 0
+    return before if untouched and result.outcome is Outcome.REFUSED else ""
+
+
+def _cut_off(result: Result, why: str) -> Result:
+    told = "the agent was stopped" if why == Reason.INTERRUPTED else "it was cancelled"
+    message = f"{told} while it flashed; the flash of the board is unknown"
+    return replace(result, outcome=Outcome.BROKEN, reason=why, message=message)
+
+
+def _passed(command: Command) -> Result:
+    return Result(command_id=command.command_id, board=command.board, outcome=Outcome.PASSED)
+
+
+def _refused(command: Command, reason: Reason, message: str) -> Result:
+    refusal = Refusal(outcome=Outcome.REFUSED, reason=reason, message=message)
+    return refusal.result(command)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,209 @@
+"""Between the messages of the contract and our own types; the only module that knows both."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from benchagent.board import Board, BoardKind
+from benchagent.command import (
+    Command,
+    ConsoleHead,
+    Flash,
+    FlashReport,
+    Outcome,
+    Progress,
+    Reset,
+    Result,
+    Segment,
+    Send,
+)
+from benchagent.spool import Chunk
+from benchline.names import board_name
+from benchline.v1 import (
+    agent_link_pb2,
+    bench_pb2,
+    console_pb2,
+    deployment_pb2,
+    event_pb2,
+    verdict_pb2,
+)
+
+_OUTCOMES: dict[Outcome, verdict_pb2.Outcome.ValueType] = {
+    Outcome.PASSED: verdict_pb2.OUTCOME_PASSED,
+    Outcome.BROKEN: verdict_pb2.OUTCOME_BROKEN,
+    Outcome.REFUSED: verdict_pb2.OUTCOME_REFUSED,
+}
+_KINDS: dict[BoardKind, bench_pb2.Board.Kind.ValueType] = {
+    BoardKind.VIRTUAL: bench_pb2.Board.KIND_VIRTUAL,
+    BoardKind.PHYSICAL: bench_pb2.Board.KIND_PHYSICAL,
+}
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """An aware instant as a message."""
+    found = Timestamp()
+    found.FromDatetime(moment)
+    return found
+
+
+def command_from(message: agent_link_pb2.Command) -> Command:
+    """A command as it came. Its action is None when this agent does not know it."""
+    action: Flash | Reset | Send | None = None
+    match message.WhichOneof("action"):
+        case "flash":
+            action = _flash_from(message.flash)
+        case "reset":
+            action = Reset()
+        case "send":
+            action = Send(data=message.send.data)
+    deadline = message.deadline.ToDatetime(UTC) if message.HasField("deadline") else None
+    return Command(
+        command_id=message.command_id,
+        board=message.board,
+        lease=message.lease,
+        fencing_token=message.fencing_token,
+        deadline=deadline,
+        action=action,
+    )
+
+
+def _flash_from(message: agent_link_pb2.FlashCommand) -> Flash:
+    return Flash(
+        segments=tuple(
+            Segment(address=part.address, sha256=part.sha256, size_bytes=part.size_bytes)
+            for part in message.segments
+        ),
+        part=message.part,
+        reset_after=message.reset_after,
+        image=message.image,
+    )
+
+
+def command_bytes(command: Command) -> bytes:
+    """A command as the journal keeps it."""
+    message = agent_link_pb2.Command(
+        command_id=command.command_id,
+        board=command.board,
+        lease=command.lease,
+        fencing_token=command.fencing_token,
+    )
+    if command.deadline is not None:
+        message.deadline.CopyFrom(timestamp(command.deadline))
+    match command.action:
+        case Flash() as flash:
+            message.flash.part = flash.part
+            message.flash.reset_after = flash.reset_after
+            message.flash.image = flash.image
+            for part in flash.segments:
+                message.flash.segments.add(
+                    address=part.address, sha256=part.sha256, size_bytes=part.size_bytes
+                )
+        case Reset():
+            message.reset.SetInParent()
+        case Send(data=data):
+            message.send.data = data
+        case None:
+            pass
+    return message.SerializeToString()
+
+
+def command_from_bytes(stored: bytes) -> Command:
+    """A command out of the journal."""
+    return command_from(agent_link_pb2.Command.FromString(stored))
+
+
+def result_message(result: Result, agent: str) -> agent_link_pb2.CommandResult:
+    """The answer to a command."""
+    message = agent_link_pb2.CommandResult(
+        command_id=result.command_id,
+        outcome=_OUTCOMES[result.outcome],
+        reason=result.reason,
+        message=result.message,
+    )
+    if result.flash is not None:
+        message.flash.CopyFrom(_flash_record(result, result.flash, agent))
+    if result.console is not None:
+        message.console.CopyFrom(head_message(result.console))
+    return message
+
+
+def _flash_record(result: Result, report: FlashReport, agent: str) -> deployment_pb2.FlashRecord:
+    record = deployment_pb2.FlashRecord(
+        command_id=result.command_id,
+        board=board_name(agent, result.board),
+        image=report.image,
+        image_sha256=report.image_sha256,
+        outcome=_OUTCOMES[result.outcome],
+        message=result.message,
+        sectors_erased=report.sectors_erased,
+        sectors_skipped=report.sectors_skipped,
+        bytes_programmed=report.bytes_programmed,
+        read_back_sha256=report.read_back_sha256,
+    )
+    if report.start_time is not None:
+        record.start_time.CopyFrom(timestamp(report.start_time))
+    if report.end_time is not None:
+        record.end_time.CopyFrom(timestamp(report.end_time))
+    return record
+
+
+def head_message(head: ConsoleHead) -> agent_link_pb2.ConsoleHead:
+    """A position in a console."""
+    return agent_link_pb2.ConsoleHead(board=head.board, offset=head.offset, epoch=head.epoch)
+
+
+def heads_from(messages: Sequence[agent_link_pb2.ConsoleHead]) -> list[ConsoleHead]:
+    """Positions in consoles."""
+    return [
+        ConsoleHead(board=head.board, offset=head.offset, epoch=head.epoch) for head in messages
+    ]
+
+
+def progress_message(progress: Progress, agent: str) -> event_pb2.FlashProgress:
+    """How far a flash is."""
+    return event_pb2.FlashProgress(
+        command_id=progress.command_id,
+        board=board_name(agent, progress.board),
+        phase=progress.phase,
+        fraction=progress.fraction,
+        image=progress.image,
+    )
+
+
+def inventory_message(boards: Sequence[Board], agent: str) -> agent_link_pb2.BoardInventory:
+    """All boards as they are now."""
+    return agent_link_pb2.BoardInventory(
+        boards=[
+            bench_pb2.Board(
+                name=board_name(agent, board.board_id),
+                model=board.model,
+                part=board.part,
+                kind=_KINDS[board.kind],
+                probe_id=board.probe_id,
+                identity=board.identity,
+                port=str(board.port or ""),
+                health=board.health,
+                proven_image_sha256=board.proven_image_sha256,
+                experimental=board.experimental,
+                console_epoch=board.console_epoch,
+            )
+            for board in boards
+        ]
+    )
+
+
+def chunk_message(board: str, chunk: Chunk) -> agent_link_pb2.BoardConsoleChunk:
+    """Console bytes of one board."""
+    host_time = Timestamp()
+    host_time.FromMicroseconds(chunk.host_time_us)
+    return agent_link_pb2.BoardConsoleChunk(
+        board=board,
+        chunk=console_pb2.ConsoleChunk(
+            offset=chunk.offset,
+            data=chunk.data,
+            epoch=chunk.epoch,
+            host_time=host_time,
+            gap_before=chunk.gap,
+        ),
+    )
