@@ -1,0 +1,82 @@
+"""Settings of the control plane: one TOML file, `BENCHLINE_*` variables over it, defaults here."""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchline.errors import InvalidRequestError
+from benchline.instance import Instance, current_instance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Settings of one control plane. Sizes are bytes, times are seconds."""
+
+    instance: Instance
+    # Compilers and simulators that may run at once; more than the cores only makes each slower.
+    compile_slots: int
+    simulate_slots: int
+    # How long a session waits for a board or for an agent that is away before it is BROKEN.
+    board_wait_s: float
+    # Sessions that may be in work at once; further ones stay PENDING.
+    session_slots: int
+
+
+_NUMBERS: dict[str, tuple[float, float, float]] = {  # name: (default, least, most)
+    "compile_slots": (2, 1, 64),
+    "simulate_slots": (2, 1, 64),
+    "board_wait_s": (120, 1, 86_400),
+    "session_slots": (16, 1, 1024),
+}
+
+
+def load_config(environment: dict[str, str] | None = None) -> Config:
+    """Read `benchline.toml` of the data directory (or `BENCHLINE_CONFIG`) and the environment.
+
+    Raises:
+        InvalidRequestError: CONFIG_INVALID, naming every unknown key and bad value at once.
+    """
+    variables = dict(os.environ) if environment is None else environment
+    instance = current_instance()
+    path = Path(variables.get("BENCHLINE_CONFIG") or instance.data_dir / "benchline.toml")
+    problems: list[str] = []
+    table = _read_table(path, problems)
+    problems += [f"{path}: unknown key {key!r}" for key in table if key not in _NUMBERS]
+    values = {name: _number(name, table, variables, problems) for name in _NUMBERS}
+    if problems:
+        raise InvalidRequestError(
+            "CONFIG_INVALID", "; ".join(problems), problems="; ".join(problems)
+        )
+    return Config(
+        instance=instance,
+        compile_slots=int(values["compile_slots"]),
+        simulate_slots=int(values["simulate_slots"]),
+        board_wait_s=values["board_wait_s"],
+        session_slots=int(values["session_slots"]),
+    )
+
+
+def _read_table(path: Path, problems: list[str]) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        problems.append(f"{path}: {error}")
+        return {}
+
+
+def _number(
+    name: str, table: dict[str, object], variables: dict[str, str], problems: list[str]
+) -> float:
+    default, least, most = _NUMBERS[name]
+    given = variables.get(f"BENCHLINE_{name.upper()}", table.get(name, default))
+    try:
+        value = float(str(given))
+    except ValueError:
+        value = float("nan")
+    if not least <= value <= most:
+        problems.append(f"{name} must be a number from {least:g} to {most:g}, not {given!r}")
+        return default
+    return value

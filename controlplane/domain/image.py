@@ -1,0 +1,124 @@
+"""Firmware images as address ranges: ELF, Intel HEX and raw binaries. Every input is hostile."""
+
+import struct
+from dataclasses import dataclass
+from itertools import pairwise
+
+MAX_IMAGE_BYTES = 16 * 1024 * 1024
+_MAX_SEGMENTS = 64
+_PT_LOAD = 1
+_ELF32_HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
+_ELF32_PROGRAM_HEADER = struct.Struct("<IIIIIIII")
+
+
+class ImageError(ValueError):
+    """The bytes are not an image of the format that the file name tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSegment:
+    """Bytes at one address; `address` is where they are stored in flash."""
+
+    address: int
+    data: bytes
+
+    @property
+    def end(self) -> int:
+        """One past the last address."""
+        return self.address + len(self.data)
+
+
+def read_image(data: bytes, filename: str, *, base: int) -> tuple[ImageSegment, ...]:
+    """Read an image into segments sorted by address, without overlaps.
+
+    `base` is the address of a raw binary (`.bin`). The format is told by the first bytes (ELF, HEX)
+    or else by the file name.
+
+    Raises:
+        ImageError: truncated, overlapping, empty, too large, or of an unknown format.
+    """
+    if len(data) > MAX_IMAGE_BYTES:
+        raise ImageError(f"{filename} has {len(data)} bytes; at most {MAX_IMAGE_BYTES} are taken")
+    if data[:4] == b"\x7fELF":
+        segments = _read_elf(data)
+    elif filename.lower().endswith((".hex", ".ihex")):
+        segments = _read_intel_hex(data)
+    elif filename.lower().endswith(".bin"):
+        segments = [ImageSegment(base, data)]
+    else:
+        raise ImageError(f"{filename} is neither ELF, .hex nor .bin")
+    return _in_order(segments, filename)
+
+
+def flat_image(segments: tuple[ImageSegment, ...]) -> bytes:
+    """The bytes from the first to the last address, gaps filled as erased flash reads (0xFF)."""
+    start = segments[0].address
+    flat = bytearray(b"\xff" * (segments[-1].end - start))
+    for segment in segments:
+        flat[segment.address - start : segment.end - start] = segment.data
+    return bytes(flat)
+
+
+def _in_order(segments: list[ImageSegment], filename: str) -> tuple[ImageSegment, ...]:
+    kept = sorted((s for s in segments if s.data), key=lambda s: s.address)
+    if not kept:
+        raise ImageError(f"{filename} holds no bytes for flash")
+    if len(kept) > _MAX_SEGMENTS:
+        raise ImageError(f"{filename} has {len(kept)} segments; at most {_MAX_SEGMENTS} are taken")
+    for first, second in pairwise(kept):
+        if second.address < first.end:
+            raise ImageError(f"{filename} has two segments at 0x{second.address:08x}")
+    if kept[-1].end - kept[0].address > MAX_IMAGE_BYTES:
+        raise ImageError(f"{filename} spans more than {MAX_IMAGE_BYTES} bytes")
+    return tuple(kept)
+
+
+def _read_elf(data: bytes) -> list[ImageSegment]:
+    if len(data) < _ELF32_HEADER.size or data[4:6] != b"\x01\x01":
+        raise ImageError("not a 32-bit little-endian ELF file")
+    fields = _ELF32_HEADER.unpack_from(data)
+    table, entry_size, count = fields[5], fields[9], fields[10]
+    if entry_size != _ELF32_PROGRAM_HEADER.size or count > _MAX_SEGMENTS:
+        raise ImageError("the ELF program header table is not one of a firmware")
+    if table + entry_size * count > len(data):
+        raise ImageError("the ELF file is truncated")
+    segments = []
+    for index in range(count):
+        kind, offset, _, stored_at, size, _, _, _ = _ELF32_PROGRAM_HEADER.unpack_from(
+            data, table + index * entry_size
+        )
+        if kind != _PT_LOAD or size == 0:
+            continue
+        if offset + size > len(data):
+            raise ImageError("the ELF file is truncated")
+        segments.append(ImageSegment(stored_at, data[offset : offset + size]))
+    return segments
+
+
+def _read_intel_hex(data: bytes) -> list[ImageSegment]:
+    upper, runs = 0, list[tuple[int, bytearray]]()
+    for number, line in enumerate(data.split(), start=1):
+        address, kind, payload = _hex_record(line, number)
+        if kind == 1:
+            break
+        if kind == 0:
+            at = upper + address
+            if runs and runs[-1][0] + len(runs[-1][1]) == at:
+                runs[-1][1].extend(payload)
+            else:
+                runs.append((at, bytearray(payload)))
+        elif kind in (2, 4) and len(payload) == 2:
+            upper = int.from_bytes(payload, "big") << (4 if kind == 2 else 16)
+        elif kind not in (3, 5):
+            raise ImageError(f"line {number} of the HEX file has unknown type {kind}")
+    return [ImageSegment(address, bytes(run)) for address, run in runs]
+
+
+def _hex_record(line: bytes, number: int) -> tuple[int, int, bytes]:
+    try:
+        record = bytes.fromhex(line[1:].decode("ascii"))
+    except ValueError:
+        record = b""
+    if line[:1] != b":" or len(record) < 5 or len(record) != record[0] + 5 or sum(record) & 0xFF:
+        raise ImageError(f"line {number} of the HEX file is damaged")
+    return int.from_bytes(record[1:3], "big"), record[3], record[4:-1]

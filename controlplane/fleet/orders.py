@@ -1,0 +1,76 @@
+"""What agents can be told to do, and what they answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from controlplane.domain.deployment import FlashRecord
+from controlplane.domain.verdict import Outcome
+
+
+class ImageRole(StrEnum):
+    """What an image is for; printed in events and records."""
+
+    TEST = "test"
+    TABLE = "table"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashPiece:
+    """One contiguous piece of an image, stored as an artifact."""
+
+    address: int
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashOrder:
+    """Write pieces to flash and prove them by reading back; nothing else is erased."""
+
+    pieces: tuple[FlashPiece, ...]
+    part: str
+    reset_after: bool
+    image: ImageRole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetOrder:
+    """Reset the board."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOrder:
+    """Send bytes to the console of the board, at most 4 KiB."""
+
+    data: bytes
+
+
+Order = FlashOrder | ResetOrder | SendOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandTicket:
+    """An order with everything that makes it safe to send twice."""
+
+    command_id: str
+    agent: str
+    board: str
+    lease: str
+    fencing_token: int
+    deadline: datetime
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandAnswer:
+    """How a command ended; `console_offset` is where the console stood at the reset."""
+
+    command_id: str
+    outcome: Outcome
+    reason: str
+    message: str
+    flash: FlashRecord | None
+    console_offset: int
+    console_epoch: int
