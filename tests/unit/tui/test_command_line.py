@@ -1,0 +1,53 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tui.verbs import VERBS, build_parser
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_help_loads_neither_grpc_nor_textual_nor_asyncio() -> None:
+    code = (
+        "import sys\nfrom tui.__main__ import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'grpc', 'google', 'textual', 'asyncio', 'yaml'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'proto'}"}
+    child = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr
+    assert "from a sentence" in child.stdout
+
+
+@pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
+def test_every_verb_can_be_imported_and_explained(verb: str) -> None:
+    entry = next(one for one in VERBS if one.name == verb)
+    assert callable(entry.load())
+    with pytest.raises(SystemExit) as ended:
+        build_parser().parse_args([verb, "--help"])
+    assert ended.value.code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run"],
+        ["run", "x", "--from", "y"],
+        ["run", "x", "--scenario", "y"],
+        ["run", "x", "--seed", "-1"],
+    ],
+)
+def test_what_run_cannot_mean_is_a_usage_error(words: list[str]) -> None:
+    from tui.__main__ import main
+
+    assert main(words) == 2

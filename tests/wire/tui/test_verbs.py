@@ -1,0 +1,192 @@
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from benchline.v1 import verdict_pb2
+from tests.wire.tui.conftest import Command
+from tests.wire.tui.fake_server import FakeControlPlane, passed_events
+
+
+def lines_of(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+async def test_run_prints_every_event_and_then_the_finished_session(
+    plane: FakeControlPlane, benchline: Command
+) -> None:
+    ran = await benchline("run", "Blink the LED at 2 Hz.", "--seed", "7", "--json")
+
+    told = lines_of(ran.out)
+    assert ran.code == 0
+    assert [int(str(one["sequence"])) for one in told[:-1]] == list(range(1, len(told)))
+    assert told[-1]["state"] == "STATE_DONE"
+    assert told[-1]["outcome"] == "OUTCOME_PASSED"
+    assert told[-1]["findings"] == []
+    assert plane.created[0].seed == 7
+    assert "relay_on" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        (verdict_pb2.OUTCOME_FAILED, 1),
+        (verdict_pb2.OUTCOME_BROKEN, 3),
+        (verdict_pb2.OUTCOME_REFUSED, 4),
+        (verdict_pb2.OUTCOME_SKIPPED, 5),
+    ],
+)
+async def test_the_exit_code_tells_the_outcome(
+    plane: FakeControlPlane, benchline: Command, outcome: int, code: int
+) -> None:
+    plane.outcome = outcome
+    assert (await benchline("run", "Blink.")).code == code
+
+
+async def test_a_refused_prompt_names_the_reason_and_is_a_usage_error(
+    plane: FakeControlPlane, benchline: Command
+) -> None:
+    ran = await benchline("run", "Send e-mail.", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "PROMPT_REFUSED: mail is not a thing" in ran.err
+
+
+async def test_a_watch_resumes_after_the_last_event_it_saw(
+    plane: FakeControlPlane, benchline: Command
+) -> None:
+    plane.add_session()
+    plane.break_after = 5
+    ran = await benchline("watch", "01kdemo", "--json")
+    sequences = [int(str(one["sequence"])) for one in lines_of(ran.out)[:-1]]
+    assert sequences == list(range(1, len(passed_events()) + 1))
+    assert plane.watch_starts == [1, 6]
+    assert "the server is away" in ran.err
+
+
+async def test_leaving_lets_the_session_go_on_and_says_how_to_see_it(
+    plane: FakeControlPlane, benchline: Command
+) -> None:
+    plane.hold_at = 8
+    child = await benchline.start("run", "Blink.", "--json")
+    assert child.stdout is not None
+    async with asyncio.timeout(30):
+        while b'"sequence": "7"' not in await child.stdout.readline():
+            pass
+        child.send_signal(signal.SIGINT)
+        _, err = await child.communicate()
+    assert child.returncode == 130
+    assert b"benchline watch 01kdemo" in err
+    assert plane.cancelled == []
+
+
+async def test_leaving_cancels_when_asked_to(plane: FakeControlPlane, benchline: Command) -> None:
+    plane.hold_at = 8
+    child = await benchline.start("run", "Blink.", "--json", "--cancel-on-exit")
+    assert child.stdout is not None
+    async with asyncio.timeout(30):
+        while b'"sequence": "7"' not in await child.stdout.readline():
+            pass
+        child.send_signal(signal.SIGTERM)
+        await child.communicate()
+    assert child.returncode == 130
+    assert plane.cancelled == ["sessions/01kdemo"]
+
+
+async def test_a_directory_becomes_a_source_with_its_design_and_scenarios(
+    plane: FakeControlPlane, benchline: Command, tmp_path: Path
+) -> None:
+    project = tmp_path / "blinker"
+    (project / "scenarios").mkdir(parents=True)
+    (project / "blinker.ino").write_text("void setup() {}\nvoid loop() {}\n")
+    (project / "design.json").write_text("{}")
+    (project / "scenarios" / "main.yaml").write_text("scenario: 1\nid: main\n")
+
+    ran = await benchline("run", "--from", str(project), "--until", "simulate")
+
+    source = plane.created[0].source
+    assert ran.code == 0
+    assert [one.path for one in source.files] == ["blinker.ino"]
+    assert (source.design_json, source.title) == ("{}", "blinker")
+    assert [one.scenario_id for one in source.scenarios] == ["main"]
+    assert plane.created[0].until == verdict_pb2.STAGE_SIMULATE
+
+
+async def test_an_image_is_uploaded_under_its_digest(
+    plane: FakeControlPlane, benchline: Command, tmp_path: Path
+) -> None:
+    image = tmp_path / "fw.elf"
+    image.write_bytes(b"\x7fELF" + bytes(1_500_000))
+    scenario = tmp_path / "s.yaml"
+    scenario.write_text("scenario: 1\n")
+
+    ran = await benchline("run", "--from", str(image), "--scenario", str(scenario))
+
+    source = plane.created[0].source
+    assert ran.code == 0
+    assert plane.uploads[source.image_sha256] == image.read_bytes()
+    assert source.image_filename == "fw.elf"
+    assert len(source.scenarios) == 1
+
+
+async def test_boards_never_loads_textual(plane: FakeControlPlane, benchline: Command) -> None:
+    benchline.environment["PYTHONPROFILEIMPORTTIME"] = "1"
+    ran = await benchline("boards", "--json")
+    assert [one["name"] for one in lines_of(ran.out)] == [board.name for board in plane.boards]
+    assert "textual" not in ran.err
+
+
+async def test_show_tells_wiring_sketch_evidence_and_transcript(
+    plane: FakeControlPlane, benchline: Command
+) -> None:
+    plane.add_session()
+    ran = await benchline("show", "01kd")
+    assert ran.code == 0
+    for part in ("free output", "void setup()", "· BL 3000 PIN PB0 v=1", "temperature 31.5 C"):
+        assert part in ran.out
+    shown = lines_of((await benchline("show", "01kd", "--json")).out)
+    assert set(shown[0]) >= {"session", "design", "sources", "build"}
+
+
+async def test_an_unknown_session_is_a_usage_error(
+    plane: FakeControlPlane, benchline: Command
+) -> None:
+    ran = await benchline("cancel", "zzz")
+    assert ran.code == 2
+    assert "SESSION_NOT_FOUND" in ran.err
+
+
+async def test_sessions_cancel_lease_and_doctor_answer(
+    plane: FakeControlPlane, benchline: Command
+) -> None:
+    plane.add_session("Blink \x1b[31m red")
+    listed = await benchline("sessions")
+    assert "01kdemo" in listed.out
+    assert "\x1b" not in listed.out
+    assert (await benchline("cancel", "01kdemo", "--json")).code == 0
+    assert "leases/l1" in (await benchline("lease", "acquire", "name=vf405-01")).out
+    assert "leases/l1" in (await benchline("lease", "list")).out
+    assert (await benchline("lease", "release", "l1")).code == 0
+
+
+async def test_design_shows_what_was_understood_and_refuses_the_rest(
+    plane: FakeControlPlane, benchline: Command
+) -> None:
+    good = await benchline("design", "Blink the LED.")
+    assert (good.code, "blink the LED" in good.out) == (0, True)
+    bad = await benchline("design", "Blink and mail me.", "--json")
+    assert bad.code == 4
+    assert lines_of(bad.out)[0]["outcome"] == "OUTCOME_REFUSED"
+
+
+async def test_an_exported_project_is_what_run_from_takes(
+    plane: FakeControlPlane, benchline: Command, tmp_path: Path
+) -> None:
+    plane.add_session()
+    folder = tmp_path / "out"
+    assert (await benchline("project", "export", "01kdemo", str(folder))).code == 0
+    written = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert written == {"temperature_relay.ino", "design.json", "scenarios/main.yaml"}
+    assert (await benchline("run", "--from", str(folder))).code == 0
+    assert plane.created[-1].source.design_json == '{"design": 1}'

@@ -1,0 +1,1 @@
+"""The console's side of the wire: calls, watches that resume, and translation into facts."""

@@ -1,0 +1,295 @@
+"""Wire messages into facts of the console. Wire types go no further than this module."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from benchline.v1 import bench_pb2, build_pb2, deployment_pb2, event_pb2, session_pb2, verdict_pb2
+from tui.state import fact as f
+
+_SEVERITY = {1: f.Severity.NOTE, 2: f.Severity.WARNING, 3: f.Severity.ERROR}
+_KINDS = {1: "virtual", 2: "physical"}
+_BOARD_STATES = {1: "ACTIVE", 2: "LEASED", 3: "OFFLINE", 4: "FAULTY"}
+
+
+def state_of(value: int) -> f.State:
+    """A wire State; numbers of a newer server become UNKNOWN."""
+    known = verdict_pb2.State.values()
+    word = verdict_pb2.State.Name(value) if value in known else ""  # type: ignore[arg-type]
+    word = word.removeprefix("STATE_")
+    return f.State.__members__.get(word, f.State.UNKNOWN)
+
+
+def outcome_of(value: int) -> f.Outcome:
+    """A wire Outcome; unspecified becomes NONE."""
+    known = verdict_pb2.Outcome.values()
+    word = verdict_pb2.Outcome.Name(value) if value in known else ""  # type: ignore[arg-type]
+    word = word.removeprefix("OUTCOME_")
+    return f.Outcome.__members__.get(word, f.Outcome.NONE)
+
+
+def stage_of(value: int) -> f.Stage:
+    """A wire Stage; unspecified becomes NONE."""
+    known = verdict_pb2.Stage.values()
+    word = verdict_pb2.Stage.Name(value) if value in known else ""  # type: ignore[arg-type]
+    word = word.removeprefix("STAGE_")
+    return f.Stage.__members__.get(word, f.Stage.NONE)
+
+
+def evidence_of(value: int) -> str:
+    """A wire Evidence as its word in lower case; empty when nothing was run."""
+    if not value or value not in verdict_pb2.Evidence.values():
+        return ""
+    word: str = verdict_pb2.Evidence.Name(value)  # type: ignore[arg-type]
+    return word.removeprefix("EVIDENCE_").lower()
+
+
+def milliseconds_of(time: Timestamp) -> int:
+    """Unix milliseconds; 0 when not set."""
+    return time.seconds * 1000 + time.nanos // 1_000_000
+
+
+def range_of(wire: verdict_pb2.ByteRange) -> f.Bytes:
+    """A byte range."""
+    return f.Bytes(console=wire.console, start=wire.start, end=wire.end)
+
+
+def assertion_of(wire: verdict_pb2.AssertionResult) -> f.Assertion:
+    """The verdict of one check."""
+    return f.Assertion(
+        assertion_id=wire.assertion_id,
+        kind=wire.kind,
+        outcome=outcome_of(wire.outcome),
+        message=wire.message,
+        expected=wire.expected,
+        got=wire.got,
+        at_ms=wire.at_ms,
+        evidence=tuple(range_of(one) for one in wire.evidence),
+    )
+
+
+def finding_of(wire: verdict_pb2.Finding) -> f.Finding:
+    """One complaint."""
+    return f.Finding(
+        code=wire.code,
+        subject=wire.subject,
+        message=wire.message,
+        fix=wire.fix,
+        severity=_SEVERITY.get(wire.severity, f.Severity.ERROR),
+        stage=stage_of(wire.stage),
+    )
+
+
+def scenario_of(wire: verdict_pb2.ScenarioResult) -> f.ScenarioEnded:
+    """The verdict of one scenario."""
+    return f.ScenarioEnded(
+        scenario_id=wire.scenario_id,
+        title=wire.title,
+        runner=wire.runner,
+        outcome=outcome_of(wire.outcome),
+        evidence=evidence_of(wire.evidence),
+        message=wire.message,
+        device_ms=wire.device_ms,
+        seed=wire.seed,
+        cached=wire.cached,
+        assertions=tuple(assertion_of(one) for one in wire.assertions),
+        console=range_of(wire.console) if wire.console.console else None,
+    )
+
+
+def event_of(wire: event_pb2.Event) -> f.Event:
+    """One event of a session."""
+    return f.Event(
+        sequence=wire.sequence,
+        time_ms=milliseconds_of(wire.time),
+        stage=stage_of(wire.stage),
+        attempt=wire.attempt or 1,
+        fact=_fact_of(wire),
+    )
+
+
+def _fact_of(wire: event_pb2.Event) -> f.Fact:
+    kind = wire.WhichOneof("fact")
+    match kind:
+        case "session_changed":
+            return _session_moved(wire.session_changed)
+        case "stage_changed":
+            return _stage_moved(wire.stage_changed)
+        case "attempt_changed":
+            turn = wire.attempt_changed
+            return f.AttemptMoved(
+                attempt=turn.attempt,
+                state=state_of(turn.state),
+                outcome=outcome_of(turn.outcome),
+                message=turn.message,
+            )
+        case "design_made":
+            made = wire.design_made
+            return f.DesignMade(
+                design_hash=made.design_hash,
+                title=made.title,
+                board_model=made.board_model,
+                scenarios=tuple(made.scenarios),
+            )
+        case "finding":
+            return finding_of(wire.finding)
+        case "diagnostic":
+            return _diagnostic(wire.diagnostic)
+        case "artifact":
+            stored = wire.artifact
+            return f.ArtifactStored(
+                kind=stored.kind,
+                filename=stored.filename,
+                sha256=stored.sha256,
+                size_bytes=stored.size_bytes,
+            )
+        case "note":
+            return f.Noted(text=wire.note.text)
+        case _:
+            return _running_fact_of(wire, kind or "")
+
+
+def _running_fact_of(wire: event_pb2.Event, kind: str) -> f.Fact:
+    match kind:
+        case "scenario_started":
+            began = wire.scenario_started
+            return f.ScenarioBegan(
+                scenario_id=began.scenario_id,
+                title=began.title,
+                runner=began.runner,
+                device_ms=began.device_ms,
+                assertion_ids=tuple(began.assertion_ids),
+            )
+        case "assertion_decided":
+            decided = wire.assertion_decided
+            return f.AssertionDecided(
+                scenario_id=decided.scenario_id,
+                runner=decided.runner,
+                assertion=assertion_of(decided.result),
+            )
+        case "scenario_finished":
+            return scenario_of(wire.scenario_finished)
+        case "lease_changed":
+            moved = wire.lease_changed
+            return f.LeaseMoved(lease=moved.lease, board=moved.board, change=moved.change)
+        case "flash":
+            return _flash_moved(wire.flash)
+        case "flash_progress":
+            progress = wire.flash_progress
+            return f.FlashAdvanced(
+                command_id=progress.command_id,
+                board=progress.board,
+                image=progress.image,
+                phase=progress.phase,
+                fraction=progress.fraction,
+            )
+        case "console_range":
+            grown = wire.console_range
+            return f.ConsoleGrew(
+                range=range_of(grown.range), epoch=grown.epoch, gap_before=grown.gap_before
+            )
+        case _:
+            return f.Unknown(kind=kind)
+
+
+def _session_moved(wire: event_pb2.SessionChanged) -> f.SessionMoved:
+    return f.SessionMoved(
+        state=state_of(wire.state),
+        outcome=outcome_of(wire.outcome),
+        evidence=evidence_of(wire.evidence),
+        message=wire.message,
+    )
+
+
+def _stage_moved(wire: event_pb2.StageChanged) -> f.StageMoved:
+    return f.StageMoved(
+        stage=stage_of(wire.stage),
+        state=state_of(wire.state),
+        outcome=outcome_of(wire.outcome),
+        message=wire.message,
+        cached=wire.cached,
+        runs=wire.runs,
+        duration_ms=wire.duration_ms,
+    )
+
+
+def _diagnostic(wire: build_pb2.Diagnostic) -> f.Diagnostic:
+    return f.Diagnostic(
+        file=wire.file,
+        line=wire.line,
+        message=wire.message,
+        severity=_SEVERITY.get(wire.severity, f.Severity.ERROR),
+        excerpt=wire.excerpt,
+    )
+
+
+def _flash_moved(wire: deployment_pb2.FlashRecord) -> f.FlashMoved:
+    return f.FlashMoved(
+        command_id=wire.command_id,
+        board=wire.board,
+        image=wire.image,
+        reason=wire.reason,
+        outcome=outcome_of(wire.outcome),
+        message=wire.message,
+        sectors_erased=wire.sectors_erased,
+        sectors_skipped=wire.sectors_skipped,
+        bytes_programmed=wire.bytes_programmed,
+    )
+
+
+def summary_of(wire: session_pb2.Session) -> f.SessionSummary:
+    """A session as a row of a list."""
+    return f.SessionSummary(
+        name=wire.name,
+        title=wire.prompt or "uploaded project",
+        state=state_of(wire.state),
+        outcome=outcome_of(wire.outcome),
+        evidence=evidence_of(wire.evidence),
+        message=wire.message,
+        board=wire.board,
+        board_model=wire.board_model,
+        create_ms=milliseconds_of(wire.create_time),
+        end_ms=milliseconds_of(wire.end_time),
+        stages=tuple(_stage_record(one) for one in wire.stages),
+        last_sequence=wire.last_sequence,
+        attempt=wire.attempt or 1,
+    )
+
+
+def _stage_record(wire: session_pb2.StageRecord) -> f.StageMoved:
+    return f.StageMoved(
+        stage=stage_of(wire.stage),
+        state=state_of(wire.state),
+        outcome=outcome_of(wire.outcome),
+        message=wire.message,
+        cached=wire.cached,
+        runs=wire.runs,
+        duration_ms=wire.duration.seconds * 1000 + wire.duration.nanos // 1_000_000,
+    )
+
+
+def board_of(wire: bench_pb2.Board) -> f.BoardFact:
+    """One board."""
+    return f.BoardFact(
+        name=wire.name,
+        model=wire.model,
+        part=wire.part,
+        kind=_KINDS.get(wire.kind, "unknown"),
+        state=_BOARD_STATES.get(wire.state, "UNKNOWN"),
+        holder=wire.holder,
+        lease=wire.lease,
+        health=wire.health,
+        proven_image=wire.proven_image_sha256,
+        experimental=wire.experimental,
+        console_epoch=wire.console_epoch,
+        console_bytes=wire.console_bytes,
+        probe_id=wire.probe_id,
+        port=wire.port,
+    )
+
+
+def inventory_of(wire: bench_pb2.WatchBoardsResponse) -> f.Inventory:
+    """The whole inventory."""
+    return f.Inventory(
+        version=wire.version,
+        boards=tuple(board_of(one) for one in wire.boards),
+        agents=tuple((one.name.rpartition("/")[2], one.online) for one in wire.agents),
+    )

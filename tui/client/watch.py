@@ -1,0 +1,146 @@
+"""Watches that survive a server that goes away: they come back where they were."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import grpc
+
+from benchline.v1 import bench_pb2, console_pb2, event_pb2, session_pb2, verdict_pb2
+from tui.client.connection import Connection, is_away
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 2.0
+
+Away = Callable[[str], Awaitable[None]]
+"""Told each time that the server is away, with one sentence; may bring it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """The stream is open again after it had broken."""
+
+
+async def _ignore(_: str) -> None:
+    return
+
+
+class _Pause:
+    """Pauses that double up to a ceiling and start over after a success."""
+
+    def __init__(self) -> None:
+        self._next_s = FIRST_PAUSE_S
+        self.broken = False
+
+    def reset(self) -> None:
+        self._next_s = FIRST_PAUSE_S
+        self.broken = False
+
+    async def wait(self) -> None:
+        self.broken = True
+        await asyncio.sleep(self._next_s)
+        self._next_s = min(self._next_s * 2, LONGEST_PAUSE_S)
+
+
+async def watch_session(
+    connection: Connection, name: str, *, from_sequence: int = 1, on_away: Away = _ignore
+) -> AsyncIterator[event_pb2.Event | Back]:
+    """Every event from a sequence number on, each once, until the session is over.
+
+    Raises:
+        grpc.aio.AioRpcError: any failure but an unreachable server.
+    """
+    last = max(from_sequence, 1) - 1
+    pause = _Pause()
+    while True:
+        try:
+            request = session_pb2.WatchSessionRequest(name=name, from_sequence=last + 1)
+            async for answer in connection.sessions.WatchSession(request):
+                if pause.broken:
+                    yield Back()
+                pause.reset()
+                for event in answer.events:
+                    if event.sequence > last:
+                        last = event.sequence
+                        yield event
+            if await _is_over(connection, name, last):
+                return
+        except grpc.aio.AioRpcError as error:
+            if not is_away(error):
+                raise
+            await on_away(error.details() or "the server is away")
+        await pause.wait()
+
+
+async def _is_over(connection: Connection, name: str, last: int) -> bool:
+    session = await connection.session(name)
+    ended = session.state in (verdict_pb2.STATE_DONE, verdict_pb2.STATE_CANCELLED)
+    return ended and last >= session.last_sequence
+
+
+async def watch_boards(
+    connection: Connection, *, on_away: Away = _ignore
+) -> AsyncIterator[bench_pb2.WatchBoardsResponse | Back]:
+    """The inventory, then a new one after every change, without end."""
+    pause = _Pause()
+    while True:
+        try:
+            async for answer in connection.bench.WatchBoards(bench_pb2.WatchBoardsRequest()):
+                if pause.broken:
+                    yield Back()
+                pause.reset()
+                if answer.boards or answer.agents or answer.version:
+                    yield answer
+        except grpc.aio.AioRpcError as error:
+            if not is_away(error):
+                raise
+            await on_away(error.details() or "the server is away")
+        await pause.wait()
+
+
+async def follow_console(
+    connection: Connection,
+    console: str,
+    *,
+    offset: int = 0,
+    tail_bytes: int = 0,
+    on_away: Away = _ignore,
+) -> AsyncIterator[console_pb2.ConsoleChunk | Back]:
+    """The bytes of a console from an offset (or a tail) on, each once, without end."""
+    pause = _Pause()
+    started = offset > 0
+    while True:
+        try:
+            request = console_pb2.ReadConsoleRequest(
+                console=console,
+                offset=offset,
+                follow=True,
+                tail_bytes=0 if started else tail_bytes,
+            )
+            async for answer in connection.consoles.ReadConsole(request):
+                if pause.broken:
+                    yield Back()
+                pause.reset()
+                for chunk in answer.chunks:
+                    started = True
+                    offset = chunk.offset + len(chunk.data)
+                    yield chunk
+        except grpc.aio.AioRpcError as error:
+            if not is_away(error):
+                raise
+            await on_away(error.details() or "the server is away")
+        await pause.wait()
+
+
+async def read_console(
+    connection: Connection, console: str, *, start: int = 0, end: int = 0, most: int = 1 << 22
+) -> bytes:
+    """Stored bytes of a console, at most ``most``."""
+    held = bytearray()
+    request = console_pb2.ReadConsoleRequest(console=console, offset=start, end=end)
+    async for answer in connection.consoles.ReadConsole(request, timeout=60):
+        for chunk in answer.chunks:
+            held += chunk.data
+        if len(held) >= most:
+            break
+    return bytes(held[:most])

@@ -1,0 +1,137 @@
+"""``boards``, ``console`` and ``lease``."""
+
+import argparse
+import asyncio
+import sys
+
+from google.protobuf import duration_pb2
+
+from benchline.errors import NotReadyError
+from benchline.v1 import bench_pb2
+from tui.client.connection import CALL_TIMEOUT_S, Connection, new_request_id
+from tui.client.translate import board_of
+from tui.client.watch import Back, follow_console
+from tui.headless import local
+from tui.headless.output import EXIT_LEFT, data, json_line, table, talk
+from tui.state.console import ConsoleText
+from tui.wording import board_line
+
+
+async def boards(options: argparse.Namespace) -> int:
+    """List the boards."""
+    connection = await local.ensure_up()
+    async with connection:
+        found = await connection.all_boards(options.selector)
+    if options.json:
+        for board in found:
+            data(json_line(board, whole=True))
+        return 0
+    rows = [board_line(board_of(board)) for board in found]
+    heads = ("BOARD", "MODEL", "KIND", "STATE", "FIRMWARE", "HELD BY / HEALTH")
+    for line in table([heads, *rows]) if rows else []:
+        data(line)
+    if not rows:
+        talk("no boards; `benchline up` brings virtual ones, an agent brings those of its bench")
+    return 0
+
+
+async def console(options: argparse.Namespace) -> int:
+    """Follow the console of a board."""
+    connection = await local.ensure_up()
+    async with connection:
+        board = await _board(connection, options.board)
+        if options.send is not None:
+            raise NotReadyError(
+                "SEND_NOT_SERVED",
+                "this server takes console input only from scenarios (`send:` steps)",
+            )
+        try:
+            await _follow(connection, board.name, options)
+        except asyncio.CancelledError:
+            return EXIT_LEFT
+    return 0
+
+
+async def _board(connection: Connection, name: str) -> bench_pb2.Board:
+    request = bench_pb2.GetBoardRequest(name=name)
+    answer = await connection.bench.GetBoard(request, timeout=CALL_TIMEOUT_S)
+    return answer.board
+
+
+async def _follow(connection: Connection, board: str, options: argparse.Namespace) -> None:
+    text = ConsoleText(max_lines=1)
+    begun = False
+    chunks = follow_console(connection, board, tail_bytes=options.tail, on_away=local.bring_back)
+    async for chunk in chunks:
+        if isinstance(chunk, Back):
+            talk("connected again")
+            continue
+        if options.json:
+            data(json_line(chunk, whole=True))
+            continue
+        if options.raw:
+            sys.stdout.buffer.write(chunk.data)
+            sys.stdout.buffer.flush()
+            continue
+        if not begun:
+            begun = True
+            text = ConsoleText(max_lines=1, start=chunk.offset)
+        for line in text.feed(chunk.data, offset=chunk.offset, gap=chunk.gap_before):
+            if options.records or not line.record:
+                data(f"· {line.text}" if line.record else line.text)
+
+
+async def lease(options: argparse.Namespace) -> int:
+    """Take, give back or list leases."""
+    connection = await local.ensure_up()
+    async with connection:
+        match options.action:
+            case "acquire":
+                return await _acquire(connection, options)
+            case "release":
+                return await _release(connection, options)
+            case _:
+                return await _list_leases(connection, options)
+
+
+async def _acquire(connection: Connection, options: argparse.Namespace) -> int:
+    request = bench_pb2.AcquireLeaseRequest(
+        request_id=new_request_id(),
+        selector=options.selector,
+        ttl=duration_pb2.Duration(seconds=options.ttl),
+    )
+    answer = await connection.bench.AcquireLease(request, timeout=CALL_TIMEOUT_S)
+    if options.json:
+        data(json_line(answer, whole=True))
+    else:
+        data(f"{answer.lease.name}  {answer.board.name}")
+        talk(f"held for {options.ttl} s; `benchline lease release {answer.lease.name}` ends it")
+    return 0
+
+
+async def _release(connection: Connection, options: argparse.Namespace) -> int:
+    name = options.lease if options.lease.startswith("leases/") else f"leases/{options.lease}"
+    request = bench_pb2.ReleaseLeaseRequest(name=name)
+    await connection.bench.ReleaseLease(request, timeout=CALL_TIMEOUT_S)
+    talk("released")
+    return 0
+
+
+async def _list_leases(connection: Connection, options: argparse.Namespace) -> int:
+    token, rows = "", []
+    while True:
+        request = bench_pb2.ListLeasesRequest(page_token=token)
+        answer = await connection.bench.ListLeases(request, timeout=CALL_TIMEOUT_S)
+        for one in answer.leases:
+            if options.json:
+                data(json_line(one, whole=True))
+            else:
+                rows.append((one.name, one.board, one.holder))
+        token = answer.next_page_token
+        if not token:
+            break
+    for line in table(rows):
+        data(line)
+    if not rows and not options.json:
+        talk("no board is lent")
+    return 0

@@ -1,0 +1,52 @@
+"""Data to stdout, talk to stderr, and what the exit codes mean."""
+
+import sys
+from collections.abc import Sequence
+
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
+
+from tui.state.fact import Outcome
+
+EXIT_USAGE = 2
+EXIT_LEFT = 130
+
+_EXIT = {
+    Outcome.PASSED: 0,
+    Outcome.FAILED: 1,
+    Outcome.BROKEN: 3,
+    Outcome.REFUSED: 4,
+    Outcome.SKIPPED: 5,
+}
+
+
+def exit_code(outcome: Outcome) -> int:
+    """PASSED 0, FAILED 1, BROKEN 3, REFUSED 4, SKIPPED 5; no outcome counts as FAILED."""
+    return _EXIT.get(outcome, 1)
+
+
+def data(line: str) -> None:
+    """One line of data."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def talk(line: str) -> None:
+    """One line for the person who watches."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def json_line(message: Message, *, whole: bool = False) -> str:
+    """Proto3 JSON on one line; ``whole`` prints fields without presence even when empty."""
+    return MessageToJson(message, indent=None, always_print_fields_with_no_presence=whole)
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Columns aligned to their widest cell; the last one is left ragged."""
+    if not rows:
+        return []
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]

@@ -1,0 +1,152 @@
+"""Calm progress of a run on stderr: a line for each decision, a moving line on a terminal."""
+
+import asyncio
+import sys
+import time
+
+from tui.headless.output import talk
+from tui.state import fact as f
+from tui.state.run import RunView, ScenarioView, reduce_run
+from tui.wording import assertion_line, flash_line, glyph, one_line, scenario_head, stage_line
+from tui.wording import visible as _visible
+
+_TICK_S = 0.25
+
+
+def lines_for(event: f.Event, before: RunView, after: RunView) -> list[str]:
+    """What one event adds to the talk. Pure."""
+    fact = event.fact
+    match fact:
+        case f.StageMoved():
+            return [] if fact.state is f.State.PENDING else [stage_line(fact)]
+        case f.SessionMoved():
+            waiting = fact.state is f.State.WAITING and fact.message
+            return [f"… {_visible(fact.message)}"] if waiting else []
+        case f.AttemptMoved():
+            turn = f"  attempt {fact.attempt}: {_visible(fact.message)}"
+            return [turn] if fact.attempt > 1 else []
+        case f.DesignMade():
+            return [f"  {fact.title} on {fact.board_model}, {len(fact.scenarios)} scenario(s)"]
+        case f.Finding():
+            return finding_lines(fact)
+        case f.Diagnostic():
+            where = f"{fact.file}:{fact.line}" if fact.line else fact.file
+            return [f"  {where}: {fact.severity.value.lower()}: {_visible(fact.message)}"]
+        case f.Noted():
+            return [f"  note: {_visible(fact.text)}"]
+        case f.LeaseMoved():
+            return [f"  board {fact.board.rpartition('/')[2]} {fact.change}"]
+        case f.ScenarioBegan() | f.AssertionDecided() | f.ScenarioEnded():
+            return _scenario_lines(fact, before, after)
+        case f.FlashMoved():
+            flash = next(one for one in after.flashes if one.command_id == fact.command_id)
+            return [] if fact.outcome is f.Outcome.NONE else [f"  {flash_line(flash)}"]
+        case _:
+            return []
+
+
+def finding_lines(finding: f.Finding) -> list[str]:
+    """A finding and its way forward."""
+    subject = f" {finding.subject}" if finding.subject else ""
+    head = f"  {finding.severity.value.lower()} {finding.code}{subject}: {finding.message}"
+    lines = [_visible(head)]
+    if finding.fix:
+        lines.append(f"    {_visible(finding.fix)}")
+    return lines
+
+
+def _scenario_lines(
+    fact: f.ScenarioBegan | f.AssertionDecided | f.ScenarioEnded, before: RunView, after: RunView
+) -> list[str]:
+    key = (fact.scenario_id, fact.runner)
+    scenario = next(s for s in after.scenarios if (s.scenario_id, s.runner) == key)
+    match fact:
+        case f.ScenarioBegan():
+            return [f"  {scenario_head(scenario)}"]
+        case f.AssertionDecided():
+            return [f"    {assertion_line(fact.assertion)}"]
+        case f.ScenarioEnded():
+            known = next((s for s in before.scenarios if (s.scenario_id, s.runner) == key), None)
+
+            decided = {a.assertion_id for a in known.assertions if _decided(a)} if known else set()
+            late = [a for a in fact.assertions if a.assertion_id not in decided]
+            lines = [f"    {assertion_line(a)}" for a in late]
+            cached = ", from an identical run before" if fact.cached else ""
+            message = f": {_visible(fact.message)}" if fact.message else ""
+            word = fact.outcome.value
+            head = f"  {glyph(fact.outcome)} {fact.scenario_id} {word}{cached}{message}"
+            return [*lines, head]
+
+
+def _decided(assertion: f.Assertion) -> bool:
+    return assertion.outcome is not f.Outcome.NONE
+
+
+class Progress:
+    """Follows a run: folds its events and talks about them. Use as an async context manager."""
+
+    def __init__(self, view: RunView) -> None:
+        self.view = view
+        self._moving = sys.stderr.isatty()
+        self._shown = ""
+        self._ticker: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Progress":
+        """Begin to move the status line, on a terminal."""
+        if self._moving:
+            self._ticker = asyncio.create_task(self._tick())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Take the status line away."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+            await asyncio.gather(self._ticker, return_exceptions=True)
+        self._show("")
+
+    def feed(self, event: f.Event) -> None:
+        """Take one event."""
+        before = self.view
+        self.view = reduce_run(before, event)
+        if self.view is before:
+            return
+        for line in lines_for(event, before, self.view):
+            self.say(line)
+        self._show(moving_line(self.view, time.time() * 1000))
+
+    def say(self, line: str) -> None:
+        """A line of talk that keeps clear of the status line."""
+        self._show("")
+        talk(line)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            self._show(moving_line(self.view, time.time() * 1000))
+
+    def _show(self, text: str) -> None:
+        if not self._moving or text == self._shown:
+            return
+        sys.stderr.write(f"\r\x1b[K{one_line(text, 78)}" if text else "\r\x1b[K")
+        sys.stderr.flush()
+        self._shown = text
+
+
+def moving_line(view: RunView, now_ms: float) -> str:
+    """What moves right now: a flash, or a scenario's device time. Empty when nothing does. Pure."""
+    if view.state.ended:
+        return ""
+    flashing = [one for one in view.flashes if one.outcome is f.Outcome.NONE]
+    if flashing:
+        return f"    {flash_line(flashing[-1])}"
+    running = [s for s in view.scenarios if s.outcome is f.Outcome.NONE]
+    return f"    {countdown(running[-1], now_ms)}" if running else ""
+
+
+def countdown(scenario: ScenarioView, now_ms: float) -> str:
+    """``main on vf405-01: 6 s of 9 s left``; boards run in real time, simulators do not."""
+    name = f"{scenario.scenario_id} on {scenario.runner.rpartition('/')[2]}"
+    if scenario.stage is not f.Stage.DEPLOY or not scenario.device_ms:
+        return f"{name}: running"
+    left_ms = max(0.0, scenario.began_ms + scenario.device_ms - now_ms)
+    return f"{name}: {left_ms / 1000:.0f} s of {scenario.device_ms / 1000:.0f} s left"

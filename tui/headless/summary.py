@@ -1,0 +1,129 @@
+"""What a design and a finished session look like as text."""
+
+from benchline.v1 import build_pb2, design_pb2, session_pb2, verdict_pb2
+from tui.client.translate import (
+    evidence_of,
+    finding_of,
+    scenario_of,
+    summary_of,
+)
+from tui.headless.output import table
+from tui.headless.progress import finding_lines
+from tui.state.fact import Outcome
+from tui.wording import (
+    assertion_line,
+    clock,
+    demand_lines,
+    ending,
+    glyph,
+    one_line,
+    runner_name,
+    stage_line,
+    visible,
+)
+
+
+def session_lines(session: session_pb2.Session) -> list[str]:
+    """The verdict, the stages and the scenarios of a session."""
+    summary = summary_of(session)
+    stands = ending(summary.state, summary.outcome, summary.evidence)
+    message = f"  {visible(summary.message)}" if summary.message else ""
+    lines = [f"{stands}{message}"]
+    lines += [f"  {stage_line(stage)}" for stage in summary.stages]
+    lines += _scenario_summaries(session)
+    errors = [one for one in session.findings if one.severity == verdict_pb2.Finding.SEVERITY_ERROR]
+    if summary.outcome is not Outcome.PASSED:
+        for finding in errors:
+            lines += finding_lines(finding_of(finding))
+    lines.append(f"  seed {session.seed}; `benchline show {summary.session_id}` has the evidence")
+    return lines
+
+
+def _scenario_summaries(session: session_pb2.Session) -> list[str]:
+    lines = []
+    for wire in session.scenario_results:
+        result = scenario_of(wire)
+        passed = sum(a.outcome is Outcome.PASSED for a in result.assertions)
+        where = f"{runner_name(result.runner)} ({evidence_of(wire.evidence) or 'not run'})"
+        lines.append(
+            f"  {glyph(result.outcome)} scenario {result.scenario_id} on {where}: "
+            f"{result.outcome.value}, {passed} of {len(result.assertions)} checks passed"
+        )
+        if result.outcome is not Outcome.PASSED:
+            if result.message:
+                lines.append(f"      {visible(result.message)}")
+            bad = [a for a in result.assertions if a.outcome not in (Outcome.PASSED, Outcome.NONE)]
+            lines += [f"      {assertion_line(one)}" for one in bad]
+    return lines
+
+
+def design_lines(design: design_pb2.Design) -> list[str]:
+    """A design: title, board with its reason, wiring with reasons, behaviours, scenarios."""
+    lines = [f"{visible(design.title)}  (design {design.design_hash[:12]}, {design.designer})"]
+    lines.append(f"board  {design.board_model} ({design.part}): {visible(design.board_reason)}")
+    lines += ["", "wiring"]
+    rows = [
+        (pin.pin, pin.signal, pin.function, _level(pin), visible(pin.reason)) for pin in design.pins
+    ]
+    lines += [f"  {line}" for line in table(rows)]
+    if design.behaviours:
+        lines += ["", "behaviours"]
+        lines += [f"  {one.behaviour_id:<16} {visible(one.text)}" for one in design.behaviours]
+    if design.understood:
+        lines += ["", "understood"]
+        words = [(f'"{one_line(u.text, 40)}"', visible(u.meaning)) for u in design.understood]
+        lines += [f"  {line}" for line in table(words)]
+    if design.assumptions:
+        lines += ["", "assumed"]
+        lines += [f"  {visible(one)}" for one in design.assumptions]
+    if design.scenarios:
+        lines += ["", "proved by"]
+        lines += [f"  {one.scenario_id:<16} {visible(one.title)}" for one in design.scenarios]
+    return lines
+
+
+def _level(pin: design_pb2.PinAssignment) -> str:
+    parts = [f"active {pin.active}" if pin.active else ""]
+    parts.append(f"pull {pin.pull}" if pin.pull not in ("", "none") else "")
+    return ", ".join(filter(None, parts))
+
+
+def source_lines(sources: list[build_pb2.SourceFile]) -> list[str]:
+    """Every file of a sketch under its name."""
+    lines: list[str] = []
+    for one in sources:
+        lines += ["", f"--- {visible(one.path)} ---"]
+        lines += [visible(line) for line in one.content.splitlines()]
+    return lines
+
+
+def why_lines(result: verdict_pb2.ScenarioResult, excerpts: dict[int, list[str]]) -> list[str]:
+    """Why a scenario ended as it did: every check with the lines that decided it.
+
+    ``excerpts`` maps the index of a check to the console lines of its evidence.
+    """
+    fact = scenario_of(result)
+    where = f"{runner_name(fact.runner)} ({fact.evidence or 'not run'})"
+    head = f"{glyph(fact.outcome)} {fact.scenario_id} on {where}: {fact.outcome.value}"
+    times = f"{clock(fact.device_ms)} of device time in {clock(result.wall_ms)}"
+    lines = [f"{head}, {times}, seed {fact.seed}{', cached' if fact.cached else ''}"]
+    if fact.message:
+        lines.append(f"  {visible(fact.message)}")
+    for index, assertion in enumerate(fact.assertions):
+        lines.append(f"  {assertion_line(assertion)}")
+        lines += [f"      {line}" for line in demand_lines(assertion, 90)]
+        lines += [f"      | {line}" for line in excerpts.get(index, [])]
+    return lines
+
+
+def head_lines(session: session_pb2.Session) -> list[str]:
+    """What a session is: id, prompt, board, how it stands."""
+    summary = summary_of(session)
+    stands = ending(summary.state, summary.outcome, summary.evidence)
+    lines = [f"session  {summary.session_id}  {stands}"]
+    lines.append(f"prompt   {visible(session.prompt)}" if session.prompt else "prompt   (uploaded)")
+    if session.message:
+        lines.append(f"verdict  {visible(session.message)}")
+    if session.board:
+        lines.append(f"board    {session.board}")
+    return lines

@@ -1,0 +1,333 @@
+"""Facts of a session as the console knows them, free of wire types."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Life cycle of a session or of one of its stages."""
+
+    UNKNOWN = "UNKNOWN"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    DONE = "DONE"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def ended(self) -> bool:
+        """Nothing will change any more."""
+        return self in (State.DONE, State.CANCELLED)
+
+
+class Outcome(StrEnum):
+    """How something ended; NONE while it has not."""
+
+    NONE = "NONE"
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+    BROKEN = "BROKEN"
+    SKIPPED = "SKIPPED"
+    REFUSED = "REFUSED"
+
+
+class Stage(StrEnum):
+    """The stages of a session, in their order."""
+
+    NONE = "NONE"
+    DESIGN = "DESIGN"
+    BUILD = "BUILD"
+    SIMULATE = "SIMULATE"
+    PROVISION = "PROVISION"
+    DEPLOY = "DEPLOY"
+
+
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    NOTE = "NOTE"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bytes:
+    """A half-open byte range of one console."""
+
+    console: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assertion:
+    """The verdict of one check. ``at_ms`` is device time, negative when no event decided it."""
+
+    assertion_id: str
+    kind: str = ""
+    outcome: Outcome = Outcome.NONE
+    message: str = ""
+    expected: str = ""
+    got: str = ""
+    at_ms: int = -1
+    evidence: tuple[Bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionMoved:
+    """The session changed its state."""
+
+    state: State
+    outcome: Outcome = Outcome.NONE
+    evidence: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageMoved:
+    """A stage changed its state. ``duration_ms`` is wall time, 0 while it runs."""
+
+    stage: Stage
+    state: State
+    outcome: Outcome = Outcome.NONE
+    message: str = ""
+    cached: bool = False
+    runs: int = 1
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptMoved:
+    """A turn of the repair loop began or ended."""
+
+    attempt: int
+    state: State
+    outcome: Outcome = Outcome.NONE
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesignMade:
+    """The design is there."""
+
+    design_hash: str
+    title: str
+    board_model: str
+    scenarios: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One complaint with the way forward."""
+
+    code: str
+    subject: str = ""
+    message: str = ""
+    fix: str = ""
+    severity: Severity = Severity.ERROR
+    stage: Stage = Stage.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One message of the compiler. ``line`` counts from 1, 0 when unknown."""
+
+    file: str
+    line: int
+    message: str
+    severity: Severity = Severity.ERROR
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactStored:
+    """Something was stored."""
+
+    kind: str
+    filename: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioBegan:
+    """A scenario began. ``device_ms`` is its length in device time."""
+
+    scenario_id: str
+    title: str
+    runner: str
+    device_ms: int = 0
+    assertion_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssertionDecided:
+    """A check was decided."""
+
+    scenario_id: str
+    runner: str
+    assertion: Assertion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioEnded:
+    """A scenario ended; carries all of its checks."""
+
+    scenario_id: str
+    title: str
+    runner: str
+    outcome: Outcome
+    evidence: str = ""
+    message: str = ""
+    device_ms: int = 0
+    seed: int = 0
+    cached: bool = False
+    assertions: tuple[Assertion, ...] = ()
+    console: Bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseMoved:
+    """A board was lent or given back."""
+
+    lease: str
+    board: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashMoved:
+    """A write to flash began (no outcome) or ended."""
+
+    command_id: str
+    board: str
+    image: str
+    reason: str = ""
+    outcome: Outcome = Outcome.NONE
+    message: str = ""
+    sectors_erased: int = 0
+    sectors_skipped: int = 0
+    bytes_programmed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashAdvanced:
+    """How far a write to flash is; ``fraction`` is 0 to 1 of the phase."""
+
+    command_id: str
+    board: str
+    image: str
+    phase: str
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleGrew:
+    """Console bytes were stored."""
+
+    range: Bytes
+    epoch: int = 0
+    gap_before: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Something that a person should know."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """A fact of a newer server; kept so that the sequence stays whole."""
+
+    kind: str = ""
+
+
+Fact = (
+    SessionMoved
+    | StageMoved
+    | AttemptMoved
+    | DesignMade
+    | Finding
+    | Diagnostic
+    | ArtifactStored
+    | ScenarioBegan
+    | AssertionDecided
+    | ScenarioEnded
+    | LeaseMoved
+    | FlashMoved
+    | FlashAdvanced
+    | ConsoleGrew
+    | Noted
+    | Unknown
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A fact with its place in the session. ``time_ms`` is Unix time in milliseconds."""
+
+    sequence: int
+    fact: Fact
+    time_ms: int = 0
+    stage: Stage = Stage.NONE
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSummary:
+    """One row of the list of sessions. Times are Unix milliseconds, 0 when not set."""
+
+    name: str
+    title: str
+    state: State = State.UNKNOWN
+    outcome: Outcome = Outcome.NONE
+    evidence: str = ""
+    message: str = ""
+    board: str = ""
+    board_model: str = ""
+    create_ms: int = 0
+    end_ms: int = 0
+    stages: tuple[StageMoved, ...] = ()
+    last_sequence: int = 0
+    attempt: int = 1
+
+    @property
+    def session_id(self) -> str:
+        """The last part of the name."""
+        return self.name.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardFact:
+    """One board of the inventory; ``state`` is the wire word, e.g. ACTIVE."""
+
+    name: str
+    model: str = ""
+    part: str = ""
+    kind: str = ""
+    state: str = "UNKNOWN"
+    holder: str = ""
+    lease: str = ""
+    health: str = ""
+    proven_image: str = ""
+    experimental: bool = False
+    console_epoch: int = 0
+    console_bytes: int = 0
+    probe_id: str = ""
+    port: str = ""
+
+    @property
+    def board_id(self) -> str:
+        """The last part of the name."""
+        return self.name.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """All boards at one version, and which agents are connected."""
+
+    version: int
+    boards: tuple[BoardFact, ...] = ()
+    agents: tuple[tuple[str, bool], ...] = field(default=())

@@ -1,0 +1,286 @@
+"""One run as a screen shows it: a pure fold over its events."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from tui.state.fact import (
+    ArtifactStored,
+    Assertion,
+    AssertionDecided,
+    AttemptMoved,
+    Bytes,
+    ConsoleGrew,
+    DesignMade,
+    Diagnostic,
+    Event,
+    Fact,
+    Finding,
+    FlashAdvanced,
+    FlashMoved,
+    LeaseMoved,
+    Noted,
+    Outcome,
+    ScenarioBegan,
+    ScenarioEnded,
+    SessionMoved,
+    SessionSummary,
+    Stage,
+    StageMoved,
+    State,
+    Unknown,
+)
+
+_T = TypeVar("_T")
+_MAX_KEPT = 2_000
+"""Findings, diagnostics and notes kept of each kind; a run makes far fewer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioView:
+    """One scenario on one runner. ``began_ms`` is Unix time in milliseconds."""
+
+    scenario_id: str
+    title: str
+    runner: str
+    stage: Stage
+    device_ms: int = 0
+    began_ms: int = 0
+    outcome: Outcome = Outcome.NONE
+    evidence: str = ""
+    message: str = ""
+    cached: bool = False
+    seed: int = 0
+    assertions: tuple[Assertion, ...] = ()
+    console: Bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashView:
+    """One write to flash."""
+
+    command_id: str
+    board: str
+    image: str
+    phase: str = ""
+    fraction: float = 0.0
+    reason: str = ""
+    outcome: Outcome = Outcome.NONE
+    message: str = ""
+    sectors_erased: int = 0
+    sectors_skipped: int = 0
+    bytes_programmed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """Everything known of one session."""
+
+    name: str
+    title: str = ""
+    state: State = State.UNKNOWN
+    outcome: Outcome = Outcome.NONE
+    evidence: str = ""
+    message: str = ""
+    stages: tuple[StageMoved, ...] = ()
+    attempts: tuple[AttemptMoved, ...] = ()
+    design: DesignMade | None = None
+    findings: tuple[Finding, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    artifacts: tuple[ArtifactStored, ...] = ()
+    scenarios: tuple[ScenarioView, ...] = ()
+    flashes: tuple[FlashView, ...] = ()
+    consoles: tuple[ConsoleGrew, ...] = ()
+    notes: tuple[str, ...] = ()
+    board: str = ""
+    lease: str = ""
+    attempt: int = 1
+    last_sequence: int = 0
+    missed: bool = False
+
+    @property
+    def session_id(self) -> str:
+        """The last part of the name."""
+        return self.name.rpartition("/")[2]
+
+
+def begin(summary: SessionSummary) -> RunView:
+    """What is known of a run before its first event is read."""
+    return RunView(
+        name=summary.name,
+        title=summary.title,
+        state=summary.state,
+        outcome=summary.outcome,
+        evidence=summary.evidence,
+        message=summary.message,
+        stages=summary.stages,
+        board=summary.board,
+    )
+
+
+def reduce_run(view: RunView, event: Event) -> RunView:
+    """The run after one more event. An event that was seen before changes nothing.
+
+    A jump in the sequence is never hidden: it sets ``missed``.
+    """
+    if event.sequence <= view.last_sequence:
+        return view
+    missed = view.missed or event.sequence != view.last_sequence + 1
+    moved = _apply(view, event)
+    attempt = max(view.attempt, event.attempt)
+    return replace(moved, last_sequence=event.sequence, missed=missed, attempt=attempt)
+
+
+def reduce_all(view: RunView, events: Iterable[Event]) -> RunView:
+    """Fold many events."""
+    for event in events:
+        view = reduce_run(view, event)
+    return view
+
+
+def live_console(view: RunView) -> str:
+    """The console that is worth watching now: the one that grew last, else the board's."""
+    if view.consoles:
+        return view.consoles[-1].range.console
+    ended = [s.console.console for s in view.scenarios if s.console]
+    return ended[-1] if ended else ""
+
+
+def console_names(view: RunView) -> tuple[str, ...]:
+    """Every console that the run wrote to, oldest first."""
+    names = [s.console.console for s in view.scenarios if s.console]
+    names += [grown.range.console for grown in view.consoles]
+    return tuple(dict.fromkeys(names))
+
+
+def _apply(view: RunView, event: Event) -> RunView:
+    fact: Fact = event.fact
+    match fact:
+        case SessionMoved() | StageMoved() | AttemptMoved():
+            return _apply_life(view, fact)
+        case DesignMade():
+            return replace(view, design=fact, title=view.title or fact.title)
+        case Finding():
+            return replace(view, findings=_add(view.findings, fact))
+        case Diagnostic():
+            return replace(view, diagnostics=_add(view.diagnostics, fact))
+        case ArtifactStored():
+            return replace(view, artifacts=_put(view.artifacts, fact, lambda one: one.kind))
+        case Noted():
+            return replace(view, notes=_add(view.notes, fact.text))
+        case ScenarioBegan() | AssertionDecided() | ScenarioEnded():
+            return _apply_scenario(view, event, fact)
+        case FlashMoved() | FlashAdvanced():
+            return _apply_flash(view, fact)
+        case LeaseMoved():
+            granted = fact.change == "granted"
+            return replace(view, board=fact.board, lease=fact.lease if granted else "")
+        case ConsoleGrew():
+            others = tuple(c for c in view.consoles if c.range.console != fact.range.console)
+            return replace(view, consoles=(*others, fact))
+        case Unknown():
+            return view
+
+
+def _apply_life(view: RunView, fact: SessionMoved | StageMoved | AttemptMoved) -> RunView:
+    match fact:
+        case SessionMoved():
+            return replace(
+                view,
+                state=fact.state,
+                outcome=fact.outcome,
+                evidence=fact.evidence or view.evidence,
+                message=fact.message,
+            )
+        case StageMoved():
+            return replace(view, stages=_put(view.stages, fact, lambda one: one.stage))
+        case AttemptMoved():
+            return replace(view, attempts=_put(view.attempts, fact, lambda one: one.attempt))
+
+
+def _apply_scenario(
+    view: RunView, event: Event, fact: ScenarioBegan | AssertionDecided | ScenarioEnded
+) -> RunView:
+    old = _find_scenario(view, fact.scenario_id, fact.runner)
+    match fact:
+        case ScenarioBegan():
+            new = ScenarioView(
+                scenario_id=fact.scenario_id,
+                title=fact.title,
+                runner=fact.runner,
+                stage=event.stage,
+                device_ms=fact.device_ms,
+                began_ms=event.time_ms,
+                assertions=tuple(Assertion(assertion_id=name) for name in fact.assertion_ids),
+            )
+        case AssertionDecided():
+            old = old or _unannounced(event, fact.scenario_id, fact.runner)
+            decided = _put(old.assertions, fact.assertion, lambda one: one.assertion_id)
+            new = replace(old, assertions=decided)
+        case ScenarioEnded():
+            old = old or _unannounced(event, fact.scenario_id, fact.runner)
+            new = replace(
+                old,
+                title=fact.title or old.title,
+                outcome=fact.outcome,
+                evidence=fact.evidence,
+                message=fact.message,
+                device_ms=fact.device_ms or old.device_ms,
+                cached=fact.cached,
+                seed=fact.seed,
+                assertions=fact.assertions or old.assertions,
+                console=fact.console,
+            )
+    return replace(
+        view, scenarios=_put(view.scenarios, new, lambda one: (one.scenario_id, one.runner))
+    )
+
+
+def _find_scenario(view: RunView, scenario_id: str, runner: str) -> ScenarioView | None:
+    found = (s for s in view.scenarios if (s.scenario_id, s.runner) == (scenario_id, runner))
+    return next(found, None)
+
+
+def _unannounced(event: Event, scenario_id: str, runner: str) -> ScenarioView:
+    return ScenarioView(
+        scenario_id=scenario_id,
+        title=scenario_id,
+        runner=runner,
+        stage=event.stage,
+        began_ms=event.time_ms,
+    )
+
+
+def _apply_flash(view: RunView, fact: FlashMoved | FlashAdvanced) -> RunView:
+    known = next((f for f in view.flashes if f.command_id == fact.command_id), None)
+    flash = known or FlashView(command_id=fact.command_id, board=fact.board, image=fact.image)
+    match fact:
+        case FlashAdvanced():
+            if flash.outcome is not Outcome.NONE:
+                return view
+            flash = replace(flash, phase=fact.phase, fraction=min(max(fact.fraction, 0.0), 1.0))
+        case FlashMoved():
+            flash = replace(
+                flash,
+                image=fact.image or flash.image,
+                reason=fact.reason or flash.reason,
+                outcome=fact.outcome,
+                message=fact.message,
+                sectors_erased=fact.sectors_erased,
+                sectors_skipped=fact.sectors_skipped,
+                bytes_programmed=fact.bytes_programmed,
+            )
+    return replace(view, flashes=_put(view.flashes, flash, lambda one: one.command_id))
+
+
+def _put(items: tuple[_T, ...], item: _T, key: Callable[[_T], object]) -> tuple[_T, ...]:
+    """Replace the item with the same key in its place, else append."""
+    wanted = key(item)
+    for index, one in enumerate(items):
+        if key(one) == wanted:
+            return (*items[:index], item, *items[index + 1 :])
+    return (*items, item)
+
+
+def _add(items: tuple[_T, ...], item: _T) -> tuple[_T, ...]:
+    return (*items, item)[-_MAX_KEPT:]

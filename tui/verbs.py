@@ -1,0 +1,232 @@
+"""The command line: every verb with its options, and where it lives. Imports nothing heavy."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import NoReturn
+
+NEVER_PARSED = ("serve", "agent")
+"""Verbs whose words belong to another program."""
+
+Entry = Callable[[argparse.Namespace], Coroutine[None, None, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """A verb: where its function is, its options, and what the options must satisfy."""
+
+    name: str
+    help: str
+    entry: str
+    options: Callable[[argparse.ArgumentParser], None] | None = None
+    check: Callable[[argparse.Namespace], str | None] | None = None
+
+    def load(self) -> Entry:
+        """Import the verb's function."""
+        module, _, function = self.entry.partition(":")
+        entry: Entry = getattr(importlib.import_module(f"tui.headless.{module}"), function)
+        return entry
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="what the device should do")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="PATH",
+        help="a project directory, a sketch (.ino) or an image (.elf, .bin, .hex) instead",
+    )
+    parser.add_argument(
+        "--scenario",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="judge with this scenario too (with --from; repeatable)",
+    )
+    parser.add_argument("--board", metavar="BOARD", help="board model, part or selector")
+    parser.add_argument(
+        "--until", choices=("design", "build", "simulate", "deploy"), help="last stage to run"
+    )
+    parser.add_argument("--designer", choices=("offline",), help="who designs")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the stimulus values")
+    parser.add_argument("--demo", action="store_true", help="use the demonstration prompt")
+    parser.add_argument("--examples", action="store_true", help="list prompts that work, and end")
+    parser.add_argument(
+        "--cancel-on-exit", action="store_true", help="leaving (Ctrl-C) cancels the session"
+    )
+
+
+def _check_run(options: argparse.Namespace) -> str | None:
+    ways = [bool(options.prompt), bool(options.source), options.demo, options.examples]
+    if sum(ways) != 1:
+        return "give one of PROMPT, --from PATH, --demo or --examples"
+    if options.scenario and not options.source:
+        return "--scenario needs --from"
+    if options.seed is not None and not 0 <= options.seed < 1 << 64:
+        return "--seed is a number from 0 to 2^64-1"
+    return None
+
+
+def _design(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", metavar="PROMPT", help="what the device should do")
+    parser.add_argument("--board", metavar="BOARD", help="board model or part")
+
+
+def _session(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("session", metavar="SESSION", help="id, or the beginning of one")
+
+
+def _watch(parser: argparse.ArgumentParser) -> None:
+    _session(parser)
+    parser.add_argument(
+        "--from-sequence", type=int, default=1, metavar="N", help="first event wanted"
+    )
+    parser.add_argument("--plain", action="store_true", help="one line an event, no moving line")
+
+
+def _show(parser: argparse.ArgumentParser) -> None:
+    _session(parser)
+    parser.add_argument("--no-transcript", action="store_true", help="leave the consoles out")
+
+
+def _sessions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most this many")
+
+
+def _boards(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "selector", nargs="?", default="", help='e.g. "model=olimex-stm32-h405,kind=virtual"'
+    )
+
+
+def _console(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", metavar="BOARD", help="board name, or its last part")
+    parser.add_argument("--tail", type=int, default=4096, metavar="BYTES", help="begin this early")
+    parser.add_argument("--records", action="store_true", help="show records of the bench core")
+    parser.add_argument("--raw", action="store_true", help="bytes as they came, to stdout")
+    parser.add_argument("--send", metavar="TEXT", help="send a line first")
+
+
+def _lease(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    acquire = actions.add_parser("acquire", help="take a board")
+    acquire.add_argument("selector", nargs="?", default="", help='e.g. "name=vf405-01"')
+    acquire.add_argument("--ttl", type=int, default=60, metavar="SECONDS", help="1 to 3600")
+    release = actions.add_parser("release", help="give a board back")
+    release.add_argument("lease", metavar="LEASE")
+    listing = actions.add_parser("list", help="leases that are held")
+    for one in (acquire, release, listing):
+        one.add_argument("--json", action="store_true", help="proto3 JSON, one object a line")
+
+
+def _scenario(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="read scenario files and list what is wrong")
+    check.add_argument("files", nargs="+", metavar="FILE")
+    run = actions.add_parser("run", help="judge an image or a project with a scenario")
+    run.add_argument("file", metavar="FILE")
+    run.add_argument("--from", dest="source", required=True, metavar="PATH")
+    run.add_argument("--board", metavar="BOARD")
+    run.add_argument("--until", choices=("simulate", "deploy"), help="last stage to run")
+    run.add_argument("--seed", type=int, metavar="N")
+    run.add_argument("--cancel-on-exit", action="store_true")
+    diff = actions.add_parser("diff", help="compare what the simulator and the board did")
+    diff.add_argument("left", metavar="SESSION|FILE")
+    diff.add_argument("right", nargs="?", metavar="SCENARIO|FILE")
+    for one in (check, run, diff):
+        one.add_argument("--json", action="store_true", help="JSON, one object a line")
+
+
+def _project(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    export = actions.add_parser("export", help="write a session's project into a directory")
+    _session(export)
+    export.add_argument("directory", metavar="DIR")
+
+
+VERBS = (
+    Verb(name="up", help="start everything local, or attach to it", entry="instance_verbs:up"),
+    Verb(name="down", help="stop everything local", entry="instance_verbs:down"),
+    Verb(
+        name="run",
+        help="from a sentence (or a project) to a verdict",
+        entry="session_verbs:run",
+        options=_run,
+        check=_check_run,
+    ),
+    Verb(
+        name="design",
+        help="what a sentence would become, without starting anything",
+        entry="session_verbs:design",
+        options=_design,
+    ),
+    Verb(
+        name="watch",
+        help="follow a session to its end",
+        entry="session_verbs:watch",
+        options=_watch,
+    ),
+    Verb(
+        name="sessions",
+        help="list sessions, newest first",
+        entry="session_verbs:sessions",
+        options=_sessions,
+    ),
+    Verb(
+        name="show",
+        help="sketch, wiring, transcript and why it passed",
+        entry="show_verb:show",
+        options=_show,
+    ),
+    Verb(
+        name="cancel", help="ask a session to end", entry="session_verbs:cancel", options=_session
+    ),
+    Verb(name="boards", help="list the boards", entry="bench_verbs:boards", options=_boards),
+    Verb(
+        name="console",
+        help="follow a board's console",
+        entry="bench_verbs:console",
+        options=_console,
+    ),
+    Verb(name="lease", help="acquire, release, list", entry="bench_verbs:lease", options=_lease),
+    Verb(
+        name="scenario",
+        help="check, run, diff",
+        entry="scenario_verb:scenario",
+        options=_scenario,
+    ),
+    Verb(name="project", help="export", entry="project_verb:export", options=_project),
+    Verb(name="doctor", help="what is missing here", entry="instance_verbs:doctor"),
+)
+_WITHOUT_OWN_JSON = ("lease", "scenario", "project")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every verb."""
+    parser = _Parser(
+        prog="benchline",
+        description="From a sentence to firmware that is proved. Without a verb: the console.",
+        epilog="Exit codes: 0 PASSED, 1 FAILED, 2 usage, 3 BROKEN, 4 REFUSED, 5 SKIPPED, "
+        "130 you left (the session goes on). BENCHLINE_DATA_DIR names the instance.",
+    )
+    parser.add_argument("--version", action="version", version="benchline 0.1.0")
+    parser.add_argument("--demo", action="store_true", help="open the console on a demo session")
+    verbs = parser.add_subparsers(metavar="VERB", title="verbs")
+    for verb in VERBS:
+        child = verbs.add_parser(verb.name, help=verb.help, description=verb.help)
+        child.set_defaults(verb_entry=verb)
+        if verb.options is not None:
+            verb.options(child)
+        if verb.name not in _WITHOUT_OWN_JSON:
+            child.add_argument("--json", action="store_true", help="proto3 JSON on stdout")
+    verbs.add_parser("serve", help="the control plane in the foreground")
+    verbs.add_parser("agent", help="run or doctor: the program of a lab PC")
+    return parser
