@@ -41,6 +41,12 @@ constexpr uint32_t kSummaryMs = 100;
 bool closedWorld;
 uint32_t pinsWithSummary;
 
+bool pullLevel(const Pin &pin) { return pin.mode == port::PinMode::kInputPullUp; }
+
+bool wantsEdge(const Pin &pin, bool rising) {
+  return pin.edge == CHANGE || pin.edge == (rising ? RISING : FALLING);
+}
+
 void summarize(uint32_t number) {
   Pin &pin = pins[number];
   if (pin.suppressed == 0) return;
@@ -107,8 +113,6 @@ port::PinMode modeOf(uint32_t mode) {
   }
 }
 
-bool pullLevel(const Pin &pin) { return pin.mode == port::PinMode::kInputPullUp; }
-
 // The level on an input pin, injected or real.
 bool inputLevel(uint32_t number) {
 #ifdef BENCH_TEST
@@ -118,10 +122,6 @@ bool inputLevel(uint32_t number) {
   if (closedWorld) return pullLevel(pin);
 #endif
   return port::pinRead(number);
-}
-
-bool wantsEdge(const Pin &pin, bool rising) {
-  return pin.edge == CHANGE || pin.edge == (rising ? RISING : FALLING);
 }
 
 uint32_t analogCounts(uint32_t number) {

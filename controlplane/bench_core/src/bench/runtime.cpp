@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <new>
+
 #include "bench/port.h"
 
 extern "C" {
@@ -70,6 +72,12 @@ void *operator new(size_t size) {
   return block;
 }
 void *operator new[](size_t size) { return operator new(size); }
+void *operator new(size_t size, const std::nothrow_t &) noexcept {
+  return malloc(size != 0 ? size : 1);
+}
+void *operator new[](size_t size, const std::nothrow_t &) noexcept {
+  return malloc(size != 0 ? size : 1);
+}
 void operator delete(void *block) noexcept { free(block); }
 void operator delete[](void *block) noexcept { free(block); }
 void operator delete(void *block, size_t) noexcept { free(block); }
