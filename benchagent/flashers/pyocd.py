@@ -51,6 +51,7 @@ class _Observed:
     data: bytearray = field(default_factory=bytearray)
     identity: TargetIdentity | None = None
     result: dict[str, Any] | None = None
+    last_event: float = 0.0
 
     def take(self, event: dict[str, Any], on_progress: OnProgress | None) -> None:
         """Take one event. Raises KeyError, TypeError or ValueError for nonsense."""
@@ -198,22 +199,19 @@ class PyocdFlasher:
         if child.stdin is None or child.stdout is None or child.stderr is None:
             raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} has no pipes")
         errors = asyncio.create_task(_tail(child.stderr))
+        reader = asyncio.create_task(_take_events(child.stdout, observed, on_progress))
         try:
             line = json.dumps({**request, "watchdog_s": self._watchdog_s}).encode()
             with contextlib.suppress(ConnectionError):
                 child.stdin.write(line)
                 child.stdin.close()
-            await self._listen(child.stdout, observed, on_progress, cancel)
-            ended_by_us = None
-        except FlasherError as error:
-            ended_by_us = error
+            await self._watch(reader, observed, cancel)
         finally:
-            await asyncio.shield(self._end(child, observed, on_progress))
-            stderr = await errors
-        if observed.result is not None and ended_by_us is None:
+            await asyncio.shield(self._end(child, reader, observed))
+        stderr = await errors
+        reader.result()
+        if observed.result is not None:
             return _checked(observed.result)
-        if ended_by_us is not None:
-            raise ended_by_us
         last = stderr.strip().splitlines()[-1:] or ["no message"]
         raise FlasherError(
             Reason.TOOL_CRASHED, f"{_TOOL} ended with code {child.returncode}: {last[0][:300]}"
@@ -236,59 +234,64 @@ class PyocdFlasher:
                 Reason.TOOL_MISSING, f"{_TOOL} cannot be started: {error}"
             ) from error
 
-    async def _listen(
-        self,
-        stdout: asyncio.StreamReader,
-        observed: _Observed,
-        on_progress: OnProgress | None,
-        cancel: asyncio.Event | None,
+    async def _watch(
+        self, reader: asyncio.Task[None], observed: _Observed, cancel: asyncio.Event | None
     ) -> None:
-        """Take events until the result or the end. Raises FlasherError TOOL_HUNG or CANCELLED."""
-        never = asyncio.Event()
-        cancelled = asyncio.create_task((cancel or never).wait())
+        """Wait for the last event. Raises FlasherError TOOL_HUNG or CANCELLED."""
+        cancelled = asyncio.create_task((cancel or asyncio.Event()).wait())
+        observed.last_event = time.monotonic()
         try:
-            while observed.result is None:
-                line = asyncio.create_task(_line(stdout))
-                done, _ = await asyncio.wait(
-                    (line, cancelled),
-                    timeout=self._watchdog_s,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if line not in done:
-                    line.cancel()
-                    await asyncio.wait((line,))
-                    if cancelled in done:
-                        raise FlasherError(Reason.CANCELLED, "cancelled")
+            while not reader.done():
+                left = observed.last_event + self._watchdog_s - time.monotonic()
+                if left <= 0:
                     raise FlasherError(
                         Reason.TOOL_HUNG, f"{_TOOL} made no progress for {self._watchdog_s:g} s"
                     )
-                if not line.result():
-                    return
-                _take(line.result(), observed, on_progress)
+                await asyncio.wait(
+                    (reader, cancelled), timeout=left, return_when=asyncio.FIRST_COMPLETED
+                )
+                if cancelled.done() and not reader.done():
+                    raise FlasherError(Reason.CANCELLED, "cancelled")
         finally:
             cancelled.cancel()
 
     async def _end(
         self,
         child: asyncio.subprocess.Process,
+        reader: asyncio.Task[None],
         observed: _Observed,
-        on_progress: OnProgress | None,
     ) -> None:
-        """TERM, then KILL: the child is gone when this returns, its last events are taken."""
-        if child.stdout is None:
-            return
+        """TERM, then KILL: when this returns the child is gone and its last events are taken."""
         with contextlib.suppress(ProcessLookupError):
             if observed.result is None:
                 child.send_signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(self._grace_s):
-                await _drain(child.stdout, observed, on_progress)
-                await child.wait()
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
+        ended = asyncio.create_task(child.wait())
+        await asyncio.wait((ended,), timeout=self._grace_s)
+        with contextlib.suppress(ProcessLookupError):
+            if not ended.done():
                 child.kill()
-            await _drain(child.stdout, observed, on_progress)
-            await child.wait()
+        await ended
+        await asyncio.wait((reader,), timeout=self._grace_s)
+        reader.cancel()
+        await asyncio.wait((reader,))
+
+
+async def _take_events(
+    stdout: asyncio.StreamReader, observed: _Observed, on_progress: OnProgress | None
+) -> None:
+    """Take events up to the result or the end. Raises FlasherError TOOL_CRASHED for nonsense."""
+    while observed.result is None:
+        try:
+            line = await stdout.readline()
+        except ValueError as error:
+            raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} wrote an endless line") from error
+        if not line:
+            return
+        try:
+            observed.take(json.loads(line), on_progress)
+        except (KeyError, TypeError, ValueError) as error:
+            raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} wrote {line[:80]!r}") from error
+        observed.last_event = time.monotonic()
 
 
 def _environment() -> dict[str, str]:
@@ -296,28 +299,6 @@ def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     paths = [root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "LC_ALL": "C.UTF-8"}
-
-
-async def _drain(
-    stdout: asyncio.StreamReader, observed: _Observed, on_progress: OnProgress | None
-) -> None:
-    while line := await _line(stdout):
-        with contextlib.suppress(FlasherError):
-            _take(line, observed, on_progress)
-
-
-async def _line(stdout: asyncio.StreamReader) -> bytes:
-    try:
-        return await stdout.readline()
-    except ValueError as error:
-        raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} wrote an endless line") from error
-
-
-def _take(line: bytes, observed: _Observed, on_progress: OnProgress | None) -> None:
-    try:
-        observed.take(json.loads(line), on_progress)
-    except (KeyError, TypeError, ValueError) as error:
-        raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} wrote {line[:80]!r}") from error
 
 
 async def _tail(stream: asyncio.StreamReader) -> str:

@@ -122,7 +122,7 @@ class Target:
         """Write one page."""
         flash = self._flash(page.address)
         flash.init(flash.Operation.PROGRAM)
-        flash.program_page(page.address, page.data)
+        flash.program_page(page.address, list(page.data))
 
     def finish_writing(self) -> None:
         """Lock the flash controller again."""

@@ -21,7 +21,7 @@ from benchagent.virtual.console import Console
 from benchagent.virtual.debug_core import DebugCore
 from benchagent.virtual.executor import Executor, MissingExtraError
 from benchagent.virtual.flash_memory import FlashArray, FlashController
-from benchagent.virtual.machine import QEMU, Fault, Machine, RunState
+from benchagent.virtual.machine import QEMU, TOOL_ANSWER_S, Fault, Machine, RunState
 from benchagent.virtual.probe_server import Faults, ProbeServer
 from benchagent.virtual.store import BoardDirectoryError, BoardEntry, BoardStore, probe_uid
 
@@ -41,6 +41,7 @@ class BoardOptions:
     probe_port: int = 0
     """0 = the port of the last run if it is free, else any."""
     qemu: str = QEMU
+    tool_answer_s: float = TOOL_ANSWER_S
     device_id: int = f405.DEVICE_ID
     optcr: int = f405.OPTCR_RESET
     stuck_low: int | None = None
@@ -61,6 +62,8 @@ class VirtualBoard:
         self._store = BoardStore(options.directory, options.name)
         self._core_lock = threading.RLock()
         self._wear = self._store.load_wear()
+        self._dropped_before = self._wear.console_dropped_bytes
+        self._saved_wear: dict[str, object] = {}
         self._array = FlashArray(self._store.load_flash(), self._wear)
         if options.stuck_low is not None:
             self._array.stuck_low[options.stuck_low - f405.FLASH_START] = 0xFF
@@ -79,6 +82,7 @@ class VirtualBoard:
             image=self._store.flash_path,
             console=self._console,
             on_state=self._run_state_changed,
+            answer_s=options.tool_answer_s,
         )
         core = DebugCore(
             bus=bus,
@@ -123,7 +127,7 @@ class VirtualBoard:
         """Run side: start the firmware in flash, from a saved image, when there is one."""
         self._save_flash()
         if not f405.bootable(self._array.bytes):
-            self._machine.power_off()
+            self.power_off()
             self._run_state_changed(RunState.BLANK, self._fault)
             return
         self._wear.boots += 1
@@ -141,17 +145,15 @@ class VirtualBoard:
     def power_off(self) -> None:
         """Run side: end the firmware."""
         self._machine.power_off()
+        self._save_wear()
 
     def tick(self) -> None:
         """Save what changed, once it has been quiet for a tick."""
         with self._core_lock:
-            dropped = self._console.dropped_bytes
             if self._array.version != self._seen_version:
                 self._seen_version = self._array.version
-            elif self._array.version != self._saved_version:
+            else:
                 self._save_flash()
-                self._save_wear()
-            elif dropped != self._wear.console_dropped_bytes:
                 self._save_wear()
 
     def stop(self) -> None:
@@ -171,8 +173,12 @@ class VirtualBoard:
             self._saved_version = self._array.version
 
     def _save_wear(self) -> None:
-        self._wear.console_dropped_bytes = self._console.dropped_bytes
-        self._store.save_wear(self._wear)
+        dropped = self._dropped_before + self._console.dropped_bytes
+        self._wear.console_dropped_bytes = dropped
+        counters = asdict(self._wear)
+        if counters != self._saved_wear:
+            self._store.save_wear(self._wear)
+            self._saved_wear = counters
 
     def _run_state_changed(self, state: RunState, fault: Fault | None) -> None:
         with self._entry_lock:
@@ -248,6 +254,9 @@ def _parse(arguments: Sequence[str] | None) -> tuple[BoardOptions, Faults]:
     parser.add_argument("--name", required=True, help="name of this board")
     parser.add_argument("--probe-port", type=int, default=0, help="TCP port, 0 = as last time")
     parser.add_argument("--qemu", default=QEMU, help="QEMU program")
+    parser.add_argument(
+        "--tool-answer", type=float, default=TOOL_ANSWER_S, help="seconds until QEMU is hung"
+    )
     parser.add_argument("--parent-pid", type=int, help="end when this process ends")
     faults = parser.add_argument_group("faults, for tests")
     faults.add_argument("--hang-after", type=int, help="requests until the probe never answers")
@@ -263,6 +272,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[BoardOptions, Faults]:
         name=parsed.name,
         probe_port=parsed.probe_port,
         qemu=parsed.qemu,
+        tool_answer_s=parsed.tool_answer,
         device_id=parsed.device_id,
         optcr=parsed.optcr,
         stuck_low=parsed.stuck_low,

@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 QEMU = "qemu-system-arm"
 QEMU_PACKAGE = "qemu-system-arm"
 _VERSION = re.compile(r"QEMU emulator version (\d+)\.(\d+)")
-_TOOL_ANSWER_S = 15.0
+TOOL_ANSWER_S = 10.0
+"""How long QEMU may take to say its version or to greet, by default."""
 _STDERR_TAIL = 2048
 _ADDRESS_SPACE = 2 * 1024**3
 _OPEN_FILES = 256
@@ -54,8 +55,8 @@ class ToolFaultError(Exception):
     """QEMU is missing, hangs or answers nonsense."""
 
 
-def check_qemu(qemu: str) -> Fault | None:
-    """Whether `qemu` is a QEMU that answers; None when it is good."""
+def check_qemu(qemu: str, answer_s: float = TOOL_ANSWER_S) -> Fault | None:
+    """Whether `qemu` is a QEMU that answers in `answer_s` seconds; None when it is good."""
     path = shutil.which(qemu)
     if path is None:
         return _fault(qemu, "it is not installed")
@@ -65,10 +66,10 @@ def check_qemu(qemu: str) -> Fault | None:
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            timeout=_TOOL_ANSWER_S,
+            timeout=answer_s,
         )
     except subprocess.TimeoutExpired:
-        return _fault(qemu, f"it did not answer --version in {_TOOL_ANSWER_S:.0f} s")
+        return _fault(qemu, f"it did not answer --version in {answer_s:g} s")
     except OSError as error:
         return _fault(qemu, f"it cannot be started: {error.strerror}")
     if not _VERSION.match(answer.stdout[:200].decode("utf-8", "replace")):
@@ -94,8 +95,10 @@ class Machine:
         image: Path,
         console: Console,
         on_state: Callable[[RunState, Fault | None], None],
+        answer_s: float = TOOL_ANSWER_S,
     ) -> None:
         self._qemu = qemu
+        self._answer_s = answer_s
         self._image = image
         self._console = console
         self._on_state = on_state
@@ -106,7 +109,7 @@ class Machine:
 
     def check(self) -> Fault | None:
         """Look at the tool once, before the first boot."""
-        return self._worker.submit(check_qemu, self._qemu).result()
+        return self._worker.submit(check_qemu, self._qemu, self._answer_s).result()
 
     def boot(self) -> None:
         """Start firmware from the image, ending what ran before; returns at once."""
@@ -173,12 +176,15 @@ class Machine:
             name="machine-watch",
             daemon=True,
         ).start()
-        control.settimeout(_TOOL_ANSWER_S)
+        control.settimeout(self._answer_s)
         self._greet(control)
         self._on_state(RunState.RUNNING, None)
 
     def _greet(self, control: socket.socket) -> None:
-        greeting = _read_message(control)
+        try:
+            greeting = _read_message(control)
+        except OSError as error:
+            raise ToolFaultError(f"it did not greet in {self._answer_s:g} s") from error
         if "QMP" not in greeting:
             raise ToolFaultError("its control channel did not greet as QEMU does")
         self._execute("qmp_capabilities")

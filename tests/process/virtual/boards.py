@@ -1,0 +1,187 @@
+"""Starts real virtual boards, builds real firmware and calls stock pyOCD, for process tests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+FIRMWARE = Path(__file__).parent / "firmware"
+STOCK_TARGET = "stm32f412xg"
+WAIT_S = 60.0
+
+
+def wait_for(what: str, condition: Callable[[], bool], timeout_s: float = WAIT_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout_s} s for {what}")
+        select.select([], [], [], 0.02)
+
+
+@dataclass(slots=True)
+class RunningBoard:
+    directory: Path
+    entry: dict[str, Any]
+    process: subprocess.Popen[str]
+
+    @property
+    def probe(self) -> str:
+        return str(self.entry["probe"])
+
+    @property
+    def uid(self) -> str:
+        return str(self.entry["probe_uid"])
+
+    def stats(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.directory / "stats.json").read_text())
+        return found
+
+    def now(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.directory / "board.json").read_text())
+        return found
+
+    def wait_run_state(self, state: str) -> None:
+        wait_for(f"run state {state}", lambda: self.now()["run_state"] == state)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(timeout=WAIT_S)
+
+
+def board_command(directory: Path, name: str, *options: str) -> list[str]:
+    module = "benchagent.virtual.board"
+    return [sys.executable, "-m", module, "--dir", str(directory), "--name", name, *options]
+
+
+@contextlib.contextmanager
+def virtual_board(directory: Path, *options: str, name: str = "vf405-01") -> Iterator[RunningBoard]:
+    """A board process that said it is ready; ended with SIGTERM."""
+    process = subprocess.Popen(
+        board_command(directory, name, *options),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=None,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line, f"the board ended with code {process.wait(timeout=WAIT_S)}"
+            yield RunningBoard(directory / name, json.loads(line), process)
+        finally:
+            process.terminate()
+            process.wait(timeout=WAIT_S)
+
+
+def require(program: str, package: str) -> str:
+    path = shutil.which(program)
+    assert path is not None, f"{program} is missing: install the apt package {package}"
+    return path
+
+
+def build_firmware(directory: Path, *, tag: str = "one", padding: int = 4) -> Path:
+    """An ELF that boots with `boot TAG`; `padding` makes its code that many bytes longer."""
+    elf = directory / f"{tag}.elf"
+    compiler = require("arm-none-eabi-gcc", "gcc-arm-none-eabi")
+    flags = [
+        "-mcpu=cortex-m4",
+        "-mthumb",
+        "-ffreestanding",
+        "-nostdlib",
+        "-Os",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+    ]
+    defines = [f'-DTAG="{tag}"', f"-DPADDING={padding}"]
+    script, source = str(FIRMWARE / "flash.ld"), str(FIRMWARE / "test_firmware.c")
+    subprocess.run([compiler, *flags, *defines, "-T", script, source, "-o", str(elf)], check=True)
+    return elf
+
+
+def flash_image(elf: Path) -> bytes:
+    """What 1 MiB of flash holds once the ELF is in it, as objcopy says."""
+    objcopy = require("arm-none-eabi-objcopy", "binutils-arm-none-eabi")
+    binary = elf.with_suffix(".bin")
+    options = ["-O", "binary", "--gap-fill", "0xff", "--pad-to", "0x08100000"]
+    subprocess.run([objcopy, *options, str(elf), str(binary)], check=True)
+    return binary.read_bytes()
+
+
+def pyocd(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Stock pyOCD, as a person would call it."""
+    return subprocess.run(
+        [sys.executable, "-m", "pyocd", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S * 2,
+        check=False,
+    )
+
+
+def stock_flash(probe: str, image: Path, *options: str) -> None:
+    done = pyocd("flash", "-u", probe, "--target", STOCK_TARGET, *options, str(image))
+    assert done.returncode == 0, done.stderr
+
+
+def stock_reset(probe: str, *options: str) -> None:
+    done = pyocd("reset", "-u", probe, "--target", STOCK_TARGET, *options)
+    assert done.returncode == 0, done.stderr
+
+
+def stock_readback(probe: str, directory: Path) -> bytes:
+    """All of flash, read by stock pyOCD."""
+    out = directory / "readback.bin"
+    command = f"savemem 0x08000000 0x100000 {out}"
+    done = pyocd("cmd", "-u", probe, "--target", STOCK_TARGET, "-c", command)
+    assert done.returncode == 0, done.stderr
+    return out.read_bytes()
+
+
+class ConsoleReader:
+    """Reads and writes a board's console as any serial program would."""
+
+    def __init__(self, tty: str) -> None:
+        self._descriptor = os.open(tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        self.seen = b""
+
+    def until(self, text: bytes, timeout_s: float = WAIT_S) -> bytes:
+        """Everything read so far, once it has `text`."""
+        deadline = time.monotonic() + timeout_s
+        while text not in self.seen:
+            left = deadline - time.monotonic()
+            assert left > 0, f"waited for {text!r}, saw {self.seen[-500:]!r}"
+            if select.select([self._descriptor], [], [], left)[0]:
+                self.seen += os.read(self._descriptor, 65536)
+        return self.seen
+
+    def send(self, text: bytes) -> None:
+        os.write(self._descriptor, text)
+
+    def forget(self) -> None:
+        self.seen = b""
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+@contextlib.contextmanager
+def console(tty: str) -> Iterator[ConsoleReader]:
+    reader = ConsoleReader(tty)
+    try:
+        yield reader
+    finally:
+        reader.close()

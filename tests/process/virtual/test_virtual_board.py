@@ -1,0 +1,306 @@
+"""A virtual board under stock pyOCD, real QEMU and a real PTY."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from benchagent.virtual.store import registered_boards
+from tests.process.virtual.boards import (
+    ROOT,
+    WAIT_S,
+    board_command,
+    build_firmware,
+    console,
+    flash_image,
+    pyocd,
+    stock_flash,
+    stock_readback,
+    stock_reset,
+    virtual_board,
+    wait_for,
+)
+
+
+def test_stock_pyocd_flashes_an_elf_and_reads_back_exactly_its_bytes(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path, padding=200_000)
+    with virtual_board(tmp_path) as board:
+        stock_flash(board.probe, elf)
+        assert stock_readback(board.probe, tmp_path) == flash_image(elf)
+
+
+def test_flashed_firmware_runs_and_a_waiting_reader_misses_no_byte(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path, tag="alpha")
+    with virtual_board(tmp_path) as board, console(board.entry["tty"]) as tty:
+        stock_flash(board.probe, elf)
+        assert tty.until(b"tick 00000001").startswith(b"boot alpha table=ffffffff\ntick 00000000\n")
+        tty.send(b"ping\n")
+        tty.until(b"pong\n")
+
+
+def test_a_reader_that_comes_later_still_gets_the_first_bytes(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path, tag="alpha")
+    with virtual_board(tmp_path) as board:
+        stock_flash(board.probe, elf)
+        board.wait_run_state("RUNNING")
+        with console(board.entry["tty"]) as tty:
+            assert tty.until(b"tick 00000002").startswith(b"boot alpha")
+
+
+def test_the_console_stays_open_over_resets_and_a_reflash(tmp_path: Path) -> None:
+    first = build_firmware(tmp_path, tag="alpha")
+    second = build_firmware(tmp_path, tag="beta")
+    with virtual_board(tmp_path) as board, console(board.entry["tty"]) as tty:
+        stock_flash(board.probe, first)
+        tty.until(b"boot alpha")
+        tty.forget()
+        stock_reset(board.probe)
+        tty.until(b"boot alpha")
+        stock_flash(board.probe, second)
+        tty.until(b"boot beta")
+
+
+def test_the_table_sector_reaches_the_firmware(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path)
+    table = tmp_path / "table.bin"
+    table.write_bytes(b"BTL1" + bytes(60))
+    with virtual_board(tmp_path) as board, console(board.entry["tty"]) as tty:
+        stock_flash(board.probe, table, "--base-address", "0x08004000")
+        stock_flash(board.probe, elf)
+        tty.until(b"boot one table=314c5442")
+
+
+@pytest.mark.parametrize("mode", ["halt", "under-reset", "attach", "pre-reset"])
+def test_every_connect_mode_of_stock_pyocd_resets_the_board(tmp_path: Path, mode: str) -> None:
+    elf = build_firmware(tmp_path)
+    with virtual_board(tmp_path) as board:
+        stock_flash(board.probe, elf)
+        resets = board.stats()["resets"]
+        with console(board.entry["tty"]) as tty:
+            tty.until(b"tick 00000001")
+            tty.forget()
+            stock_reset(board.probe, "-M", mode)
+            tty.until(b"boot one")
+        assert board.stats()["resets"] > resets
+
+
+def test_reading_flash_does_not_disturb_running_firmware(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path)
+    with virtual_board(tmp_path) as board, console(board.entry["tty"]) as tty:
+        stock_flash(board.probe, elf)
+        tty.until(b"tick 00000001")
+        boots = board.stats()["boots"]
+        assert stock_readback(board.probe, tmp_path) == flash_image(elf)
+        last = max(int(tick, 16) for tick in re.findall(rb"tick (\w{8})", tty.until(b"tick")))
+        seen = tty.until(b"tick %08x" % (last + 3))
+        assert seen.count(b"boot") == 1
+        ticks = [int(tick, 16) for tick in re.findall(rb"tick (\w{8})\n", seen)]
+        assert ticks == list(range(len(ticks)))
+        assert board.stats()["boots"] == boots
+
+
+def test_two_clients_at_once_do_not_harm_one_another(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path, padding=100_000)
+    with virtual_board(tmp_path) as board, ThreadPoolExecutor() as pool:
+        flashed = pool.submit(stock_flash, board.probe, elf)
+        while not flashed.done():
+            command = "read32 0x08000000 64"
+            looked = pyocd(
+                *("cmd", "-u", board.probe, "-t", "stm32f412xg", "-M", "attach", "-c", command)
+            )
+            assert looked.returncode == 0, looked.stderr
+        flashed.result()
+        assert stock_readback(board.probe, tmp_path) == flash_image(elf)
+
+
+def test_a_killed_board_comes_back_with_its_flash_its_port_and_its_name(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path, tag="alpha")
+    with virtual_board(tmp_path) as board:
+        stock_flash(board.probe, elf)
+        board.wait_run_state("RUNNING")
+        before = board.stats()
+        board.kill()
+        assert registered_boards(tmp_path) == []
+    with virtual_board(tmp_path) as again, console(again.entry["tty"]) as tty:
+        tty.until(b"boot alpha")
+        assert (again.probe, again.uid) == (board.probe, board.uid)
+        assert again.stats()["sector_erases"] == before["sector_erases"]
+        assert stock_readback(again.probe, tmp_path) == flash_image(elf)
+
+
+def test_qemu_dies_with_a_killed_board(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path)
+    with virtual_board(tmp_path) as board:
+        stock_flash(board.probe, elf)
+        board.wait_run_state("RUNNING")
+        children = _children(board.process.pid)
+        assert children
+        board.kill()
+        wait_for("QEMU to end", lambda: not any(_alive(child) for child in children))
+
+
+def _children(parent: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{parent}/task").iterdir():
+        found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def test_a_board_lists_itself_and_withdraws_at_its_end(tmp_path: Path) -> None:
+    with virtual_board(tmp_path) as board:
+        (entry,) = registered_boards(tmp_path)
+        assert entry.kind == "VIRTUAL"
+        assert entry.board_model == "olimex-stm32-h405"
+        assert entry.probe == board.probe
+        assert entry.run_state == "BLANK"
+        assert Path(entry.tty).resolve().as_posix().startswith("/dev/pts/")
+    assert not (board.directory / "board.json").exists()
+    assert not (board.directory / "console").is_symlink()
+
+
+def test_one_directory_takes_one_process(tmp_path: Path) -> None:
+    with virtual_board(tmp_path):
+        second = subprocess.run(
+            board_command(tmp_path, "vf405-01"),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+            check=False,
+        )
+    assert second.returncode == 3
+    assert "another process runs the board" in second.stderr
+
+
+def test_a_board_ends_with_its_parent(tmp_path: Path) -> None:
+    parent = subprocess.Popen(["/bin/sleep", "600"])
+    with parent, virtual_board(tmp_path, "--parent-pid", str(parent.pid)) as board:
+        parent.kill()
+        assert board.process.wait(timeout=WAIT_S) == 0
+
+
+def _program(path: Path, text: str) -> str:
+    path.write_text("#!/bin/sh\n" + text)
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (None, "not installed"),
+        ("echo hello", "did not answer --version as QEMU does"),
+        ("exec sleep 600", "did not answer --version in"),
+    ],
+)
+def test_a_bad_qemu_is_named_with_its_package(
+    tmp_path: Path, script: str | None, reason: str
+) -> None:
+    tool = str(tmp_path / "qemu")
+    if script is not None:
+        _program(Path(tool), script)
+    with virtual_board(tmp_path, "--qemu", tool, "--tool-answer", "1") as board:
+        fault = board.entry["fault"]
+        assert (fault["tool"], fault["package"]) == (tool, "qemu-system-arm")
+        assert reason in fault["reason"]
+
+
+@pytest.mark.parametrize("run", ["exec sleep 600", "echo nonsense", "exit 7"])
+def test_a_qemu_that_fails_to_run_leaves_a_silent_board_with_a_fault(
+    tmp_path: Path, run: str
+) -> None:
+    elf = build_firmware(tmp_path)
+    version = 'if [ "$1" = --version ]; then echo "QEMU emulator version 7.2.0"; exit; fi\n'
+    tool = _program(tmp_path / "qemu", version + run)
+    with virtual_board(tmp_path, "--qemu", tool, "--tool-answer", "1") as board:
+        stock_flash(board.probe, elf)
+        board.wait_run_state("FAULT")
+        assert board.now()["fault"]["package"] == "qemu-system-arm"
+        assert stock_readback(board.probe, tmp_path) == flash_image(elf)
+
+
+def test_a_core_that_locks_up_is_silent_until_the_next_reset(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path)
+    with virtual_board(tmp_path) as board, console(board.entry["tty"]) as tty:
+        stock_flash(board.probe, elf)
+        tty.until(b"tick 00000001")
+        tty.send(b"!")
+        board.wait_run_state("LOCKED_UP")
+        assert board.now()["fault"] is None
+        tty.forget()
+        stock_reset(board.probe)
+        tty.until(b"boot one")
+
+
+def test_firmware_that_floods_an_unread_console_never_blocks(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path)
+    with virtual_board(tmp_path) as board, console(board.entry["tty"]) as tty:
+        stock_flash(board.probe, elf)
+        tty.until(b"tick 00000001")
+        tty.send(b"#")
+        wait_for("dropped bytes", lambda: board.stats()["console_dropped_bytes"] > 100_000)
+        tty.forget()
+        stock_reset(board.probe)
+        tty.until(b"boot one")
+
+
+def test_a_missing_unicorn_names_the_extra(tmp_path: Path) -> None:
+    (tmp_path / "unicorn.py").write_text("raise ImportError('not here')\n")
+    done = subprocess.run(
+        board_command(tmp_path, "vf405-01"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+    )
+    assert done.returncode == 3
+    assert "benchline[virtual]" in done.stderr
+
+
+def test_nonsense_on_the_probe_port_is_answered_and_survived(tmp_path: Path) -> None:
+    with virtual_board(tmp_path) as board:
+        port = int(board.probe.rpartition(":")[2])
+        for line in (
+            b"\x00\xff\n",
+            b"[]\n",
+            b'{"id": 1, "request": "read_mem", "arguments": [0, -1, 32]}\n',
+            b'{"id": 1, "request": "read_block32", "arguments": [0, 0, 1e99]}\n',
+            b'{"id": 1, "request": "write_block8", "arguments": [0, 536870912, [999]]}\n',
+            b'{"id": 1, "request": "nothing"}\n',
+            b'{"id": 1, "request": "reset", "arguments": [1, 2, 3]}\n',
+            b'{"id": 1, "request": "read_mem", "arguments": [0, 2415919104, 32]}\n',
+        ):
+            with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as client:
+                client.sendall(line)
+                answer = json.loads(client.makefile("rb").readline())
+                assert answer["status"] != 0, line
+        with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as client:
+            client.sendall(b'{"id": 7, "request": "hello", "arguments": [1]}\n')
+            assert json.loads(client.makefile("rb").readline()) == {"id": 7, "status": 0}
+
+
+def test_a_board_ends_cleanly_on_sigterm_with_its_flash_saved(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path)
+    with virtual_board(tmp_path) as board:
+        stock_flash(board.probe, elf)
+        board.process.send_signal(signal.SIGTERM)
+        assert board.process.wait(timeout=WAIT_S) == 0
+    assert (board.directory / "flash.bin").read_bytes() == flash_image(elf)
