@@ -147,21 +147,18 @@ def _position(connection: sqlite3.Connection, console: str) -> _Position:
 
 def _rows(position: _Position, chunk: Chunk) -> list[tuple[Any, ...]]:
     """Rows for the new bytes of a chunk; moves the position."""
-    data, gap = chunk.data, chunk.gap_before
-    if chunk.offset < position.head:
-        data, gap = data[position.head - chunk.offset :], ""
-    elif chunk.offset > position.head:
-        missing = f"bytes {position.head} to {chunk.offset} are missing"
-        gap = f"{gap} ({missing})" if gap else missing
-        position.head = chunk.offset
     position.epoch = max(position.epoch, chunk.epoch)
-    if position.pending_gap:
-        gap = "; ".join(filter(None, (position.pending_gap, gap)))
+    data = chunk.data[max(0, position.head - chunk.offset) :]
+    reasons = [position.pending_gap, chunk.gap_before if chunk.offset >= position.head else ""]
     if not data:
-        # Nothing to hang the gap on yet: the next byte carries it.
-        position.pending_gap = gap
+        # Nothing to hang the reason on yet: the next byte carries it.
+        position.pending_gap = "; ".join(filter(None, reasons))
         return []
+    if chunk.offset > position.head:
+        reasons.append(f"bytes {position.head} to {chunk.offset} are missing")
+    gap = "; ".join(filter(None, reasons))
     position.pending_gap = ""
+    position.head = max(position.head, chunk.offset)
     rows = []
     for first in range(0, len(data), MAX_CHUNK_BYTES):
         piece = data[first : first + MAX_CHUNK_BYTES]

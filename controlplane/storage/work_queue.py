@@ -230,9 +230,8 @@ class SqliteWorkQueue:
             )
             later = tx.connection.execute(
                 "SELECT MIN(not_before_us) FROM work WHERE state = 'WAITING'"
-                " AND kind IN (SELECT value FROM json_each(?)) AND not_before_us > ?"(
-                    wanted, now_us
-                ),
+                " AND kind IN (SELECT value FROM json_each(?)) AND not_before_us > ?",
+                (wanted, now_us),
             ).fetchone()[0]
             claims = [
                 _Claim(number, Delivery(Job(key=key, kind=kind, priority=priority), attempt))

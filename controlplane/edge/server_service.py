@@ -1,0 +1,63 @@
+"""The control plane itself on the wire."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import grpc
+
+from benchline.v1 import server_pb2, server_pb2_grpc
+from controlplane.access.principal import current_principal
+from controlplane.edge.translate import to_wire
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that must be right, what was found, and what to do."""
+
+    check_name: str
+    ok: bool
+    detail: str
+    fix: str = ""
+
+
+class Checks(Protocol):
+    """What looks at the tools of this machine."""
+
+    async def run(self) -> Sequence[Check]:
+        """All checks. Starts child processes."""
+        ...
+
+
+class ServerService(server_pb2_grpc.ServerServiceServicer):
+    """Tells about the control plane."""
+
+    def __init__(
+        self, checks: Checks, *, version: str, data_dir: Path, start_time: datetime
+    ) -> None:
+        self._checks = checks
+        self._version = version
+        self._data_dir = data_dir
+        self._start_time = start_time
+
+    async def GetServer(  # noqa: N802
+        self, request: server_pb2.GetServerRequest, context: Context
+    ) -> server_pb2.GetServerResponse:
+        """Version, caller and, when asked for, the checks."""
+        caller = current_principal()
+        checks = await self._checks.run() if request.run_checks else ()
+        answer = server_pb2.GetServerResponse(
+            version=self._version,
+            data_dir=str(self._data_dir),
+            principal=caller.name,
+            role=caller.role.name.lower(),
+            pid=os.getpid(),
+            checks=[to_wire(check, server_pb2.Check) for check in checks],
+        )
+        answer.start_time.FromDatetime(self._start_time)
+        return answer

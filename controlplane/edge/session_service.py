@@ -1,0 +1,195 @@
+"""Sessions on the wire."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+import grpc
+
+from benchline.errors import InvalidRequestError, NotFoundError
+from benchline.names import session_id
+from benchline.v1 import build_pb2, session_pb2, session_pb2_grpc, verdict_pb2
+from controlplane.access.principal import current_principal
+from controlplane.domain.build import Build
+from controlplane.domain.design import Design
+from controlplane.domain.session import Session, SessionRequest
+from controlplane.domain.verdict import Stage
+from controlplane.edge.render import design_message, event_message, session_message
+from controlplane.edge.requests import (
+    check_request_id,
+    page_size,
+    read_page_token,
+    write_page_token,
+)
+from controlplane.edge.translate import enum_from_wire, to_wire
+from controlplane.edge.upload_rules import LONGEST_WISH, read_prompt, read_source
+from controlplane.journal.journal import Journal
+from controlplane.storage.answers import AnswerStore
+from controlplane.storage.artifacts import ArtifactStore
+from controlplane.storage.codec import from_json
+from controlplane.storage.sessions import SessionStore
+
+HEARTBEAT_S = 5.0
+_EVENTS_A_READ = 500
+_EVENT_BYTES_A_MESSAGE = 512 * 1024
+_DESIGNERS = ("", "offline")
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Sessions(Protocol):
+    """What runs sessions."""
+
+    async def start(self, request: SessionRequest, principal: str, request_id: str) -> Session:
+        """Accept a session and begin to work on it; the same request twice is one session."""
+        ...
+
+    async def cancel(self, session_id: str) -> Session:
+        """Ask a session to end."""
+        ...
+
+
+class SessionService(session_pb2_grpc.SessionServiceServicer):
+    """Validates, delegates, and tells what is stored."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        store: SessionStore,
+        journal: Journal,
+        artifacts: ArtifactStore,
+        answers: AnswerStore,
+        *,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
+        self._sessions = sessions
+        self._store = store
+        self._journal = journal
+        self._artifacts = artifacts
+        self._answers = answers
+        self._heartbeat_s = heartbeat_s
+
+    async def CreateSession(  # noqa: N802
+        self, request: session_pb2.CreateSessionRequest, context: Context
+    ) -> session_pb2.CreateSessionResponse:
+        """Accept a session."""
+        request_id = check_request_id(request.request_id)
+        wanted = _read_request(request)
+        if wanted.source is not None and wanted.source.image_sha256:
+            await self._artifacts.get(wanted.source.image_sha256)
+        session = await self._sessions.start(wanted, current_principal().name, request_id)
+        return session_pb2.CreateSessionResponse(session=session_message(session))
+
+    async def GetSession(  # noqa: N802
+        self, request: session_pb2.GetSessionRequest, context: Context
+    ) -> session_pb2.GetSessionResponse:
+        """One session."""
+        session = await self._store.find(session_id(request.name))
+        return session_pb2.GetSessionResponse(session=session_message(session))
+
+    async def ListSessions(  # noqa: N802
+        self, request: session_pb2.ListSessionsRequest, context: Context
+    ) -> session_pb2.ListSessionsResponse:
+        """Sessions, newest first."""
+        after = read_page_token("sessions", request.page_token)
+        sessions, rest = await self._store.page(page_size(request.page_size), after)
+        return session_pb2.ListSessionsResponse(
+            sessions=[session_message(session) for session in sessions],
+            next_page_token=write_page_token("sessions", rest),
+        )
+
+    async def CancelSession(  # noqa: N802
+        self, request: session_pb2.CancelSessionRequest, context: Context
+    ) -> session_pb2.CancelSessionResponse:
+        """Ask a session to end."""
+        request_id = check_request_id(request.request_id)
+        principal = current_principal().name
+        content = b"CancelSession " + request.name.encode()
+        if request_id:
+            earlier = await self._answers.find(principal, request_id, content)
+            if earlier is not None:
+                return session_pb2.CancelSessionResponse.FromString(earlier)
+        found = await self._store.find(session_id(request.name))
+        session = await self._sessions.cancel(found.session_id)
+        answer = session_pb2.CancelSessionResponse(session=session_message(session))
+        if request_id:
+            await self._answers.keep(principal, request_id, content, answer.SerializeToString())
+        return answer
+
+    async def WatchSession(  # noqa: N802
+        self, request: session_pb2.WatchSessionRequest, context: Context
+    ) -> AsyncIterator[session_pb2.WatchSessionResponse]:
+        """Stored events, then live ones, until the last of an ended session."""
+        session = await self._store.find(session_id(request.name))
+        identity, cursor = session.session_id, max(1, request.from_sequence)
+        while True:
+            events = await self._journal.read(identity, cursor, _EVENTS_A_READ)
+            message = session_pb2.WatchSessionResponse()
+            size = 0
+            for event in events:
+                rendered = event_message(event)
+                size += rendered.ByteSize()
+                if message.events and size > _EVENT_BYTES_A_MESSAGE:
+                    break
+                message.events.append(rendered)
+            if message.events:
+                cursor += len(message.events)
+                message.head_sequence = max(cursor - 1, await self._journal.head(identity))
+                yield message
+                continue
+            session = await self._store.get(identity)
+            if session.state.ended and cursor > session.last_sequence:
+                return
+            try:
+                async with asyncio.timeout(self._heartbeat_s):
+                    await self._journal.wait(identity, cursor - 1)
+            except TimeoutError:
+                head = await self._journal.head(identity)
+                yield session_pb2.WatchSessionResponse(head_sequence=head)
+
+    async def GetSessionDesign(  # noqa: N802
+        self, request: session_pb2.GetSessionDesignRequest, context: Context
+    ) -> session_pb2.GetSessionDesignResponse:
+        """The design, and the sketch once there is a build."""
+        session = await self._store.find(session_id(request.name))
+        text = await self._store.get_checkpoint(session.session_id, "design")
+        if text is None:
+            raise NotFoundError(
+                "DESIGN_NOT_FOUND", f"{session.name} has no design", session=session.name
+            )
+        answer = session_pb2.GetSessionDesignResponse(design=design_message(Design.from_json(text)))
+        build = await self._store.get_checkpoint(session.session_id, "build")
+        if build is not None:
+            sources = from_json(Build, build).sources
+            answer.sources.extend(to_wire(item, build_pb2.SourceFile) for item in sources)
+        return answer
+
+
+def _read_request(request: session_pb2.CreateSessionRequest) -> SessionRequest:
+    has_source = request.HasField("source")
+    if bool(request.prompt) == has_source:
+        raise InvalidRequestError(
+            "PROMPT_OR_SOURCE", "a session starts from a prompt or from a source, not from both"
+        )
+    if len(request.board) > LONGEST_WISH:
+        raise InvalidRequestError(
+            "BOARD_WISH_TOO_LONG", f"a board wish has at most {LONGEST_WISH} characters"
+        )
+    if request.designer not in _DESIGNERS:
+        raise InvalidRequestError(
+            "UNKNOWN_DESIGNER",
+            f"there is no designer {request.designer[:40]!r}; there is: offline",
+        )
+    until = enum_from_wire(Stage, verdict_pb2.Stage.DESCRIPTOR, request.until)
+    if until is Stage.PROVISION:
+        raise InvalidRequestError(
+            "STAGE_UNAVAILABLE", "this server provisions nothing; stop before or after PROVISION"
+        )
+    return SessionRequest(
+        prompt="" if has_source else read_prompt(request.prompt),
+        source=read_source(request.source) if has_source else None,
+        board_wish=request.board.strip(),
+        until=until or Stage.DEPLOY,
+        designer=request.designer,
+        seed=request.seed if request.HasField("seed") else None,
+    )

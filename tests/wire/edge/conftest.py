@@ -1,0 +1,163 @@
+"""A real server on a unix socket over a real database, with a minimal runner of sessions."""
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import grpc
+import pytest
+
+from benchline.channel import open_channel
+from benchline.names import session_name
+from benchline.v1 import agent_link_pb2_grpc
+from controlplane.domain.event import SessionChanged
+from controlplane.domain.finding import Finding
+from controlplane.domain.session import Session, SessionRequest, StageRecord
+from controlplane.domain.verdict import Outcome, Stage, State
+from controlplane.edge.bench_service import BenchService
+from controlplane.edge.byte_services import ArtifactService, ConsoleService
+from controlplane.edge.result_services import (
+    BuildService,
+    DeploymentService,
+    DesignService,
+    Preview,
+    SimulationService,
+)
+from controlplane.edge.server import Services, build_server
+from controlplane.edge.server_service import Check, ServerService
+from controlplane.edge.session_service import SessionService
+from controlplane.journal.journal import Journal
+from controlplane.leasing.book import LeaseBook
+from controlplane.storage.answers import AnswerStore
+from controlplane.storage.artifacts import ArtifactStore
+from controlplane.storage.boards import BoardStore
+from controlplane.storage.console_log import ConsoleLog
+from controlplane.storage.database import Database
+from controlplane.storage.sessions import SessionStore
+
+HEARTBEAT_S = 0.2
+
+
+class DirectSessions:
+    """Sessions that begin and are cancelled, and do nothing in between."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+
+    async def start(self, request: SessionRequest, principal: str, request_id: str) -> Session:
+        now = datetime.now(UTC)
+        session = Session(
+            name=session_name(uuid.uuid4().hex),
+            request=request,
+            state=State.PENDING,
+            stages=(StageRecord(stage=Stage.DESIGN),),
+            principal=principal,
+            create_time=now,
+            update_time=now,
+            seed=request.seed or 0,
+        )
+        return await self._store.create(
+            session, request_id, [SessionChanged(state=State.PENDING, message="accepted")]
+        )
+
+    async def cancel(self, session_id: str) -> Session:
+        return await self._store.record(
+            session_id,
+            [SessionChanged(state=State.CANCELLED)],
+            change=lambda session: replace(session, state=State.CANCELLED),
+        )
+
+    async def finish(self, session_id: str) -> Session:
+        return await self._store.record(
+            session_id,
+            [SessionChanged(state=State.DONE, outcome=Outcome.PASSED)],
+            change=lambda session: replace(session, state=State.DONE, outcome=Outcome.PASSED),
+        )
+
+
+class RefusingDesigner:
+    async def preview(self, prompt: str, board: str) -> Preview:
+        if prompt == "crash":
+            raise ZeroDivisionError("a secret of the server")
+        return Preview(
+            design=None,
+            findings=(
+                Finding(
+                    code="WORDS_LEFT", subject=prompt, message="not understood", fix="say less"
+                ),
+            ),
+        )
+
+
+class NoChecks:
+    async def run(self) -> Sequence[Check]:
+        return [Check(check_name="qemu", ok=True, detail="7.2")]
+
+
+@dataclass
+class Edge:
+    target: str
+    channel: grpc.aio.Channel
+    database: Database
+    journal: Journal
+    store: SessionStore
+    artifacts: ArtifactStore
+    consoles: ConsoleLog
+    boards: BoardStore
+    book: LeaseBook
+    sessions: DirectSessions
+
+
+@pytest.fixture
+async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o700)
+    target = f"unix:{folder / 'control.sock'}"
+    database = await Database.open(tmp_path / "state.db")
+    journal = Journal(database)
+    store = SessionStore(database, journal)
+    artifacts = ArtifactStore(tmp_path / "artifacts", database)
+    consoles = ConsoleLog(database)
+    boards = BoardStore(database)
+    sessions = DirectSessions(store)
+    async with LeaseBook(database, boards) as book:
+        services = Services(
+            sessions=SessionService(
+                sessions,
+                store,
+                journal,
+                artifacts,
+                AnswerStore(database),
+                heartbeat_s=HEARTBEAT_S,
+            ),
+            designs=DesignService(RefusingDesigner(), []),
+            builds=BuildService(store),
+            simulations=SimulationService(store),
+            deployments=DeploymentService(store),
+            bench=BenchService(boards, book, heartbeat_s=HEARTBEAT_S),
+            consoles=ConsoleService(consoles, boards, heartbeat_s=HEARTBEAT_S),
+            artifacts=ArtifactService(artifacts),
+            server=ServerService(
+                NoChecks(), version="0.1.0", data_dir=tmp_path, start_time=datetime.now(UTC)
+            ),
+            agent_link=agent_link_pb2_grpc.AgentLinkServiceServicer(),
+        )
+        server = build_server(services, target)
+        await server.start()
+        async with open_channel(target) as channel:
+            yield Edge(
+                target,
+                channel,
+                database,
+                journal,
+                store,
+                artifacts,
+                consoles,
+                boards,
+                book,
+                sessions,
+            )
+        await server.stop(grace=0)
+    await database.close()
