@@ -1,0 +1,1 @@
+"""Facts about parts, board models and components, as data with sources, and their loader."""

@@ -1,0 +1,1 @@
+"""Designers turn prompts into designs, or say why they cannot."""

@@ -1,0 +1,274 @@
+"""The offline designer: a grammar, a pin solver and templates. Same prompt, same design."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from controlplane.catalog.loader import Catalogue, load_catalogue
+from controlplane.designers.protocol import DesignRequest, Refusal
+from controlplane.domain.design import (
+    SCHEMA_VERSION,
+    Active,
+    Assumption,
+    BehaviourKind,
+    BoardChoice,
+    Design,
+    DesignComponent,
+    DesignerStamp,
+    DesignPart,
+    DesignSignal,
+    FixedBy,
+    PinAssignment,
+    PinRole,
+    Pull,
+    SignalKind,
+    text_digest,
+)
+from controlplane.domain.finding import Finding
+from controlplane.domain.part import BoardModel, Part
+from controlplane.domain.units import decimal_text
+from controlplane.planning.acceptance import write_scenarios
+from controlplane.planning.assembly import Assembly, assemble
+from controlplane.planning.intent import OnBoardModel
+from controlplane.planning.pins import PinDemand, PinPlan, plan_pins
+from controlplane.planning.reading import PromptReader, Reading
+from controlplane.planning.resolve import Thing
+from controlplane.planning.validate import is_sound, validate_design
+
+DEFAULT_BOARD = "olimex-stm32-h405"
+
+
+class OfflineDesigner:
+    """A deterministic designer that needs no network."""
+
+    name = "offline"
+    version = "1"
+
+    def __init__(self, catalogue: Catalogue | None = None) -> None:
+        self._given = catalogue
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        return self._given or load_catalogue()
+
+    @cached_property
+    def _reader(self) -> PromptReader:
+        return PromptReader(self._catalogue.components, self._catalogue.boards)
+
+    async def design(self, request: DesignRequest) -> Design | Refusal:
+        """Design without waiting for anything."""
+        return self.plan(request)
+
+    def plan(self, request: DesignRequest) -> Design | Refusal:
+        """Design: the same request gives the same design, byte for byte."""
+        reading = self._reader.read(request.prompt)
+        choice = self._board(request, reading)
+        if isinstance(choice, Finding):
+            return Refusal(findings=(*reading.findings, choice), understood=reading.understood)
+        board = self._catalogue.boards[choice.model]
+        intents = [i for i in reading.intents if not isinstance(i, OnBoardModel)]
+        assembly = assemble(intents, board, self._catalogue.components)
+        part = self._catalogue.part_of(board)
+        plan = plan_pins(part, board, [_demand(thing, board) for thing in assembly.things])
+        findings = tuple(
+            dict.fromkeys((*reading.findings, *assembly.findings, *plan.findings))
+        )
+        if reading.findings:
+            # What was not understood can be why something else seems to be missing.
+            findings = tuple(f for f in findings if f.code != "E151" or f in reading.findings)
+        if findings:
+            return Refusal(findings=findings, understood=reading.understood)
+        design = _design(request.prompt, choice, board, part, reading, assembly, plan)
+        problems = validate_design(design, board, part)
+        if not is_sound(problems):
+            return Refusal(findings=problems, understood=reading.understood)
+        return design
+
+    def _board(self, request: DesignRequest, reading: Reading) -> BoardChoice | Finding:
+        named = {i.key for i in reading.intents if isinstance(i, OnBoardModel)}
+        known = ", ".join(sorted(self._catalogue.boards))
+        wanted = self._catalogue.find_board(request.board) if request.board else None
+        if request.board and wanted is None:
+            return Finding(
+                code="E101",
+                subject=request.board[:80],
+                message=f"{request.board[:80]!r} is no board model of the catalogue.",
+                fix=f"Known: {known}.",
+            )
+        keys = named | ({wanted.key} if wanted else set())
+        if len(keys) > 1:
+            return Finding(
+                code="E101",
+                subject="board",
+                message=f"two board models are named: {', '.join(sorted(keys))}.",
+                fix="Name one.",
+            )
+        model = self._catalogue.boards[keys.pop() if keys else DEFAULT_BOARD]
+        if named:
+            reason, by = "named in the prompt", FixedBy.USER
+        elif wanted:
+            reason, by = f"asked for as {request.board}", FixedBy.USER
+        else:
+            reason, by = "the default board model; none was named", FixedBy.DESIGNER
+        return BoardChoice(model=model.key, part=model.part, reason=reason, fixed_by=by)
+
+
+def _demand(thing: Thing, board: BoardModel) -> PinDemand:
+    by = FixedBy.DESIGNER
+    if thing.onboard:
+        by = FixedBy.BOARD
+    elif thing.pin:
+        by = FixedBy.USER
+    return PinDemand(owner=thing.id, role=thing.kind.pin_role, pin=thing.pin, fixed_by=by)
+
+
+def _design(
+    prompt: str,
+    choice: BoardChoice,
+    board: BoardModel,
+    part: Part,
+    reading: Reading,
+    assembly: Assembly,
+    plan: PinPlan,
+) -> Design:
+    signals = tuple(_signal(thing) for thing in assembly.things)
+    pins = (*_wired(assembly.things, plan, board), *_console(board))
+    title = _title(assembly)
+    scenarios = write_scenarios(title, assembly.behaviours, signals, pins)
+    return Design(
+        schema_version=SCHEMA_VERSION,
+        title=title,
+        prompt=prompt,
+        prompt_digest=text_digest(prompt),
+        designer=DesignerStamp(name=OfflineDesigner.name, version=OfflineDesigner.version),
+        board=choice,
+        parts=(
+            DesignPart(
+                key=part.key,
+                name=part.name,
+                flash_bytes=part.flash_bytes,
+                ram_bytes=part.ram_bytes,
+            ),
+        ),
+        components=tuple(_component(thing, board) for thing in assembly.things),
+        pins=pins,
+        signals=signals,
+        behaviours=assembly.behaviours,
+        assumptions=(
+            *assembly.assumptions,
+            *_sensor_assumptions(assembly.things),
+            Assumption(id="console", text=f"The console is {board.console.uart.upper()} on "
+                       f"{board.console.tx} and {board.console.rx} at {board.console.baud} baud."),
+            *(
+                Assumption(id=s.id, text=f"{s.title} This takes {s.duration_ms // 1000} s, so it is "
+                           "proved in the simulator and not run on boards.")
+                for s in scenarios
+                if "fast_time" in s.requires
+            ),
+        ),
+        understood=reading.understood,
+        findings=(),
+        scenarios=scenarios,
+    )
+
+
+def _sensor_assumptions(things: Sequence[Thing]) -> list[Assumption]:
+    found = []
+    for thing in things:
+        kind = thing.kind
+        if kind.role != "sensor":
+            continue
+        text = f"The {kind.signal} comes from a {kind.key}"
+        if kind.detects_absence:
+            text += (
+                f"; readings outside {decimal_text(kind.minimum)} to {decimal_text(kind.maximum)} "
+                f"{kind.unit} count as a missing sensor: no value is given and outputs that "
+                "follow it go off"
+            )
+        found.append(Assumption(id=f"sensor_{thing.id}", text=f"{text}."))
+    if found:
+        found.append(Assumption(id="sampling", text="Sensors are read every 100 ms."))
+    return found
+
+
+def _title(assembly: Assembly) -> str:
+    words = {
+        BehaviourKind.BLINK: "blink",
+        BehaviourKind.REPORT: "report",
+        BehaviourKind.THRESHOLD: "threshold",
+        BehaviourKind.BUTTON: "button",
+        BehaviourKind.COMMAND: "command",
+        BehaviourKind.ECHO: "echo",
+    }
+    kinds = dict.fromkeys(words[behaviour.kind] for behaviour in assembly.behaviours)
+    things = dict.fromkeys(
+        signal.replace("_", " ") for behaviour in assembly.behaviours for signal in behaviour.signals
+    )
+    title = ", ".join(kinds).capitalize()
+    return f"{title}: {', '.join(things)}"[:120] if things else title
+
+
+def _component(thing: Thing, board: BoardModel) -> DesignComponent:
+    onboard = board.fixed(thing.kind.key) if thing.onboard else None
+    return DesignComponent(
+        id=thing.id,
+        kind=thing.kind.key,
+        part_number=onboard.label if onboard else thing.kind.part_number,
+        signals=(thing.id,),
+        note=f"on the {board.name}" if onboard else thing.kind.note,
+    )
+
+
+def _signal(thing: Thing) -> DesignSignal:
+    kind = thing.kind
+    analog = kind.signal_kind is SignalKind.ANALOG
+    return DesignSignal(
+        id=thing.id,
+        component=thing.id,
+        kind=kind.signal_kind,
+        unit=kind.unit,
+        line_name=thing.id,
+        mv_at_zero=decimal_text(kind.mv_at_zero),
+        mv_per_unit=decimal_text(kind.mv_per_unit),
+        minimum=decimal_text(kind.minimum if analog else kind.minimum),
+        maximum=decimal_text(kind.maximum),
+    )
+
+
+def _wired(
+    things: Sequence[Thing], plan: PinPlan, board: BoardModel
+) -> tuple[PinAssignment, ...]:
+    by_id = {thing.id: thing for thing in things}
+    pins = []
+    for solved in plan.pins:
+        thing = by_id[solved.demand.owner]
+        onboard = board.fixed(thing.kind.key) if thing.onboard else None
+        pins.append(
+            PinAssignment(
+                pin=solved.pin,
+                signal=thing.id,
+                component=thing.id,
+                function=thing.kind.pin_role,
+                active=onboard.active if onboard else thing.kind.active,
+                pull=Pull.NONE if onboard else thing.kind.pull,
+                fixed_by=solved.demand.fixed_by,
+                reason=solved.reason,
+            )
+        )
+    return tuple(pins)
+
+
+def _console(board: BoardModel) -> tuple[PinAssignment, ...]:
+    roles = ((board.console.tx, PinRole.UART_TX), (board.console.rx, PinRole.UART_RX))
+    return tuple(
+        PinAssignment(
+            pin=pin,
+            signal="console",
+            component="console",
+            function=role,
+            active=Active.NONE,
+            pull=Pull.UP if role is PinRole.UART_RX else Pull.NONE,
+            fixed_by=FixedBy.BOARD,
+            reason=board.console.source,
+        )
+        for pin, role in roles
+    )

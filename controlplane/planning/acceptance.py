@@ -1,0 +1,131 @@
+"""Acceptance scenarios of a design: stimuli that its firmware cannot know, and a control run.
+
+Scenarios must be able to fail: values are drawn just beside each threshold on both sides, on
+times and periods are measured at the pin, wrong commands must not be answered, and the control run
+proves that nothing happens by itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from controlplane.domain.design import (
+    Active,
+    Behaviour,
+
+    DesignScenario,
+    DesignSignal,
+    PinAssignment,
+    SignalKind,
+    text_digest,
+)
+
+from controlplane.planning.proofs import Timeline, prove_all
+
+SHOWN_IN_MAIN_MS = 8000
+"""Longest period that the main scenario waits for; longer ones get a scenario of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    id: str
+    title: str
+    timeline: Timeline
+    control: bool = False
+    requires: tuple[str, ...] = ("serial.rx", "pin.read")
+
+
+def write_scenarios(
+    title: str,
+    behaviours: Sequence[Behaviour],
+    signals: Sequence[DesignSignal],
+    pins: Sequence[PinAssignment],
+) -> tuple[DesignScenario, ...]:
+    """Write the scenarios that prove all behaviours, and the control run."""
+    by_id = {signal.id: signal for signal in signals}
+    quick = [b for b in behaviours if _period(b) <= SHOWN_IN_MAIN_MS]
+    slow = [b for b in behaviours if _period(b) > SHOWN_IN_MAIN_MS]
+    drafts = []
+    main = Timeline(signals=by_id)
+    prove_all(main, behaviours, periods_of=[b.id for b in quick])
+    drafts.append(_Draft(id="main", title=title, timeline=main))
+    for behaviour in slow:
+        patient = Timeline(signals=by_id)
+        patient.patient(behaviour)
+        drafts.append(
+            _Draft(
+                id=f"slow_{behaviour.id}"[:48],
+                title=f"Long period: {behaviour.text}",
+                timeline=patient,
+                requires=("serial.rx", "pin.read", "fast_time"),
+            )
+        )
+    control = Timeline(signals=by_id)
+    control.control(behaviours)
+    drafts.append(
+        _Draft(
+            id="control",
+            title="Nothing happens without a stimulus",
+            timeline=control,
+            control=True,
+        )
+    )
+    return tuple(_render(draft, signals, pins) for draft in drafts)
+
+
+def _period(behaviour: Behaviour) -> Fraction:
+    found = behaviour.parameter("period")
+    return found.number if found is not None else Fraction(0)
+
+
+def quoted(text: str) -> str:
+    """A YAML double-quoted scalar."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _render(
+    draft: _Draft, signals: Sequence[DesignSignal], pins: Sequence[PinAssignment]
+) -> DesignScenario:
+    timeline = draft.timeline
+    duration = timeline.end_ms
+    proves = tuple(dict.fromkeys(timeline.proves))
+    lines = [
+        "scenario: 1",
+        f"id: {draft.id}",
+        f"title: {quoted(draft.title)}",
+        f"proves: [{', '.join(proves)}]",
+        f"requires: [{', '.join(draft.requires)}]",
+        f"duration: {duration}ms",
+        f"control: {'true' if draft.control else 'false'}",
+        "signals:" if signals else "signals: {}",
+    ]
+    by_signal = {pin.signal: pin for pin in pins}
+    lines += [f"  {_signal_line(signal, by_signal[signal.id])}" for signal in signals]
+    if timeline.draws:
+        lines.append("vars:")
+        lines += [f"  {name}: {text}" for name, text in timeline.draws.items()]
+    lines.append("steps:")
+    lines += [f"  - {step}" for step in timeline.steps]
+    text = "\n".join(lines) + "\n"
+    return DesignScenario(
+        id=draft.id,
+        title=draft.title,
+        yaml=text,
+        sha256=text_digest(text),
+        control=draft.control,
+        proves=proves,
+        requires=draft.requires,
+        duration_ms=duration,
+    )
+
+
+def _signal_line(signal: DesignSignal, pin: PinAssignment) -> str:
+    if signal.kind is SignalKind.ANALOG:
+        return (
+            f"{signal.id}: {{kind: analog, pin: {pin.pin}, unit: {quoted(signal.unit)}, "
+            f"mv_at_zero: {signal.mv_at_zero}, mv_per_unit: {signal.mv_per_unit}, "
+            f"min: {signal.minimum}, max: {signal.maximum}}}"
+        )
+    active = Active.LOW if pin.active is Active.LOW else Active.HIGH
+    return f"{signal.id}: {{kind: {signal.kind}, pin: {pin.pin}, active: {active}}}"

@@ -1,0 +1,227 @@
+"""Thresholds: "switch the relay on above 30 C and off below 28 C", in many wordings."""
+
+from collections.abc import Callable
+
+from controlplane.planning.grammar import (
+    Alt,
+    Feature,
+    Features,
+    Items,
+    Mapped,
+    Mark,
+    Opt,
+    Rule,
+    Seq,
+    Words,
+)
+from controlplane.planning.intent import (
+    Amount,
+    Condition,
+    OutputRef,
+    SensorRef,
+    Switch,
+)
+from controlplane.planning.phrases import AMOUNT, Things, value_of, values_of, words
+
+_INTRO = words(
+    {
+        "when|if|once|whenever|as soon as|every time|only if|only when|in case|any time|anytime|"
+        "after|each time|for|at|only|when ever|should": "edge",
+        "while|as long as|whilst|so long as|only while|during": "level",
+    },
+    "intro",
+)
+_LINK = Words(
+    "is|goes|rises|gets|falls|drops|climbs|becomes|was|has risen|has fallen|comes|sinks|reads|"
+    "goes up|goes down|increases|decreases|moves|stays|remains|drops back|falls back|is back|"
+    "has dropped|rise|fall|drop|go|cools|cools down|cools off|warms up|heats up|of|to be|shows|"
+    "goes back|has gone|has climbed|comes back|gets back|is again|back|falls again|drops again|"
+    "of more|are|dips|passes|crosses|runs|value is|rising|falling|dropping|sensor reads|"
+    "sensor shows|measures|climbing"
+)
+_COMPARE = words(
+    {
+        "above|over|greater than|higher than|more than|exceeds|hotter than|warmer than|>|exceeding|"
+        "beyond|past|larger than|surpasses|brighter than|exceed|upwards of|is >": ">",
+        "at least|>=|≥|at or above|reaches|reaching|rises to|climbs to|increases to|reach|"
+        "equal to or above|equal to or greater than|greater than or equal to|above or equal to|"
+        "gets to|hits|warms up to|has reached": ">=",
+        "below|under|less than|lower than|colder than|cooler than|<|beneath|darker than|"
+        "smaller than": "<",
+        "at most|<=|≤|at or below|falls to|drops to|decreases to|cools to|cools down to|"
+        "less than or equal to|equal to or below|equal to or less than|below or equal to|"
+        "sinks to|drops back to|falls back to": "<=",
+        "at|from": "at",
+    },
+    "op",
+)
+_OR = words(
+    {
+        "or more|or above|or higher|or over|or hotter|or warmer|and above|and more|and higher|"
+        "and over": ">=",
+        "or less|or below|or lower|or under|or colder|or cooler|and below|and less|and lower|"
+        "and under": "<=",
+    },
+    "op",
+)
+_ELSE = Mark(
+    Feature(Words("otherwise|else|in all other cases|in any other case|in other cases"), "op", "else"),
+    "in every other case",
+)
+HYSTERESIS = Mark(
+    Mapped(
+        Alt(
+            Seq(
+                Opt(Words("with|using|use|and|, with|apply|add|has|allow")),
+                Words("hysteresis of|hysteresis|hysteresis band of|hysteresis is|hysteresis :|"
+                      "deadband of|dead band of|hysteresis to|hysteresis being|hysteresis width of"),
+                AMOUNT,
+            ),
+            Seq(
+                Opt(Words("with|using|use|and|, with|apply|add|has|allow")),
+                AMOUNT,
+                Words("hysteresis|of hysteresis|hysteresis band|deadband|dead band"),
+            ),
+            Words("without hysteresis|with no hysteresis|no hysteresis|without any hysteresis",
+                  "none"),
+        ),
+        lambda features: (
+            ("hysteresis", value_of(features, "amount")),
+            *((("nohyst", True),) if value_of(features, "none") else ()),
+        ),
+    ),
+    "hysteresis",
+)
+_ON_VERBS = (
+    "activate|enable|start|energise|energize|sound|light|light up|trigger|ring|engage|"
+    "turn on|switch on|power on|power up|fire up|go on|come on|operate|kick in"
+)
+_OFF_VERBS = (
+    "deactivate|disable|stop|de energise|de energize|silence|mute|extinguish|disengage|turn off|"
+    "switch off|power off|shut off|shut down|power down|go off|cut off|deenergise|deenergize"
+)
+_NEUTRAL = "turn|switch|set|put|drive|power|bring|go|come|control|use|keep"
+_SEPARATED = Opt(Words(",|then|, then|, only|only"))
+
+VerbMaker = Callable[[str, str, str], Rule]
+
+
+def build_condition(things: Things, verb: VerbMaker, lead: Rule) -> Rule:
+    """The clause that switches outputs under a condition."""
+    it = Mark(Feature(Words("it|them|that|this"), "output", OutputRef("it")), "the output before")
+    outputs = Alt(
+        Seq(
+            Opt(Words("using|use|with")),
+            things.output,
+            Opt(Seq(Words("and|, and|&|as well as|and also"), things.output)),
+        ),
+        it,
+    )
+    state = Mark(
+        Alt(
+            Feature(Words("on|be on|is on|stays on|to be on|being on|to on|to high|high|goes on|"
+                          "back on|on again|comes on|remains on"), "state", True),
+            Feature(Words("off|be off|is off|stays off|to be off|off again|back off|being off|"
+                          "to off|to low|low|goes off|remains off"), "state", False),
+        ),
+        _say_state,
+    )
+    verbs = Alt(
+        Feature(verb(_ON_VERBS + "|run", "switch on", "verb"), "state", True),
+        Feature(verb(_OFF_VERBS, "switch off", "verb"), "state", False),
+        verb(_NEUTRAL, "switch", "verb"),
+    )
+    items = Items(
+        {
+            "verb": verbs,
+            "outputs": outputs,
+            "state": state,
+            "condition": condition_rule(things),
+            "until": _until(things),
+            "hysteresis": HYSTERESIS,
+            "again": Mark(Words("again|back|back again"), "again"),
+        },
+        ("condition",),
+        _SEPARATED,
+    )
+    return Mapped(Seq(lead, Opt(Words("to")), items), _switches)
+
+
+def condition_rule(things: Things) -> Rule:
+    """A comparison of a sensor with an amount, as ("condition", Condition)."""
+    return Alt(
+        Mapped(Mark(Seq(Opt(_INTRO), _body(things)), _say_condition), _condition),
+        Mapped(_ELSE, _condition),
+    )
+
+
+def _until(things: Things) -> Rule:
+    body = Mark(Seq(Words("until|till|and stays so until"), _body(things)), _say_condition)
+    return Mapped(
+        body,
+        lambda features: tuple(
+            ("until", value) if key == "condition" else (key, value)
+            for key, value in _condition(features) or ()
+        ),
+    )
+
+
+def _body(things: Things) -> Rule:
+    subject = Opt(
+        Alt(
+            things.bare_sensor,
+            Feature(Words("it|it's|reading|value|measured value|its value|temperatures|"
+                          "measurement"), "sensor", SensorRef("it")),
+        )
+    )
+    pinned = Alt(subject, things.sensor)
+    return Alt(
+        Seq(pinned, Opt(_LINK), _COMPARE, AMOUNT),
+        Seq(pinned, Opt(_LINK), Opt(Words("at|to")), AMOUNT, _OR),
+    )
+
+
+def _say_state(features: Features) -> str:
+    return "on" if value_of(features, "state") else "off"
+
+
+def _say_condition(features: Features) -> str:
+    amount, op = value_of(features, "amount"), value_of(features, "op")
+    if not isinstance(amount, Amount):
+        return "a condition"
+    return f"{op} {float(amount.number):g} {amount.dimension}".strip()
+
+
+def _condition(features: Features) -> Features | None:
+    amount, op, sensor = (value_of(features, key) for key in ("amount", "op", "sensor"))
+    condition = Condition(
+        op=str(op),
+        sensor=sensor if isinstance(sensor, SensorRef) else None,
+        amount=amount if isinstance(amount, Amount) else None,
+    )
+    intro = value_of(features, "intro")
+    spans = tuple(feature for feature in features if feature[0] == "span")
+    return (("condition", condition), ("intro", intro), *spans)
+
+
+def _switches(features: Features) -> Features | None:
+    states = {bool(state) for state in values_of(features, "state")}
+    condition, until = value_of(features, "condition"), value_of(features, "until")
+    if len(states) != 1 or not isinstance(condition, Condition):
+        return None
+    outputs = tuple(o for o in values_of(features, "output") if isinstance(o, OutputRef))
+    hysteresis = value_of(features, "hysteresis")
+    state = states.pop()
+    first = Switch(
+        outputs=outputs,
+        state=state,
+        condition=condition,
+        hysteresis=hysteresis if isinstance(hysteresis, Amount) else None,
+        no_hysteresis=bool(value_of(features, "nohyst")),
+        holds=value_of(features, "intro") == "level",
+    )
+    spans = tuple(feature for feature in features if feature[0] == "span")
+    if isinstance(until, Condition):
+        second = Switch(outputs=outputs, state=not state, condition=until)
+        return (("intent", first), ("intent", second), *spans)
+    return (("intent", first), *spans)

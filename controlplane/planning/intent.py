@@ -1,0 +1,193 @@
+"""Intents: what single clauses of a prompt ask for, before things and numbers are put together."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+
+
+class Dimension(StrEnum):
+    """The unit that a number was given in."""
+
+    CELSIUS = "C"
+    DEGREES = "degrees"
+    FAHRENHEIT = "F"
+    KELVIN = "K"
+    PERCENT = "%"
+    VOLTS = "V"
+    MILLIVOLTS = "mV"
+    BARE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number as it was said, with its unit."""
+
+    number: Fraction
+    dimension: Dimension
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRef:
+    """A mention of an output or a button; ``kind`` "it" refers to the one mentioned before."""
+
+    kind: str
+    label: str = ""
+    pin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorRef:
+    """A mention of a sensor; ``kind`` "it" refers to the one mentioned before."""
+
+    kind: str
+    pin: str = ""
+
+
+class ValueKind(StrEnum):
+    """What can be reported or answered."""
+
+    SENSOR = "sensor"
+    PRESSES = "presses"
+    UPTIME = "uptime"
+    COUNTER = "counter"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRef:
+    """A mention of something that has a value."""
+
+    kind: ValueKind
+    sensor: SensorRef | None = None
+    output: OutputRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One clause; ``start`` and ``end`` are character offsets in the prompt."""
+
+    start: int = field(default=0, compare=False)
+    end: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blink(Intent):
+    """Blink an LED: ``on`` and ``off`` in seconds. ``verb`` False: "... and the LED at 1 Hz"."""
+
+    output: OutputRef
+    on: Fraction
+    off: Fraction
+    verb: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Intent):
+    """Print values every ``period`` seconds (None: not said)."""
+
+    values: tuple[ValueRef, ...]
+    period: Fraction | None
+    verb: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A comparison of a sensor with an amount; ``op`` is >, >=, <, <=, "at" or "else"."""
+
+    op: str
+    sensor: SensorRef | None = None
+    amount: Amount | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch(Intent):
+    """Switch outputs (none: those mentioned before) to ``state`` under a condition.
+
+    ``holds`` is True when the wording also says that the opposite holds otherwise ("while").
+    """
+
+    outputs: tuple[OutputRef, ...]
+    state: bool
+    condition: Condition
+    hysteresis: Amount | None = None
+    no_hysteresis: bool = False
+    holds: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hysteresis(Intent):
+    """A hysteresis said on its own, for the threshold before it; None: expressly none."""
+
+    amount: Amount | None
+
+
+class ActionKind(StrEnum):
+    """What a press of the button does."""
+
+    TOGGLE = "toggle"
+    PRINT = "print"
+    COUNT = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One effect of a press."""
+
+    kind: ActionKind
+    output: OutputRef | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press(Intent):
+    """Do something at each press; ``button`` None: the one mentioned before."""
+
+    button: OutputRef | None
+    actions: tuple[Action, ...]
+    debounce: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debounce(Intent):
+    """A debounce time (seconds) said on its own."""
+
+    seconds: Fraction
+    button: OutputRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(Intent):
+    """Answer a console line with a value or a fixed text."""
+
+    word: str
+    value: ValueRef | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Echo(Intent):
+    """Send every received line back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire(Intent):
+    """Fix the pin of something."""
+
+    output: OutputRef | None = None
+    sensor: SensorRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnBoardModel(Intent):
+    """Fix the board model."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unusable(Intent):
+    """A clause that is understood but cannot be meant: it becomes a finding."""
+
+    code: str
+    subject: str
+    message: str
+    fix: str

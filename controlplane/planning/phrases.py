@@ -1,0 +1,467 @@
+"""Phrases of the prompt language: quantities, things, conditions, and how they may be said."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from controlplane.domain.part import BoardModel, ComponentKind
+from controlplane.domain.units import celsius_from_fahrenheit, decimal_text
+from controlplane.planning.grammar import (
+    Alt,
+    Feature,
+    Features,
+    Mapped,
+    Mark,
+    Opt,
+    Rule,
+    Seq,
+    Terminal,
+    Words,
+)
+from controlplane.planning.intent import (
+    Amount,
+    Dimension,
+    OutputRef,
+    SensorRef,
+    ValueKind,
+    ValueRef,
+)
+from controlplane.planning.tokens import Kind
+
+F = Fraction
+NUMBER = Terminal(Kind.NUMBER, "number")
+TEXT = Terminal(Kind.TEXT, "text")
+PIN = Terminal(Kind.PIN, "pin")
+
+
+def value_of(features: Features, key: str) -> object:
+    """The last value stored under a key, None when there is none."""
+    return next((value for name, value in reversed(features) if name == key), None)
+
+
+def values_of(features: Features, key: str) -> list[object]:
+    """All values stored under a key, in order."""
+    return [value for name, value in features if name == key]
+
+
+def words(values: Mapping[str, object], key: str) -> Words:
+    """Phrases (alternatives in one key separated by "|") that mean a value."""
+    flat = {
+        phrase.strip(): value for group, value in values.items() for phrase in group.split("|")
+    }
+    return Words("|".join(flat), key, flat)
+
+
+# --- durations and rates -------------------------------------------------------------------
+
+TIME_UNIT = words(
+    {
+        "us|µs|usec|usecs|microsecond|microseconds|micro seconds": F(1, 1_000_000),
+        "ms|msec|msecs|millis|millisecond|milliseconds|milli seconds|milli second": F(1, 1000),
+        "s|sec|secs|second|seconds": F(1),
+        "min|mins|minute|minutes": F(60),
+        "h|hr|hrs|hour|hours": F(3600),
+    },
+    "unit",
+)
+_PART = words(
+    {
+        "half|half of|one half|one half of": F(1, 2),
+        "quarter|quarter of|one quarter of": F(1, 4),
+        "third of": F(1, 3),
+        "tenth|tenth of": F(1, 10),
+        "fifth of": F(1, 5),
+        "hundredth of": F(1, 100),
+    },
+    "part",
+)
+FREQUENCY_UNIT = words(
+    {
+        "hz|hertz": F(1),
+        "khz|kilohertz|kilo hertz": F(1000),
+        "bpm": F(1, 60),
+    },
+    "unit",
+)
+
+
+def _duration(features: Features) -> Features | None:
+    total = F(0)
+    number: Fraction | None = None
+    for key, value in features:
+        if key in ("number", "part") and isinstance(value, Fraction):
+            number = value if number is None else number * value
+        elif key == "unit" and isinstance(value, Fraction):
+            total += (F(1) if number is None else number) * value
+            number = None
+    return (("seconds", total),)
+
+
+_SIMPLE = Seq(Alt(NUMBER, _PART, Seq(NUMBER, _PART)), TIME_UNIT)
+DURATION = Mapped(
+    Alt(_SIMPLE, Seq(NUMBER, TIME_UNIT, Opt(Words("and")), NUMBER, TIME_UNIT)), _duration
+)
+"""A time with its number: "250 ms", "half a second", "1 minute 30 seconds"."""
+
+UNIT_DURATION = Alt(DURATION, Mapped(TIME_UNIT, _duration))
+"""A time, a bare unit meaning one of it: "every second"."""
+
+_TIMES = words({"once": F(1), "one time": F(1), "twice": F(2), "thrice": F(3)}, "times")
+_COUNT = Alt(
+    _TIMES,
+    Mapped(
+        Seq(NUMBER, Words("times|time|x|cycles|blinks|flashes|beats|pulses|reports|readings")),
+        lambda features: (("times", value_of(features, "number")),),
+    ),
+)
+
+
+def _per(features: Features) -> Features | None:
+    times, seconds = value_of(features, "times"), value_of(features, "seconds")
+    if not isinstance(times, Fraction) or not isinstance(seconds, Fraction):
+        return None
+    return (("period", seconds / times if times > 0 else F(-1)),)
+
+
+def _frequency(features: Features) -> Features | None:
+    number, unit = value_of(features, "number"), value_of(features, "unit")
+    if not isinstance(number, Fraction) or not isinstance(unit, Fraction):
+        return None
+    rate = number * unit
+    return (("period", 1 / rate if rate > 0 else F(-1)),)
+
+
+FREQUENCY = Mapped(Seq(NUMBER, FREQUENCY_UNIT), _frequency)
+TIMES_PER = Mapped(Seq(_COUNT, Opt(Words("per|every|each|in|/|in every")), UNIT_DURATION), _per)
+
+
+def _as_period(features: Features) -> Features | None:
+    return (("period", value_of(features, "seconds")),)
+
+
+EVERY = Mapped(
+    Alt(
+        Seq(Opt(Words("once")), Words("every|each|per"), UNIT_DURATION),
+        Seq(Words("at"), DURATION, Words("intervals|interval")),
+        Seq(Words("at intervals of|in intervals of|at interval of|with interval of|"
+                  "in steps of"), DURATION),
+    ),
+    _as_period,
+)
+PERIOD_OF = Mapped(
+    Alt(
+        Seq(
+            Words("with period of|with period|period of|period|period is|with cycle time of|"
+                  "with cycle of|with cycle time|at period of"),
+            DURATION,
+        ),
+        Seq(Words("with"), DURATION, Words("period|cycle|cycle time|interval")),
+    ),
+    _as_period,
+)
+RATE_PREFIX = Opt(
+    Words("at|with|at rate of|at frequency of|with rate of|with frequency of|at speed of|rate of|"
+          "frequency of|rate|frequency|with rate|with frequency|rate is|frequency is|of|"
+          "at rate|at frequency")
+)
+
+
+def _say_period(features: Features) -> str:
+    period = value_of(features, "period")
+    if not isinstance(period, Fraction) or period <= 0:
+        return "no usable period"
+    return f"period {decimal_text(period * 1000, 3)} ms"
+
+
+CYCLE = Mark(
+    Alt(
+        Seq(RATE_PREFIX, Alt(FREQUENCY, TIMES_PER)),
+        EVERY,
+        PERIOD_OF,
+    ),
+    _say_period,
+)
+"""How often something happens, as ("period", seconds); -1 for a rate that has no period."""
+
+# --- amounts: thresholds and hysteresis ------------------------------------------------------
+
+_AMOUNT_UNITS: Mapping[str, object] = {
+    "c|°c|° c|℃|celsius|degrees celsius|degree celsius|degrees c|degree c|deg c|"
+    "degrees centigrade|centigrade|°celsius|degc": Dimension.CELSIUS,
+    "degrees|degree|deg|°": Dimension.DEGREES,
+    "f|°f|° f|℉|fahrenheit|degrees fahrenheit|degree fahrenheit|degrees f|degree f|deg f|"
+    "degf": Dimension.FAHRENHEIT,
+    "k|kelvin|kelvins": Dimension.KELVIN,
+    "%|percent|per cent|pct": Dimension.PERCENT,
+    "v|volt|volts": Dimension.VOLTS,
+    "mv|millivolt|millivolts|milli volts": Dimension.MILLIVOLTS,
+}
+AMOUNT_UNIT = words(_AMOUNT_UNITS, "dimension")
+
+
+def _amount(features: Features) -> Features | None:
+    number, dimension = value_of(features, "number"), value_of(features, "dimension")
+    if not isinstance(number, Fraction):
+        return None
+    kind = dimension if isinstance(dimension, Dimension) else Dimension.BARE
+    return (("amount", Amount(number, kind)),)
+
+
+AMOUNT = Mapped(Seq(NUMBER, Opt(AMOUNT_UNIT)), _amount)
+"""A number with or without a unit, as ("amount", Amount)."""
+
+
+def convert(amount: Amount, unit: str) -> Fraction | None:
+    """Convert an absolute amount to a signal's unit ("C", "%", "mV"); None when it cannot be."""
+    value, kind = amount.number, amount.dimension
+    table = {
+        ("C", Dimension.CELSIUS): value,
+        ("C", Dimension.DEGREES): value,
+        ("C", Dimension.FAHRENHEIT): celsius_from_fahrenheit(value),
+        ("C", Dimension.KELVIN): value - F(27315, 100),
+        ("%", Dimension.PERCENT): value,
+        ("mV", Dimension.MILLIVOLTS): value,
+        ("mV", Dimension.VOLTS): value * 1000,
+    }
+    return table.get((unit, kind))
+
+
+def convert_difference(amount: Amount, unit: str) -> Fraction | None:
+    """Convert a difference (a hysteresis) to a signal's unit; None when it cannot be."""
+    if unit == "C" and amount.dimension is Dimension.FAHRENHEIT:
+        return amount.number * F(5, 9)
+    if unit == "C" and amount.dimension is Dimension.KELVIN:
+        return amount.number
+    return convert(amount, unit)
+
+
+# --- things -----------------------------------------------------------------------------------
+
+PIN_SPEC = Seq(
+    Opt(
+        Words("on|at|to|using|via|from|in|with|connected to|wired to|attached to|is connected to|"
+              "is wired to|is attached to|hooked up to|driven by|driven from|through|:|"
+              "is on|is at|sits on|which is on|that is on|located on|connected on")
+    ),
+    Opt(Words("pin|port pin|gpio|gpio pin|adc pin|analog pin|port|input|output")),
+    PIN,
+)
+
+_COLOURS = "red|green|blue|yellow|white|orange|amber"
+_ONBOARD = (
+    "on board|onboard|built in|builtin|user|board|board's|on board user|boards|on board status"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Things:
+    """The noun phrases of a catalogue."""
+
+    output: Rule
+    led: Rule
+    sensor: Rule
+    bare_sensor: Rule
+    button: Rule
+    board: Rule
+    value: Rule
+
+
+def build_things(
+    components: Mapping[str, ComponentKind], boards: Mapping[str, BoardModel]
+) -> Things:
+    """Make the noun phrases from the words of the catalogue."""
+    led = _led(components["led"])
+    loads = {
+        word: kind.key
+        for kind in components.values()
+        if kind.role == "output" and kind.key != "led"
+        for word in kind.words
+    }
+    load = Mapped(
+        Seq(Opt(Words("external")), Words("|".join(loads), "load", loads), Opt(PIN_SPEC)),
+        lambda features: (("output", OutputRef(
+            kind=str(value_of(features, "load")), pin=str(value_of(features, "pin") or ""))),),
+    )
+    output = Mark(Alt(led, load), _say_output)
+    sensors = {
+        word: kind.key for kind in components.values() if kind.role == "sensor"
+        for word in kind.words
+    }
+    bare = Mapped(Words("|".join(sensors), "sensor", sensors), _sensor)
+    sensor = Mapped(
+        Seq(
+            Words("|".join(sensors), "sensor", sensors),
+            Opt(Seq(_SOURCE_WORDS, Words("|".join(sensors), "source", sensors))),
+            Opt(PIN_SPEC),
+        ),
+        _sensor,
+    )
+    button_words = "|".join(components["button"].words)
+    button = Mapped(
+        Seq(
+            Opt(Words(_ONBOARD + "|external", "where")),
+            Words(button_words, "button"),
+            Opt(PIN_SPEC),
+        ),
+        _button,
+    )
+    names = {word: key for key, board in boards.items() for word in board.words}
+    board = Mark(
+        Seq(
+            Opt(Words("on|for|using|use|with|run on|target|board is|run it on|running on|"
+                      "run this on|board :|do this on|all on|,")),
+            Words("|".join(names), "board", names),
+            Opt(Words("board|development board|dev board|header board")),
+        ),
+        lambda features: f"board model {value_of(features, 'board')}",
+    )
+    marked = Mark(sensor, _say_sensor)
+    return Things(
+        output=output,
+        led=Mark(led, _say_output),
+        sensor=marked,
+        bare_sensor=bare,
+        button=Mark(button, "the button"),
+        board=board,
+        value=_value(marked, output),
+    )
+
+
+_SOURCE_WORDS = Words("from|with|using|of|at|by|on|measured by|measured with|read by")
+
+
+def _sensor(features: Features) -> Features | None:
+    kind, source = value_of(features, "sensor"), value_of(features, "source")
+    if source is not None and source != kind:
+        return None
+    return (
+        ("sensor", SensorRef(kind=str(kind), pin=str(value_of(features, "pin") or ""))),
+    )
+
+
+def _led(kind: ComponentKind) -> Rule:
+    nouns = "|".join([*kind.words, "led_builtin"])
+    adjectives = Opt(
+        Alt(
+            Words(_ONBOARD, "where"),
+            Words(_COLOURS, "label"),
+            Words("external", "label"),
+            Seq(Words("external"), Words(_COLOURS, "label")),
+        )
+    )
+    return Mapped(
+        Seq(adjectives, Words(nouns, "noun"), Opt(Words("on board", "where")), Opt(PIN_SPEC)),
+        _led_reference,
+    )
+
+
+def _led_reference(features: Features) -> Features | None:
+    onboard = value_of(features, "where") is not None
+    onboard = onboard or value_of(features, "noun") == "led_builtin"
+    label = str(value_of(features, "label") or "")
+    if onboard and label:
+        return None
+    pin = str(value_of(features, "pin") or "")
+    return (("output", OutputRef(kind="led", label="onboard" if onboard else label, pin=pin)),)
+
+
+def _button(features: Features) -> Features | None:
+    where = value_of(features, "where")
+    noun = str(value_of(features, "button"))
+    onboard = (where is not None and where != "external") or noun.split()[0] in (
+        "user", "wkup", "wakeup", "wake")
+    label = "external" if where == "external" else "onboard" if onboard else ""
+    return (("button", OutputRef(
+        kind="button", label=label, pin=str(value_of(features, "pin") or ""))),)
+
+
+def _say_output(features: Features) -> str:
+    output = value_of(features, "output")
+    if not isinstance(output, OutputRef):
+        return "an output"
+    place = f" on {output.pin}" if output.pin else ""
+    return " ".join(filter(None, [output.label, output.kind])) + place
+
+
+def _say_sensor(features: Features) -> str:
+    sensor = value_of(features, "sensor")
+    if not isinstance(sensor, SensorRef):
+        return "a sensor"
+    return sensor.kind + (f" on {sensor.pin}" if sensor.pin else "")
+
+
+def _value(sensor: Rule, output: Rule) -> Rule:
+    """What can be reported or answered: a measurement, a counter, the state of an output."""
+    fresh = Opt(
+        Mark(
+            Words("last|latest|current|most recent|present|measured|actual|last measured|newest|"
+                  "recent|last known|last read|current value of|last value of|latest value of|"
+                  "value of|reading of|level of|state of|last reading of|latest reading of|"
+                  "current reading of|output of|reading from|value from|average|raw",
+                  "fresh"),
+            "its newest value",
+        )
+    )
+    presses = Mark(
+        Words("count|number of presses|number of button presses|press count|button count|"
+              "presses|button presses|button press count|press counter|button counter|"
+              "count of presses|count of button presses|total presses|total|"
+              "number of times button was pressed|number of times button has been pressed|"
+              "how often button was pressed|how many times button was pressed|"
+              "how many times button has been pressed"),
+        "the number of button presses",
+    )
+    uptime = Mark(
+        Words("uptime|up time|elapsed time|elapsed seconds|number of seconds|seconds since start|"
+              "seconds since boot|seconds counter|uptime in seconds|seconds since reset|"
+              "running time|number of seconds since start|number of seconds since boot"),
+        "seconds since start",
+    )
+    counter = Mark(
+        Words("counter|counter value|rising counter|running counter|incrementing counter|"
+              "increasing counter|increasing number|counter that increments|up counter|tick count|"
+              "tick counter"),
+        "a counter",
+    )
+    return Alt(
+        Mapped(Seq(fresh, sensor), _sensor_value),
+        Mapped(presses, lambda features: _plain_value(features, ValueKind.PRESSES)),
+        Mapped(Seq(fresh, uptime), lambda features: _plain_value(features, ValueKind.UPTIME)),
+        Mapped(Seq(fresh, counter), lambda features: _plain_value(features, ValueKind.COUNTER)),
+        Mapped(
+            Seq(
+                Opt(Mark(Words("state of|current state of|status of", "fresh"), "its state")),
+                output,
+                Opt(Mark(Words("state|status", "fresh"), "its state")),
+            ),
+            _output_value,
+        ),
+    )
+
+
+def _spans(features: Features) -> Features:
+    return tuple(feature for feature in features if feature[0] == "span")
+
+
+def _sensor_value(features: Features) -> Features | None:
+    sensor = value_of(features, "sensor")
+    if value_of(features, "fresh") in ("average", "raw", "state of") or not isinstance(
+        sensor, SensorRef
+    ):
+        return None
+    return (("value", ValueRef(ValueKind.SENSOR, sensor=sensor)), *_spans(features))
+
+
+def _plain_value(features: Features, kind: ValueKind) -> Features | None:
+    return (("value", ValueRef(kind)), *_spans(features))
+
+
+def _output_value(features: Features) -> Features | None:
+    output = value_of(features, "output")
+    if not isinstance(output, OutputRef) or value_of(features, "fresh") is None:
+        return None
+    return (("value", ValueRef(ValueKind.OUTPUT, output=output)), *_spans(features))
+
+
+LED_ON = Feature(Words("on"), "state", True)
+LED_OFF = Feature(Words("off"), "state", False)

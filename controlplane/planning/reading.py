@@ -1,0 +1,246 @@
+"""Reads a whole prompt: the cheapest division into clauses, with every content word accounted for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from controlplane.domain.design import UnderstoodSpan
+from controlplane.domain.finding import Finding
+from controlplane.domain.part import BoardModel, ComponentKind
+from controlplane.planning.clauses import build_clauses
+from controlplane.planning.commands import build_commands
+from controlplane.planning.grammar import SPAN, Chart, Features, Rule, Words
+from controlplane.planning.intent import Intent, Unusable
+from controlplane.planning.phrases import build_things
+from controlplane.planning.tokens import MAX_PROMPT_CHARS, Kind, Token, tokenize
+
+_SEPARATORS = Words(
+    ",|;|.|:|!|?|and|&|+|plus|also|too|while|whilst|as well as|as well|in addition|additionally|furthermore|"
+    "moreover|meanwhile|at the same time|besides|but|finally|in parallel|with|where|thank you|thanks|-"
+)
+_LEFTOVER, _UNUSABLE, _CLAUSE = 1000, 400, 1
+_KEPT = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a prompt says. ``findings`` not empty: it must not be used for a design."""
+
+    intents: tuple[Intent, ...]
+    understood: tuple[UnderstoodSpan, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    cost: int
+    intents: tuple[Intent, ...] = ()
+    spans: tuple[tuple[int, int, str], ...] = ()
+    leftovers: tuple[int, ...] = ()
+
+
+class PromptReader:
+    """The grammar over one catalogue. Building it costs milliseconds, reading is pure."""
+
+    def __init__(
+        self, components: Mapping[str, ComponentKind], boards: Mapping[str, BoardModel]
+    ) -> None:
+        things = build_things(components, boards)
+        self._standing, self._trailing = build_clauses(things, build_commands(things))
+
+    def read(self, prompt: str) -> Reading:
+        """Read a prompt; every problem becomes a finding."""
+        if len(prompt) > MAX_PROMPT_CHARS:
+            return _refused("E200", "prompt", f"the prompt is longer than {MAX_PROMPT_CHARS} characters.",
+                            "Say it in fewer words.")
+        tokens = tokenize(prompt)
+        if not any(token.kind is not Kind.MARK for token in tokens):
+            return _refused("E200", "prompt", "the prompt is empty.", "Say what the device should do.")
+        paths = _Divider(tokens, self._standing, self._trailing).best()
+        return _reading(prompt, tokens, paths)
+
+
+def _refused(code: str, subject: str, message: str, fix: str) -> Reading:
+    finding = Finding(code=code, subject=subject, message=message, fix=fix)
+    return Reading(intents=(), understood=(), findings=(finding,))
+
+
+class _Divider:
+    """Finds the cheapest divisions of the tokens into clauses, separators and leftovers."""
+
+    def __init__(self, tokens: Sequence[Token], standing: Rule, trailing: Rule) -> None:
+        self._tokens = tokens
+        self._chart = Chart(tokens)
+        self._standing = standing
+        self._trailing = trailing
+
+    def best(self) -> tuple[_Path, ...]:
+        """The cheapest divisions with different meanings."""
+        count = len(self._tokens)
+        table: dict[tuple[int, bool], tuple[_Path, ...]] = {
+            (count, fresh): (_Path(0),) for fresh in (True, False)
+        }
+        for position in range(count - 1, -1, -1):
+            for fresh in (True, False):
+                table[position, fresh] = self._from(position, fresh, table)
+        return table[0, True]
+
+    def _from(
+        self, position: int, fresh: bool, table: Mapping[tuple[int, bool], tuple[_Path, ...]]
+    ) -> tuple[_Path, ...]:
+        found: list[_Path] = []
+        token = self._tokens[position]
+        if token.filler:
+            found += table[position + 1, fresh]
+        for end, _ in _SEPARATORS.at(self._chart, position):
+            if end > position:
+                found += table[end, True]
+        rule = self._standing if fresh else self._trailing
+        for end, features in rule.at(self._chart, position):
+            if end > position:
+                found += [_before(features, rest) for rest in table[end, False]]
+        found += [
+            replace(rest, cost=rest.cost + _LEFTOVER, leftovers=(position, *rest.leftovers))
+            for rest in table[position + 1, True]
+        ]
+        return _cheapest(found)
+
+
+def _before(features: Features, rest: _Path) -> _Path:
+    intents = tuple(v for k, v in features if k == "intent" and isinstance(v, Intent))
+    spans = tuple(v for k, v in features if k == SPAN)
+    cost = _CLAUSE + _UNUSABLE * sum(isinstance(intent, Unusable) for intent in intents)
+    first = min(span[0] for span in spans)  # type: ignore[index]
+    last = max(span[1] for span in spans)  # type: ignore[index]
+    placed = tuple(replace(intent, start=first, end=last) for intent in intents)
+    return _Path(
+        cost + rest.cost,
+        placed + rest.intents,
+        spans + rest.spans,  # type: ignore[operator]
+        rest.leftovers,
+    )
+
+
+def _cheapest(paths: list[_Path]) -> tuple[_Path, ...]:
+    lowest = min(path.cost for path in paths)
+    distinct: dict[tuple[Intent, ...], _Path] = {}
+    for path in paths:
+        if path.cost == lowest:
+            distinct.setdefault(path.intents, path)
+    return tuple(distinct.values())[:_KEPT]
+
+
+def _reading(prompt: str, tokens: Sequence[Token], paths: tuple[_Path, ...]) -> Reading:
+    path = paths[0]
+    intents = tuple(
+        replace(intent, start=tokens[intent.start].start, end=tokens[intent.end - 1].end)
+        for intent in path.intents
+    )
+    findings = [*_leftover_findings(prompt, tokens, path.leftovers)]
+    findings += [
+        Finding(code=i.code, subject=i.subject, message=i.message, fix=i.fix, start=i.start, end=i.end)
+        for i in intents
+        if isinstance(i, Unusable)
+    ]
+    if not findings and len(paths) > 1:
+        findings.append(
+            Finding(
+                code="E203",
+                subject="prompt",
+                message="the prompt can be read in more than one way.",
+                fix='Use one sentence for each wish, with the thing, its number and its unit.',
+            )
+        )
+    return Reading(
+        intents=intents, understood=_understood(prompt, tokens, path), findings=tuple(findings)
+    )
+
+
+def _leftover_findings(
+    prompt: str, tokens: Sequence[Token], leftovers: Sequence[int]
+) -> list[Finding]:
+    runs: list[list[int]] = []
+    for index in leftovers:
+        if runs and all(tokens[i].filler for i in range(runs[-1][-1] + 1, index)):
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    findings = []
+    for run in runs:
+        start, end = tokens[run[0]].start, tokens[run[-1]].end
+        findings.append(_not_understood(prompt[start:end], [tokens[i].text for i in run], start, end))
+    return findings
+
+
+_PRINTS = 'Reports go to the console: "report the temperature every second".'
+_HINTS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("mail", "email", "sms", "wifi", "wi", "fi", "mqtt", "cloud", "internet", "bluetooth", "ble",
+         "http", "web", "notify", "notification", "text", "upload", "phone", "app", "telegram"),
+        "This board has no network. " + _PRINTS,
+    ),
+    **dict.fromkeys(
+        ("display", "lcd", "oled", "screen"), "No display is in the catalogue. " + _PRINTS
+    ),
+    **dict.fromkeys(
+        ("speed", "pwm", "dim", "fade", "servo", "motor", "percent", "proportional", "pid"),
+        'Outputs are on or off: "switch a fan on above 30 C and off below 28 C".',
+    ),
+    **dict.fromkeys(
+        ("don't", "not", "never", "unless", "except", "without", "no", "doesn't", "cannot", "until"),
+        "Exceptions cannot be built. Say what the device should do, and under which threshold.",
+    ),
+    **dict.fromkeys(
+        ("music", "song", "melody", "tone", "sound"),
+        'A buzzer is on or off: "switch the buzzer on above 30 C and off below 28 C".',
+    ),
+    **dict.fromkeys(
+        ("fast", "slow", "slowly", "quickly", "rapidly", "often", "sometimes", "occasionally"),
+        'Say a number: "blink the LED at 2 Hz".',
+    ),
+    **dict.fromkeys(
+        ("esp32", "arduino", "nucleo", "uno", "pico", "raspberry", "nano", "esp8266", "discovery"),
+        'Known boards: "on an Olimex STM32-H405".',
+    ),
+    **dict.fromkeys(
+        ("dht22", "dht11", "bme280", "ds18b20", "humidity", "pressure", "thermistor", "ntc", "lm35"),
+        'Known sensors: TMP36 ("temperature"), potentiometer, LDR ("light level"), analog input.',
+    ),
+}
+_GENERAL = (
+    'Nearest wordings: "blink the LED at 2 Hz", "report the temperature every second", '
+    '"switch a relay on above 30 C and off below 28 C", "toggle the LED when the button is pressed", '
+    '"answer \'status\' with the last temperature", "echo every line".'
+)
+
+
+def _not_understood(text: str, parts: Sequence[str], start: int, end: int) -> Finding:
+    hint = next((_HINTS[part] for part in parts if part in _HINTS), _GENERAL)
+    return Finding(
+        code="E200",
+        subject=" ".join(text.split())[:80],
+        message=f'"{" ".join(text.split())[:200]}" is not understood.',
+        fix=hint,
+        start=start,
+        end=end,
+    )
+
+
+def _understood(
+    prompt: str, tokens: Sequence[Token], path: _Path
+) -> tuple[UnderstoodSpan, ...]:
+    """One span for each phrase; connecting words get spans of their own."""
+    spans = [*path.spans]
+    covered = {index for first, end, _ in spans for index in range(first, end)}
+    covered |= set(path.leftovers)
+    for index, token in enumerate(tokens):
+        if index not in covered and token.kind is not Kind.MARK:
+            spans.append((index, index + 1, "no wish of its own" if token.filler else "joins"))
+    return tuple(
+        UnderstoodSpan(
+            start=tokens[first].start,
+            end=tokens[end - 1].end,
+            text=prompt[tokens[first].start : tokens[end - 1].end],
+            meaning=meaning,
+        )
+        for first, end, meaning in sorted(spans)
+    )

@@ -1,0 +1,259 @@
+"""Puts mentions together: which LED, which sensor, on which pin the user wants it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from controlplane.domain.finding import Finding
+from controlplane.domain.part import BoardModel, ComponentKind
+from controlplane.planning.intent import (
+    Amount,
+    Blink,
+    Command,
+    Debounce,
+    Dimension,
+    Intent,
+    OutputRef,
+    Press,
+    Report,
+    SensorRef,
+    Switch,
+    ValueRef,
+    Wire,
+)
+from controlplane.planning.phrases import convert
+
+
+class Components(Protocol):
+    """The component kinds by key."""
+
+    def __getitem__(self, key: str, /) -> ComponentKind:
+        """Give one kind."""
+
+    def get(self, key: str, /) -> ComponentKind | None:
+        """Give one kind or None."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Thing:
+    """A component of the device; ``pin`` is "" until the pin solver has given one."""
+
+    id: str
+    kind: ComponentKind
+    pin: str = ""
+    onboard: bool = False
+    label: str = ""
+
+
+_DEFAULT_SENSOR = {
+    Dimension.CELSIUS: "tmp36",
+    Dimension.DEGREES: "tmp36",
+    Dimension.FAHRENHEIT: "tmp36",
+    Dimension.KELVIN: "tmp36",
+    Dimension.VOLTS: "analog_input",
+    Dimension.MILLIVOLTS: "analog_input",
+}
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Turns mentions into things, in the order of the prompt; collects findings."""
+
+    board: BoardModel
+    components: Components
+    things: dict[str, Thing] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    assumptions: dict[str, str] = field(default_factory=dict)
+    last_outputs: tuple[Thing, ...] = ()
+    last_sensor: Thing | None = None
+    last_button: Thing | None = None
+    _plain_led_pins: list[str] = field(default_factory=list)
+    _plain_button_pins: list[str] = field(default_factory=list)
+    _sensor_kinds: list[str] = field(default_factory=list)
+
+    def survey(self, intents: Iterable[Intent]) -> None:
+        """Note first what later clauses say about things ("the LED is on PB5")."""
+        for intent in intents:
+            for ref in _outputs_of(intent):
+                plain = not ref.label and ref.pin
+                if ref.kind == "led" and plain and ref.pin not in self._plain_led_pins:
+                    self._plain_led_pins.append(ref.pin)
+                if ref.kind == "button" and ref.pin and ref.pin not in self._plain_button_pins:
+                    self._plain_button_pins.append(ref.pin)
+            for sensor in _sensors_of(intent):
+                if sensor.kind != "it" and sensor.kind not in self._sensor_kinds:
+                    self._sensor_kinds.append(sensor.kind)
+
+    def complain(self, code: str, subject: str, message: str, fix: str, at: Intent) -> None:
+        """Add a finding about a clause."""
+        finding = Finding(
+            code=code, subject=subject, message=message, fix=fix, start=at.start, end=at.end
+        )
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    def output(self, ref: OutputRef, at: Intent) -> Thing | None:
+        """The output that is meant; None after a finding."""
+        if ref.kind == "it":
+            if len(self.last_outputs) == 1:
+                return self.last_outputs[0]
+            self._unclear("it", "Name the output, e.g. \"the relay\".", at)
+            return None
+        thing = self._led(ref, at) if ref.kind == "led" else self._load(ref, at)
+        return thing
+
+    def button(self, ref: OutputRef | None, at: Intent) -> Thing | None:
+        """The button that is meant; the on-board one unless a pin says otherwise."""
+        if ref is None or (not ref.label and not ref.pin):
+            if self.last_button is not None:
+                return self.last_button
+            ref = ref or OutputRef("button")
+        onboard = self.board.fixed("button")
+        pins = list(dict.fromkeys([*self._plain_button_pins, *([ref.pin] if ref.pin else [])]))
+        if len(pins) > 1:
+            self._two_pins("button", pins, at)
+            return None
+        pin = pins[0] if pins else ""
+        is_onboard = onboard is not None and (
+            pin == onboard.pin or (not pin and ref.label != "external")
+        )
+        if ref.label == "onboard" and not is_onboard:
+            self._two_pins("user button", [onboard.pin if onboard else "", pin], at)
+            return None
+        existing = self.things.get("button")
+        if existing is not None and existing.onboard != is_onboard:
+            self.complain("E111", "button", "only one button can be used.", "Name one button.", at)
+            return None
+        if existing is None:
+            existing = Thing(
+                id="button",
+                kind=self.components["button"],
+                pin=onboard.pin if is_onboard and onboard else pin,
+                onboard=is_onboard,
+            )
+            self.things["button"] = existing
+            if is_onboard and onboard and ref.label != "onboard" and not pin:
+                self.assumptions["button"] = f"The button is the {onboard.label} on {onboard.pin}."
+        self.last_button = existing
+        return existing
+
+    def sensor(self, ref: SensorRef | None, amount: Amount | None, at: Intent) -> Thing | None:
+        """The sensor that is meant; from the unit of the amount when none is named."""
+        if ref is not None and ref.kind != "it":
+            return self._named_sensor(ref, at)
+        if self.last_sensor is not None and (
+            amount is None
+            or amount.dimension is Dimension.BARE
+            or convert(amount, self.last_sensor.kind.unit) is not None
+        ):
+            return self.last_sensor
+        kind = _DEFAULT_SENSOR.get(amount.dimension) if amount else None
+        if kind is None and amount is not None and amount.dimension is Dimension.PERCENT:
+            fitting = [k for k in self._sensor_kinds if self.components[k].unit == "%"]
+            kind = fitting[0] if len(fitting) == 1 else None
+        if kind is None and len(self._sensor_kinds) == 1:
+            kind = self._sensor_kinds[0]
+        if kind is None:
+            self._unclear("the measured value", 'Name it, e.g. "when the temperature is above 30 C".', at)
+            return None
+        return self._named_sensor(SensorRef(kind), at)
+
+    def _named_sensor(self, ref: SensorRef, at: Intent) -> Thing | None:
+        kind = self.components[ref.kind]
+        thing = self.things.get(kind.signal)
+        if thing is None:
+            thing = self.things[kind.signal] = Thing(id=kind.signal, kind=kind, pin=ref.pin)
+        elif ref.pin and thing.pin and ref.pin != thing.pin:
+            self._two_pins(kind.name, [thing.pin, ref.pin], at)
+            return None
+        thing.pin = thing.pin or ref.pin
+        self.last_sensor = thing
+        return thing
+
+    def _led(self, ref: OutputRef, at: Intent) -> Thing | None:
+        onboard = self.board.fixed("led")
+        home = onboard.pin if onboard else ""
+        if ref.label == "onboard":
+            if ref.pin and ref.pin != home:
+                self._two_pins("on-board LED", [home, ref.pin], at)
+                return None
+            return self._onboard_led(home)
+        if not ref.label:
+            pins = [ref.pin] if ref.pin else self._plain_led_pins
+            if len(pins) > 1:
+                self._unclear("the LED", "Say which, e.g. \"the LED on PB5\".", at)
+                return None
+            if not pins and any(t.kind.key == "led" and not t.onboard for t in self.things.values()):
+                self._unclear(
+                    "the LED", 'Say "the on-board LED", or name the LED by its colour.', at
+                )
+                return None
+            if not pins:
+                self.assumptions.setdefault("led", f"The LED is the on-board LED on {home}.")
+                return self._onboard_led(home)
+            if pins[0] == home:
+                return self._onboard_led(home)
+            return self._placed(f"led_{pins[0].lower()}", "led", pins[0], at, label="")
+        return self._placed(f"{ref.label}_led", "led", ref.pin, at, label=ref.label)
+
+    def _onboard_led(self, pin: str) -> Thing:
+        thing = self.things.get("led")
+        if thing is None:
+            thing = Thing(id="led", kind=self.components["led"], pin=pin, onboard=True)
+            self.things["led"] = thing
+        return thing
+
+    def _load(self, ref: OutputRef, at: Intent) -> Thing | None:
+        return self._placed(ref.kind, ref.kind, ref.pin, at, label="")
+
+    def _placed(self, key: str, kind: str, pin: str, at: Intent, *, label: str) -> Thing | None:
+        thing = self.things.get(key)
+        if thing is None:
+            thing = Thing(id=key, kind=self.components[kind], pin=pin, label=label)
+            self.things[key] = thing
+        elif pin and thing.pin and pin != thing.pin:
+            self._two_pins(thing.kind.name, [thing.pin, pin], at)
+            return None
+        thing.pin = thing.pin or pin
+        return thing
+
+    def _two_pins(self, name: str, pins: list[str], at: Intent) -> None:
+        self.complain(
+            "E111", name, f"the {name} is put on two pins, {' and '.join(pins)}.", "Name one pin.", at
+        )
+
+    def _unclear(self, what: str, fix: str, at: Intent) -> None:
+        self.complain("E203", what, f"it is not clear what {what} refers to.", fix, at)
+
+
+def _outputs_of(intent: Intent) -> list[OutputRef]:
+    match intent:
+        case Blink(output=output):
+            return [output]
+        case Switch(outputs=outputs):
+            return list(outputs)
+        case Press(button=button, actions=actions):
+            found = [action.output for action in actions if action.output]
+            return [button, *found] if button else found
+        case Wire(output=output) if output is not None:
+            return [output]
+        case Debounce(button=button) if button is not None:
+            return [button]
+        case Report(values=values):
+            return [value.output for value in values if value.output]
+        case Command(value=ValueRef(output=output)) if output is not None:
+            return [output]
+    return []
+
+
+def _sensors_of(intent: Intent) -> list[SensorRef]:
+    match intent:
+        case Switch(condition=condition) if condition.sensor is not None:
+            return [condition.sensor]
+        case Wire(sensor=sensor) if sensor is not None:
+            return [sensor]
+        case Report(values=values):
+            return [value.sensor for value in values if value.sensor]
+        case Command(value=ValueRef(sensor=sensor)) if sensor is not None:
+            return [sensor]
+    return []
