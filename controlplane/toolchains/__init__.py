@@ -1,0 +1,1 @@
+"""From a sketch to images: compilers as confined children, with structured results."""
