@@ -12,7 +12,8 @@ from benchagent.virtual.bus import MemoryBus
 _PAGE = 0x1000
 _FLASH_REGISTER_PAGE = f405.FLASH_REGISTERS & ~(_PAGE - 1)
 _RETURN_NOWHERE = 0xFFFF_FFFE
-_MAX_ACCESSES = 20_000_000
+_MAX_INSTRUCTIONS = 20_000_000
+"""Programming a page of 4 KiB takes some fifty thousand."""
 _XPSR_THUMB = 1 << 24
 
 # DCRSR register selectors (ARMv7-M, section C1.6.3).
@@ -60,7 +61,6 @@ class Executor:
             unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
         )
         self._uc.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
-        self._accesses_left = 0
         self._interrupted = False
         self._map_memory(unicorn)
         self._uc.hook_add(unicorn.UC_HOOK_INTR, self._interrupt)
@@ -101,15 +101,14 @@ class Executor:
         self._uc.reg_write(register, value & ~1 if selector == PC else value)
 
     def run(self, *, instructions: int = 0) -> str:
-        """Run from the PC until a BKPT, a fault, or `instructions` (0 = no limit).
+        """Run from the PC until a BKPT, a fault, or `instructions` (0 = until the end).
 
-        A runaway that keeps touching peripherals is stopped after twenty million accesses.
+        Code that does not end by itself is a fault after twenty million instructions.
         """
-        self._accesses_left = _MAX_ACCESSES
         self._interrupted = False
         pc = self.read_register(PC)
         try:
-            self._uc.emu_start(pc | 1, _RETURN_NOWHERE, count=instructions)
+            self._uc.emu_start(pc | 1, _RETURN_NOWHERE, count=instructions or _MAX_INSTRUCTIONS)
         except self._error:
             return Stop.FAULT
         return Stop.BREAKPOINT if self._interrupted or instructions else Stop.FAULT
@@ -118,24 +117,16 @@ class Executor:
         self._interrupted = True
         uc.emu_stop()
 
-    def _spend_access(self) -> None:
-        self._accesses_left -= 1
-        if self._accesses_left < 0:
-            self._uc.emu_stop()
-
     def _flash_read(self, _uc: Any, offset: int, size: int, _data: object) -> int:
         return int.from_bytes(self._bus.array.bytes[offset : offset + size], "little")
 
     def _flash_write(self, _uc: Any, offset: int, size: int, value: int, _data: object) -> None:
-        self._spend_access()
         self._bus.controller.program(offset, size, value & (1 << 8 * size) - 1)
 
     def _io_read(self, _uc: Any, offset: int, size: int, start: int) -> int:
-        self._spend_access()
         address = start + offset
         word = self._bus.read_peripheral(address & ~3)
         return word if size == 4 else word >> 8 * (address & 3) & (1 << 8 * size) - 1
 
     def _io_write(self, _uc: Any, offset: int, _size: int, value: int, start: int) -> None:
-        self._spend_access()
         self._bus.write_peripheral(start + offset & ~3, value & 0xFFFF_FFFF)

@@ -121,10 +121,16 @@ def test_code_in_ram_runs_until_its_breakpoint(bench: Bench) -> None:
     assert bench.core.read(dc.DFSR, 4) & dc.DFSR_BKPT
 
 
-def test_a_runaway_that_touches_nothing_mapped_ends_in_a_fault(bench: Bench) -> None:
-    # ldr r1, [r0] at an address that no memory answers
+@pytest.mark.parametrize(
+    "code",
+    [
+        "016800be",  # ldr r1, [r0] at an address that no memory answers
+        "fee7",  # b . for ever
+    ],
+)
+def test_a_runaway_in_ram_ends_in_a_fault(bench: Bench, code: str) -> None:
     bench.core.write(dc.DHCSR, 4, HALT)
-    bench.core.write_block(f405.SRAM_START, bytes.fromhex("016800be"))
+    bench.core.write_block(f405.SRAM_START, bytes.fromhex(code))
     bench.set_register(0, 0x9000_0000)
     bench.set_register(15, f405.SRAM_START)
     bench.core.write(dc.DHCSR, 4, RUN)
