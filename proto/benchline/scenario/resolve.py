@@ -1,0 +1,227 @@
+"""From a scenario and a seed to a run plan: values drawn, stimuli as table rows, times fixed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+
+from benchline.scenario.draw import draw_values, seed_number, value_of
+from benchline.scenario.model import (
+    Amount,
+    Assertion,
+    Bounce,
+    Finding,
+    Formula,
+    Press,
+    Ramp,
+    Scenario,
+    ScenarioError,
+    Send,
+    Signal,
+    SignalKind,
+    Step,
+    Stimulus,
+    Time,
+)
+from benchline.scenario.names import kind_of, unrolled
+from benchline.scenario.plan import Moment, RunPlan
+from benchline.scenario.reading import compile_regex
+from benchline.scenario.references import selector_of
+from benchline.scenario.table import (
+    ADC_COUNTS_MAX,
+    MAX_ROWS,
+    TableRow,
+    analog_row,
+    console_rows,
+    digital_row,
+    end_row,
+)
+from benchline.scenario.template import fill, fill_regex
+from benchline.scenario.units import show_ms
+from benchline.scenario.where import Value, WhereError, compile_where
+
+REFERENCE_MV = 3300
+"""Full scale of the analog inputs: VREF+ = VDDA = 3.3 V on the boards of the catalogue."""
+
+_TIMES = ("after", "until", "within", "period", "maximum", "minimum", "span", "at")
+
+
+def resolve(scenario: Scenario, seed: bytes | int) -> RunPlan:
+    """Fix everything that the seed decides.
+
+    ``seed`` is an unsigned 64-bit number or its eight big-endian bytes (``derive_seed``). Raises
+    ScenarioError with all findings when a value does not fit its signal, a time its run, or the
+    rows the table; ValueError for a seed out of range.
+    """
+    number = seed_number(seed)
+    return _Resolver(scenario, draw_values(scenario, number)).plan(number)
+
+
+def counts_of(signal: Signal, value: float) -> int:
+    """12-bit counts of an analog value, rounded. Raises ValueError outside 0..3300 mV or limits."""
+    low, high = signal.minimum, signal.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise (
+            ValueError(f"{value:g} is outside {signal.name}'s range {low:g} to {high:g}")
+            if (low is not None and high is not None)
+            else ValueError(f"{value:g} is outside {signal.name}'s range")
+        )
+    millivolts = signal.mv_at_zero + signal.mv_per_unit * value
+    counts = round(millivolts * ADC_COUNTS_MAX / REFERENCE_MV)
+    if not 0 <= counts <= ADC_COUNTS_MAX:
+        raise ValueError(
+            f"{value:g} needs {millivolts:g} mV; an input takes 0 to {REFERENCE_MV} mV"
+        )
+    return counts
+
+
+def value_at(signal: Signal, counts: int) -> float:
+    """The analog value that 12-bit counts stand for."""
+    millivolts = counts * REFERENCE_MV / ADC_COUNTS_MAX
+    return (millivolts - signal.mv_at_zero) / signal.mv_per_unit
+
+
+class _Resolver:
+    def __init__(self, scenario: Scenario, shown: Mapping[str, str]) -> None:
+        self._scenario = scenario
+        self._shown = shown
+        self._values: dict[str, Value] = {name: value_of(text) for name, text in shown.items()}
+        self._findings: list[Finding] = []
+        self._rows: list[TableRow] = []
+        self._moments: list[Moment] = []
+
+    def plan(self, seed: int) -> RunPlan:
+        scenario = self._scenario
+        assertions = []
+        for step in unrolled(scenario.steps):
+            try:
+                if isinstance(step, Assertion):
+                    assertions.append(self._fix(step))
+                else:
+                    self._act(step)
+            except (ValueError, OverflowError) as error:
+                self._complain(step, str(error))
+        if len(self._rows) >= MAX_ROWS:
+            message = f"{len(self._rows)} stimuli do not fit; {MAX_ROWS - 1} do"
+            self._findings.append(Finding(code="too-many", subject="steps", message=message))
+        if self._findings:
+            raise ScenarioError(tuple(self._findings))
+        rows = sorted(self._rows, key=lambda row: row.ms)
+        return RunPlan(
+            scenario_id=scenario.id,
+            title=scenario.title,
+            seed=seed,
+            values=self._values,
+            shown=self._shown,
+            rows=(*rows, end_row(scenario.duration_ms)),
+            end_ms=scenario.duration_ms,
+            moments=tuple(self._moments),
+            assertions=tuple(assertions),
+            signals=scenario.signals,
+            proves=scenario.proves,
+            requires=scenario.requires,
+            control=scenario.control,
+        )
+
+    def _complain(self, step: Step, message: str) -> None:
+        subject = f"{kind_of(step)} {step.id}".strip()
+        self._findings.append(
+            Finding(code="bad-value", subject=subject, message=message, line=step.line)
+        )
+
+    def _number(self, amount: Amount) -> float:
+        if not isinstance(amount, Formula):
+            return float(amount)
+        value = compile_where(amount.text).evaluate(self._values)
+        if isinstance(value, str):
+            if value in {"on", "off"}:
+                return float(value == "on")
+            raise WhereError(f"{amount.text!r} is a text, not a number")
+        return value
+
+    def _time(self, time: Time) -> int:
+        ms = self._number(time)
+        if ms < 0:
+            raise ValueError(f"a time is negative: {ms:g} ms")
+        return round(ms)
+
+    def _fix(self, step: Assertion) -> Assertion:
+        changes: dict[str, object] = {}
+        for field in fields(step):
+            time = getattr(step, field.name)
+            if field.name in _TIMES and time is not None:
+                changes[field.name] = self._time(time)
+        selector = selector_of(step)
+        if selector is not None:
+            regex = fill_regex(selector.regex, self._shown)
+            compile_regex(regex)
+            value = selector.value
+            if value is not None and value.startswith("$"):
+                value = self._shown.get(value.removeprefix("$"), value)
+            changes["selector"] = replace(selector, regex=regex, value=value)
+        return replace(step, **changes)  # type: ignore[arg-type]
+
+    def _act(self, step: Step) -> None:
+        """Rows of one stimulus step; its moment is that of its last row."""
+        if not isinstance(step, Stimulus | Send | Press | Bounce | Ramp):
+            return
+        at, text, read_back = self._time(step.at), "", None
+        if isinstance(step, Send):
+            sent = fill(step.text, self._shown)
+            self._add(step, console_rows(at, sent.encode("utf-8")))
+            text = f"send {sent!r}"
+        else:
+            signal = self._scenario.signals[step.signal]
+            rows = list(self._levels(step, signal, at))
+            self._add(step, rows)
+            text, read_back = self._describe(step, signal)
+            at = rows[-1].ms if isinstance(step, Bounce) else at
+        name = step.id or f"stimulus.{len(self._moments) + 1}"
+        self._moments.append(Moment(id=name, at_ms=at, text=text, read_back=read_back))
+
+    def _levels(self, step: Step, signal: Signal, at: int) -> Iterator[TableRow]:
+        def digital(ms: int, *, on: bool) -> TableRow:
+            return digital_row(ms, signal.pin, int(on == signal.active_high))
+
+        if isinstance(step, Stimulus):
+            value = self._number(step.value)
+            if signal.kind is SignalKind.ANALOG:
+                yield analog_row(at, signal.pin, counts_of(signal, value))
+            elif value in {0.0, 1.0}:
+                yield digital(at, on=value == 1.0)
+            else:
+                raise ValueError(f"{value:g} is no level; write on or off")
+        elif isinstance(step, Press):
+            hold = self._time(step.hold_ms)
+            if hold < 1:
+                raise ValueError("a press lasts at least 1 ms")
+            yield digital(at, on=True)
+            yield digital(at + hold, on=False)
+        elif isinstance(step, Bounce):
+            for index in range(2 * step.times + 1):
+                yield digital(at + index * step.every_ms, on=step.to == (index % 2 == 0))
+        elif isinstance(step, Ramp):
+            start, stop = self._number(step.start), self._number(step.stop)
+            count = max(step.over_ms // step.every_ms, 1)
+            if count > MAX_ROWS:
+                raise ValueError(f"{count} rows are too many; use a longer 'every'")
+            for index in range(count + 1):
+                value = start + (stop - start) * index / count
+                ms = at + step.over_ms * index // count
+                yield analog_row(ms, signal.pin, counts_of(signal, value))
+
+    def _describe(self, step: Step, signal: Signal) -> tuple[str, float | None]:
+        if not isinstance(step, Stimulus):
+            return f"{kind_of(step)} {signal.name}", None
+        value = self._number(step.value)
+        if signal.kind is not SignalKind.ANALOG:
+            return f"{signal.name} {'on' if value else 'off'}", None
+        read_back = round(value_at(signal, counts_of(signal, value)), 6)
+        return f"{signal.name} = {value:g} {signal.unit}".rstrip(), read_back
+
+    def _add(self, step: Step, rows: list[TableRow]) -> None:
+        if rows and rows[-1].ms >= self._scenario.duration_ms:
+            self._complain(
+                step,
+                f"acts at {show_ms(rows[-1].ms)}, "
+                f"the run ends at {show_ms(self._scenario.duration_ms)}",
+            )
+        self._rows += rows
