@@ -517,6 +517,7 @@ def _press_clause(things: Things) -> Rule:
         {
             "trigger": _trigger(things),
             "actions": Seq(Opt(Words("then")), _actions(things)),
+            "more": Seq(Words("and|, and|and also"), _actions(things)),
             "debounce": _DEBOUNCE,
             "channel": CHANNEL,
         },

@@ -1,0 +1,1 @@
+"""Firmware authors turn designs into source projects."""
