@@ -45,7 +45,7 @@ class Part:
     uid_register: int
     """96 bits (RM0090 section 39.1)."""
     option_register: int
-    """FLASH_OPTCR: RDP in bits 15:8, nWRP in bits 27:16 (RM0090 section 3.9.10)."""
+    """FLASH_OPTCR: RDP in bits 15:8, nWRP in bits 27:16 (RM0090 section 3.9, FLASH_OPTCR)."""
     flash_address: int
     sectors: tuple[Sector, ...]
     ram_address: int

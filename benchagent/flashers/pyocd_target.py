@@ -41,6 +41,9 @@ class Target:
             "connect_mode": "under-reset" if under_reset else "attach",
             "auto_unlock": False,
             "resume_on_disconnect": True,
+            # pyOCD waits 100 ms after a reset before it polls the core's own reset flag; it is
+            # that flag, not the wait, which says that the reset is over.
+            "reset.post_delay": 0.02,
         }
         self._session = self._open(options)
         self._target = self._session.board.target
@@ -162,7 +165,7 @@ def _register(part: plan.Part) -> None:
     """Teach pyOCD a part that it has no definition of.
 
     The flash algorithm is pyOCD's for the STM32F412, whose flash interface is the same
-    (RM0090 section 3.9 and RM0402 section 3.8); the sector map is the part's own.
+    (FLASH registers of RM0090 and RM0402); the sector map is the part's own.
     """
     targets = import_pyocd("pyocd.target").TARGET
     memory = import_pyocd("pyocd.core.memory_map")

@@ -45,7 +45,7 @@ REVISION_ID = 0x1007
 PPB_START = 0xE000_0000
 PPB_SIZE = 0x10_0000
 
-# RM0090 section 3.9.10: reset value of FLASH_OPTCR, read protection level 0 and no sector locked.
+# RM0090 section 3.9: reset value of FLASH_OPTCR, read protection level 0, no sector locked.
 OPTCR_RESET = 0x0FFF_AAED
 
 # RM0090 section 38.6.2 and IHI 0031C: serial wire DP of a Cortex-M4, and its AHB-AP.

@@ -31,23 +31,23 @@ from benchagent.flashers.protocol import (  # noqa: E402
 )
 from benchagent.flashers.pyocd import PyocdFlasher  # noqa: E402
 
-CODE = 0x0801_0000
-IMAGE_SIZE = 960 * 1024
-"""Everything from sector 4 on: 64 KiB and seven times 128 KiB."""
+START = 0x0800_4000
+IMAGE_SIZE = 1008 * 1024
+"""Everything from sector 1 on, where a new stimulus table goes for each run."""
 
 
 def image(seed: int, *, changed: bool = False) -> bytes:
-    """Random bytes; `changed` differs in one byte of the first sector (64 KiB)."""
+    """Random bytes; `changed` differs in one byte of the first sector (16 KiB)."""
     data = bytearray(random.Random(seed).randbytes(IMAGE_SIZE))
     if changed:
-        data[20_000] ^= 0xFF
+        data[2_000] ^= 0xFF
     return bytes(data)
 
 
 async def ours(flasher: PyocdFlasher, probe: ProbeRef, data: bytes) -> float:
     """Seconds of one flash with its read-back."""
     started = time.perf_counter()
-    plan = FlashPlan(part="stm32f405rg", segments=(FlashSegment.of(CODE, data),))
+    plan = FlashPlan(part="stm32f405rg", segments=(FlashSegment.of(START, data),))
     result = await flasher.flash(probe, plan)
     if result.outcome is not FlashOutcome.PASSED:
         raise RuntimeError(result.message)
@@ -60,8 +60,8 @@ def bare(probe: ProbeRef, data: bytes, directory: Path) -> float:
     source.write_bytes(data)
     started = time.perf_counter()
     common = ["-u", probe.address, "--target", "stm32f412xg"]
-    flash = ["flash", *common, "--base-address", hex(CODE), str(source)]
-    save = ["cmd", *common, "-c", f"savemem {CODE:#x} {len(data):#x} {readback}"]
+    flash = ["flash", *common, "--base-address", hex(START), str(source)]
+    save = ["cmd", *common, "-c", f"savemem {START:#x} {len(data):#x} {readback}"]
     for arguments in (flash, save):
         command = [sys.executable, "-m", "pyocd", *arguments]
         subprocess.run(command, check=True, capture_output=True)
