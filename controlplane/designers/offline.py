@@ -74,7 +74,11 @@ class OfflineDesigner:
         )
         if reading.findings:
             # What was not understood can be why something else seems to be missing.
-            findings = tuple(f for f in findings if f.code != "E151" or f in reading.findings)
+            findings = tuple(
+                f
+                for f in findings
+                if f in reading.findings or (f.code != "E151" and f.subject != "prompt")
+            )
         if findings:
             return Refusal(findings=findings, understood=reading.understood)
         design = _design(request.prompt, choice, board, part, reading, assembly, plan)

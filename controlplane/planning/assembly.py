@@ -94,14 +94,15 @@ class _Builder:
                 self.resolver.button(intent.button, intent)
                 self._debounces[intent.seconds * 1000] = intent
             case Command():
-                self._command(intent)
+                self._command(intent, before)
             case Echo():
                 self._echo = True
             case Wire(output=output, sensor=sensor):
                 if output is not None and output.kind == "button":
                     self.resolver.button(output, intent)
                 elif output is not None:
-                    self.resolver.output(output, intent)
+                    placed = self.resolver.output(output, intent)
+                    self.resolver.last_outputs = (placed,) if placed else ()
                 else:
                     self.resolver.sensor(sensor, None, intent)
 
@@ -268,7 +269,12 @@ class _Builder:
             )
         self._actions[key] = action
 
-    def _command(self, intent: Command) -> None:
+    def _command(self, intent: Command, before: Intent | None) -> None:
+        if not intent.verb and not isinstance(before, Command):
+            self.resolver.complain(
+                "E200", intent.word, "what happens with this text is not said.",
+                f"Say \"answer '{intent.word}' with ...\".", intent,
+            )
         self._check_text("command", intent.word, LONGEST_COMMAND, intent)
         if intent.value is None:
             self._check_text("answer", intent.text, LONGEST_TEXT, intent)

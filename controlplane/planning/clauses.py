@@ -3,7 +3,11 @@
 from collections.abc import Callable
 from fractions import Fraction
 
-from controlplane.planning.conditions import HYSTERESIS, build_condition
+from controlplane.planning.conditions import (
+    HYSTERESIS,
+    build_condition,
+    build_elided_switch,
+)
 from controlplane.planning.grammar import (
     Alt,
     Feature,
@@ -207,7 +211,7 @@ def _cycle_clause(things: Things) -> Rule:
             "andback": Mark(Words("and repeat|repeating|and so on|in turn|alternately"), "repeats"),
         },
         ("led",),
-        COMMA,
+        Opt(Words(",|:")),
         {"cycle": 2},
     )
     return Mapped(Seq(LEAD, items), _blink)
@@ -335,8 +339,13 @@ def _report_clause(things: Things) -> Rule:
             ),
             "again": Seq(
                 Words("and|, and|and then|then"), printing,
-                Mark(Words("it|them|result|value|this|that|reading"), "the value before"),
+                Alt(
+                    Mark(Words("it|them|result|value|this|that|reading|its value"),
+                         "the value before"),
+                    Mapped(things.sensor, lambda f: (("repeated", value_of(f, "sensor")), *f[1:])),
+                ),
             ),
+            "increment": verb("increment|increase|advance|count up", "count up", "increment"),
         },
         ("values",),
         COMMA,
@@ -355,6 +364,13 @@ def _report(features: Features) -> Features | None:
     periods = {p for p in values_of(features, "period") if isinstance(p, Fraction)}
     printing = value_of(features, "verb") is not None
     measuring = value_of(features, "measure") is not None
+    repeated = value_of(features, "repeated")
+    if value_of(features, "increment") and any(v.kind is not ValueKind.COUNTER for v in values):
+        return None
+    if isinstance(repeated, SensorRef) and [v.sensor and v.sensor.kind for v in values] != [
+        repeated.kind
+    ]:
+        return None
     source, unit = value_of(features, "source"), value_of(features, "dimension")
     if isinstance(source, SensorRef):
         kinds = {v.sensor.kind for v in values if v.sensor is not None}
@@ -558,7 +574,8 @@ def _press_clause(things: Things) -> Rule:
 
 def _press(features: Features) -> Features | None:
     button = value_of(features, "button")
-    actions = tuple(a for a in values_of(features, "action") if isinstance(a, Action))
+    said = [a for a in values_of(features, "action") if isinstance(a, Action)]
+    actions = tuple(dict.fromkeys(said))
     debounce = value_of(features, "debounce")
     return with_spans(
         features,
@@ -681,4 +698,4 @@ def build_clauses(things: Things, commands: Rule) -> tuple[Rule, Rule]:
         _hysteresis_clause(),
         board,
     )
-    return standing, board
+    return standing, Alt(board, build_elided_switch(things))

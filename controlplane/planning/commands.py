@@ -83,6 +83,7 @@ def build_commands(things: Things) -> Rule:
                 Seq(Alt(answers, says), by, reply, COMMA, asked),
                 Seq(asked, more, COMMA, Opt(Words("then")), Alt(answers, says), by, reply),
                 Seq(_COMMAND, Alt(answers, says), by, reply),
+                Feature(Seq(_COMMAND, Words("with|by"), reply), "elided", True),
                 Seq(_COMMAND, Mark(Words("is answered|is answered with|is answered by|->|:|"
                                          "gives|gives back|must be answered with|"
                                          "should be answered with|be answered with|"
@@ -103,5 +104,6 @@ def _command(features: Features) -> Features | None:
             word=str(value_of(features, "command")),
             value=value if isinstance(value, ValueRef) else None,
             text=str(answer) if answer is not None else "",
+            verb=value_of(features, "elided") is None,
         ),
     )

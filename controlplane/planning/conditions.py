@@ -92,6 +92,15 @@ HYSTERESIS = Mark(
     ),
     "hysteresis",
 )
+STATE = Mark(
+    Alt(
+        Feature(Words("on|be on|is on|stays on|to be on|being on|to on|to high|high|goes on|"
+                      "back on|on again|comes on|remains on"), "state", True),
+        Feature(Words("off|be off|is off|stays off|to be off|off again|back off|being off|"
+                      "to off|to low|low|goes off|remains off"), "state", False),
+    ),
+    lambda features: "on" if value_of(features, "state") else "off",
+)
 _ON_VERBS = (
     "activate|enable|start|energise|energize|sound|light|light up|trigger|ring|engage|"
     "turn on|switch on|power on|power up|fire up|go on|come on|operate|kick in"
@@ -117,15 +126,7 @@ def build_condition(things: Things, verb: VerbMaker, lead: Rule) -> Rule:
         ),
         it,
     )
-    state = Mark(
-        Alt(
-            Feature(Words("on|be on|is on|stays on|to be on|being on|to on|to high|high|goes on|"
-                          "back on|on again|comes on|remains on"), "state", True),
-            Feature(Words("off|be off|is off|stays off|to be off|off again|back off|being off|"
-                          "to off|to low|low|goes off|remains off"), "state", False),
-        ),
-        _say_state,
-    )
+    state = STATE
     verbs = Alt(
         Feature(verb(_ON_VERBS + "|run", "switch on", "verb"), "state", True),
         Feature(verb(_OFF_VERBS, "switch off", "verb"), "state", False),
@@ -147,16 +148,26 @@ def build_condition(things: Things, verb: VerbMaker, lead: Rule) -> Rule:
     return Mapped(Seq(lead, Opt(Words("to")), items), _switches)
 
 
+def build_elided_switch(things: Things) -> Rule:
+    """The second half of a threshold without a separator: "on > 30 C off < 28 C"."""
+    return Mapped(Seq(STATE, condition_rule(things)), _switches)
+
+
 def condition_rule(things: Things) -> Rule:
     """A comparison of a sensor with an amount, as ("condition", Condition)."""
+    body, referring = _body(things), _referring()
+    spoken = Alt(Seq(Opt(_INTRO), body), Seq(_INTRO, referring))
     return Alt(
-        Mapped(Mark(Seq(Opt(_INTRO), _body(things)), _say_condition), _condition),
+        Mapped(Mark(spoken, _say_condition), _condition),
         Mapped(_ELSE, _condition),
     )
 
 
 def _until(things: Things) -> Rule:
-    body = Mark(Seq(Words("until|till|and stays so until"), _body(things)), _say_condition)
+    body = Mark(
+        Seq(Words("until|till|and stays so until"), Alt(_body(things), _referring())),
+        _say_condition,
+    )
     return Mapped(
         body,
         lambda features: tuple(
@@ -167,22 +178,22 @@ def _until(things: Things) -> Rule:
 
 
 def _body(things: Things) -> Rule:
-    subject = Opt(
-        Alt(
-            things.bare_sensor,
-            Feature(Words("it|it's|reading|value|measured value|its value|temperatures|"
-                          "measurement"), "sensor", SensorRef("it")),
-        )
+    return _compared(Opt(Alt(things.bare_sensor, things.sensor)))
+
+
+def _referring() -> Rule:
+    """A comparison of what was measured before: "it falls below 28 C"."""
+    it = Words(
+        "it|it's|reading|value|measured value|its value|temperatures|measurement|that|there"
     )
-    pinned = Alt(subject, things.sensor)
+    return _compared(Feature(it, "sensor", SensorRef("it")))
+
+
+def _compared(subject: Rule) -> Rule:
     return Alt(
-        Seq(pinned, Opt(_LINK), _COMPARE, AMOUNT),
-        Seq(pinned, Opt(_LINK), Opt(Words("at|to")), AMOUNT, _OR),
+        Seq(subject, Opt(_LINK), _COMPARE, AMOUNT),
+        Seq(subject, Opt(_LINK), Opt(Words("at|to")), AMOUNT, _OR),
     )
-
-
-def _say_state(features: Features) -> str:
-    return "on" if value_of(features, "state") else "off"
 
 
 def _say_condition(features: Features) -> str:

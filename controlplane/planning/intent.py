@@ -156,11 +156,12 @@ class Debounce(Intent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command(Intent):
-    """Answer a console line with a value or a fixed text."""
+    """Answer a console line with a value or a fixed text. ``verb`` False: "... and 'a' with 'b'"."""
 
     word: str
     value: ValueRef | None = None
     text: str = ""
+    verb: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,37 +72,45 @@ class _Divider:
         self._chart = Chart(tokens)
         self._standing = standing
         self._trailing = trailing
+        self._table: dict[tuple[int, bool], tuple[_Path, ...]] = {}
+        self._may_leave = False
 
     def best(self) -> tuple[_Path, ...]:
-        """The cheapest divisions with different meanings."""
-        count = len(self._tokens)
-        table: dict[tuple[int, bool], tuple[_Path, ...]] = {
-            (count, fresh): (_Path(0),) for fresh in (True, False)
-        }
-        for position in range(count - 1, -1, -1):
-            for fresh in (True, False):
-                table[position, fresh] = self._from(position, fresh, table)
-        return table[0, True]
+        """The cheapest divisions with different meanings; without leftovers if that can be."""
+        for self._may_leave in (False, True):
+            self._table.clear()
+            found = self._from(0, True)
+            if found:
+                return found
+        return ()
 
-    def _from(
-        self, position: int, fresh: bool, table: Mapping[tuple[int, bool], tuple[_Path, ...]]
-    ) -> tuple[_Path, ...]:
+    def _from(self, position: int, fresh: bool) -> tuple[_Path, ...]:  # noqa: FBT001
+        if position == len(self._tokens):
+            return (_Path(0),)
+        key = (position, fresh)
+        known = self._table.get(key)
+        if known is None:
+            self._table[key] = ()  # no division is made of itself
+            known = self._table[key] = _cheapest(self._divisions(position, fresh=fresh))
+        return known
+
+    def _divisions(self, position: int, *, fresh: bool) -> list[_Path]:
         found: list[_Path] = []
-        token = self._tokens[position]
-        if token.filler:
-            found += table[position + 1, fresh]
+        if self._tokens[position].filler:
+            found += self._from(position + 1, fresh)
         for end, _ in _SEPARATORS.at(self._chart, position):
             if end > position:
-                found += table[end, True]
+                found += self._from(end, True)
         rule = self._standing if fresh else self._trailing
         for end, features in rule.at(self._chart, position):
             if end > position:
-                found += [_before(features, rest) for rest in table[end, False]]
-        found += [
-            replace(rest, cost=rest.cost + _LEFTOVER, leftovers=(position, *rest.leftovers))
-            for rest in table[position + 1, True]
-        ]
-        return _cheapest(found)
+                found += [_before(features, rest) for rest in self._from(end, False)]
+        if self._may_leave:
+            found += [
+                replace(rest, cost=rest.cost + _LEFTOVER, leftovers=(position, *rest.leftovers))
+                for rest in self._from(position + 1, True)
+            ]
+        return found
 
 
 def _before(features: Features, rest: _Path) -> _Path:
@@ -121,7 +129,7 @@ def _before(features: Features, rest: _Path) -> _Path:
 
 
 def _cheapest(paths: list[_Path]) -> tuple[_Path, ...]:
-    lowest = min(path.cost for path in paths)
+    lowest = min((path.cost for path in paths), default=0)
     distinct: dict[tuple[Intent, ...], _Path] = {}
     for path in paths:
         if path.cost == lowest:
