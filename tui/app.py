@@ -1,6 +1,158 @@
 """The operator console."""
 
+import asyncio
+import functools
+import sys
+import time
+from collections.abc import Coroutine
+from typing import ClassVar
+
+import grpc
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from benchline.errors import BenchlineError
+from benchline.instance import current_instance
+from tui.client.connection import Connection, failure_of
+from tui.client.operations import cancel_session, start_session
+from tui.feeds import Feeds
+from tui.headless import local
+from tui.screens.bench import BenchScreen
+from tui.screens.dialogs import HELP, AskScreen, TextScreen
+from tui.screens.new_run import NewRunScreen
+from tui.screens.run import RunScreen
+from tui.screens.runs import RunsScreen
+from tui.session import ConsoleSession
+from tui.state.model import Link, LinkChanged, SessionSeen, Store, going_on
+from tui.wording import DEMO_PROMPT
+
+
+class BenchlineApp(App[int]):
+    """The console: one store, fed by streams; screens paint it."""
+
+    TITLE = "benchline"
+    CSS_PATH = "console.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "runs", "Runs", id="app.runs"),
+        Binding("2", "bench", "Bench", id="app.bench"),
+        Binding("n", "new_run", "New", id="app.new"),
+        Binding("question_mark", "help", "Keys", id="app.help", key_display="?"),
+        Binding("q", "leave", "Leave", id="app.leave"),
+        Binding("ctrl+q", "leave", "Leave", id="app.quit", show=False, priority=True),
+    ]
+
+    def __init__(self, *, target: str, demo: bool = False, auto_up: bool = True) -> None:
+        super().__init__()
+        self._demo = demo
+        self._auto_up = auto_up
+        self.store = Store()
+        connection = Connection(target)
+        feeds = Feeds(connection, self.store, self._spawn, self._bring_back)
+        self.session = ConsoleSession(connection=connection, store=self.store, feeds=feeds)
+        self.farewell = ""
+
+    def on_mount(self) -> None:
+        """Show the list at once; the streams come when the instance is there."""
+        self.push_screen(RunsScreen(self.session))
+        self._spawn("start", self._start())
+
+    async def on_unmount(self) -> None:
+        """Close the channel."""
+        await self.session.connection.close()
+
+    async def _start(self) -> None:
+        if self._auto_up:
+            say = functools.partial(self._note, Link.STARTING)
+            connection = await local.ensure_up(say=say)
+            await connection.close()
+        self._spawn("bench", self.session.feeds.follow_bench())
+        if self._demo:
+            started = await start_session(self.session.connection, DEMO_PROMPT, "")
+            self.store.dispatch(SessionSeen(started))
+            self.open_run(started.name)
+
+    def _note(self, link: Link, text: str) -> None:
+        self.store.dispatch(LinkChanged(link, text, int(time.time() * 1000)))
+
+    async def _bring_back(self, reason: str) -> None:
+        if self._auto_up:
+            await local.bring_back(reason, say=lambda _: None)
+
+    def _spawn(self, name: str, feed: Coroutine[None, None, None]) -> None:
+        self.run_worker(self._guard(feed), name=name, group=name, exclusive=False)
+
+    async def _guard(self, feed: Coroutine[None, None, None]) -> None:
+        """A feed that fails is told about; the console goes on."""
+        try:
+            await feed
+        except grpc.aio.AioRpcError as error:
+            self._tell(failure_of(error))
+        except BenchlineError as error:
+            self._tell(error)
+
+    def _tell(self, error: BenchlineError) -> None:
+        if self.store.model.link is Link.STARTING:
+            self._note(Link.STARTING, error.message.splitlines()[0])
+        self.notify(error.message, title=error.reason, severity="error", timeout=15, markup=False)
+
+    def open_run(self, name: str) -> None:
+        """Show one run."""
+        self.push_screen(RunScreen(self.session, name))
+
+    def cancel_run(self, name: str) -> None:
+        """Ask, then cancel."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._spawn("cancel", self._cancel(name))
+
+        question = AskScreen(
+            f"Cancel {name.rpartition('/')[2][:12]}?",
+            "Its children are stopped and its board is given back.\n"
+            "A flash in progress is finished first.",
+        )
+        self.push_screen(question, answered)
+
+    async def _cancel(self, name: str) -> None:
+        self.store.dispatch(SessionSeen(await cancel_session(self.session.connection, name)))
+
+    def action_runs(self) -> None:
+        """The list of runs, from anywhere."""
+        self._go_home()
+
+    def action_bench(self) -> None:
+        """The list of boards, from anywhere."""
+        self._go_home()
+        self.push_screen(BenchScreen(self.session))
+
+    def action_new_run(self) -> None:
+        """Type a sentence."""
+        if not isinstance(self.screen, NewRunScreen):
+            self.push_screen(NewRunScreen(self.session))
+
+    def action_help(self) -> None:
+        """All keys."""
+        self.push_screen(TextScreen("Keys", HELP.splitlines()))
+
+    def action_leave(self) -> None:
+        """Leave; nothing is stopped."""
+        running = going_on(self.store.model)
+        if running:
+            count = f"{running} run{' goes' if running == 1 else 's go'} on without you"
+            self.farewell = f"{count}; `benchline sessions` lists, `benchline watch` shows them"
+        self.exit(0)
+
+    def _go_home(self) -> None:
+        while len(self.screen_stack) > 2:  # the blank one, and the list of runs
+            self.pop_screen()
+
 
 def run_console(*, demo: bool) -> int:
     """Run the console until the operator leaves."""
-    return 0 if demo else 0
+    app = BenchlineApp(target=current_instance().target, demo=demo)
+    result = app.run(loop=asyncio.new_event_loop())
+    if app.farewell:
+        sys.stderr.write(app.farewell + "\n")
+    return result or 0

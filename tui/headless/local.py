@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benchline.errors import NotReadyError, UnreachableError
@@ -28,6 +29,9 @@ BOARDS_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 60.0
 _LOG_TAIL_LINES = 8
 
+Say = Callable[[str], None]
+"""Where a sentence for the operator goes."""
+
 
 def start_supervisor(instance: Instance) -> None:
     """Start the supervisor of an instance; harmless when one runs already."""
@@ -50,7 +54,7 @@ def start_supervisor(instance: Instance) -> None:
         )
 
 
-async def ensure_up(*, quiet: bool = False, need_boards: bool = True) -> Connection:
+async def ensure_up(*, need_boards: bool = True, say: Say = talk) -> Connection:
     """A connection to the local instance, which is started when nobody serves it.
 
     Raises:
@@ -63,23 +67,25 @@ async def ensure_up(*, quiet: bool = False, need_boards: bool = True) -> Connect
             return connection
         started = supervisor_pid(instance) is None
         if started:
-            if not quiet:
-                talk(f"starting the local instance in {instance.data_dir}")
+            say(f"starting the local instance in {instance.data_dir}")
             await asyncio.to_thread(start_supervisor, instance)
         await wait_until_serving(connection, instance)
         if started and need_boards and not await boards_ready(connection):
-            talk("the virtual boards are not there yet; see `benchline boards`")
+            say("the virtual boards are not there yet; see `benchline boards`")
     except BaseException:
         await connection.close()
         raise
     return connection
 
 
-async def bring_back(_: str) -> None:
-    """Start the local instance again when its supervisor is gone."""
+async def bring_back(_: str, say: Say = talk) -> None:
+    """Start the local instance again when its supervisor was killed.
+
+    A supervisor that was stopped (``down``) leaves no record and is left alone.
+    """
     instance = current_instance()
-    if supervisor_pid(instance) is None:
-        talk("the local instance is gone; starting it again")
+    if record_path(instance).exists() and supervisor_pid(instance) is None:
+        say("the local instance is gone; starting it again")
         await asyncio.to_thread(start_supervisor, instance)
 
 

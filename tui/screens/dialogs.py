@@ -1,0 +1,79 @@
+"""Small screens on top of others: a text, a question, the keys."""
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+HELP = """\
+1       runs                           n       new run
+2       bench                          ?       these keys
+enter   open what is under the cursor  esc     back
+tab     next pane of a run             d       design and sketch
+f       follow a console or hold it    b       records shown or not
+x       cancel a run (asks)            y       copy
+q       leave; runs go on without you  ctrl+p  palette
+
+▶ running   … waiting   ✓ PASSED   ✗ FAILED: the firmware is wrong
+! BROKEN: the lab or a tool   - SKIPPED   ⊘ REFUSED: cannot, because …
+
+Every key has a twin in the shell: benchline --help"""
+
+
+class TextScreen(ModalScreen[None]):
+    """Some lines to read; any of esc, enter, q closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "close", "Close", id="text.close"),
+        Binding("y", "copy", "Copy", id="text.copy"),
+    ]
+
+    def __init__(self, title: str, lines: list[str]) -> None:
+        super().__init__()
+        self._heading = title
+        self._lines = lines
+
+    def compose(self) -> ComposeResult:
+        """A box in the middle."""
+        with VerticalScroll(classes="dialog") as box:
+            box.border_title = self._heading
+            box.border_subtitle = "esc closes, y copies"
+            yield Static(Text("\n".join(self._lines)))
+
+    def action_close(self) -> None:
+        """Back to the screen below."""
+        self.dismiss(None)
+
+    def action_copy(self) -> None:
+        """Copy the whole text."""
+        self.app.copy_to_clipboard("\n".join(self._lines))
+        self.notify("copied")
+
+
+class AskScreen(ModalScreen[bool]):
+    """A question that is answered with y or n."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Yes", id="ask.yes"),
+        Binding("n,escape", "answer(False)", "No", id="ask.no"),
+    ]
+
+    def __init__(self, question: str, consequence: str) -> None:
+        super().__init__()
+        self._question = question
+        self._consequence = consequence
+
+    def compose(self) -> ComposeResult:
+        """Question, consequence, answers."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = self._question
+            box.border_subtitle = "y yes   n no"
+            yield Static(Text(self._consequence))
+
+    def action_answer(self, answer: bool) -> None:
+        """Close with the answer."""
+        self.dismiss(answer)

@@ -1,0 +1,111 @@
+"""What every screen has: the banner on top, keys at the bottom, and reasons for dead keys."""
+
+import time
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.events import Key
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from tui.session import ConsoleSession
+from tui.state.model import Link, Model, going_on
+from tui.widgets.paint import BOLD, DIM
+
+
+class FramedScreen(Screen[None]):
+    """A screen that is painted from the model. ``session`` is what it works with."""
+
+    PAINT_HZ = 10.0
+
+    def __init__(self, session: ConsoleSession) -> None:
+        super().__init__()
+        self.session = session
+        self._painted: Model | None = None
+
+    @property
+    def model(self) -> Model:
+        """The newest model."""
+        return self.session.store.model
+
+    def compose(self) -> ComposeResult:
+        """Banner, body, keys."""
+        yield Static(id="banner")
+        with Vertical(id="body"):
+            yield from self.compose_body()
+        yield Footer(compact=True, show_command_palette=False)
+
+    def compose_body(self) -> ComposeResult:
+        """The screen's own widgets."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        """Paint at a fixed rate, and only after a change."""
+        self.set_interval(1 / self.PAINT_HZ, self._paint_if_changed)
+        self.set_interval(1.0, self._paint_banner)
+        self.repaint()
+
+    def on_screen_resume(self) -> None:
+        """Show what happened meanwhile."""
+        self.repaint()
+
+    def repaint(self) -> None:
+        """Paint everything now."""
+        self._painted = self.model
+        self._paint_banner()
+        self.paint(self.model)
+        self.refresh_bindings()
+
+    def paint(self, model: Model) -> None:
+        """Put the model on the screen."""
+
+    def reason_against(self, action: str) -> str | None:
+        """Why an action is not possible now; None when it is."""
+        changing = action in ("new_run", "cancel_run", "start")
+        if changing and self.model.link is not Link.LIVE:
+            return "not connected; it comes back by itself"
+        return None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Dim the key of an action that is not possible now."""
+        return None if self.reason_against(action) else True
+
+    def on_key(self, event: Key) -> None:
+        """Say why a dimmed key does nothing."""
+        active = self.active_bindings.get(event.key)
+        if active is not None and not active.enabled:
+            reason = self.reason_against(active.binding.action)
+            if reason:
+                self.notify(reason, title=active.binding.description, severity="warning")
+
+    def _paint_if_changed(self) -> None:
+        if self.is_current and self.model is not self._painted:
+            self.repaint()
+
+    def _paint_banner(self) -> None:
+        if self.is_mounted:
+            self.query_one("#banner", Static).update(banner(self.model, time.time() * 1000))
+
+
+def banner(model: Model, now_ms: float) -> Text:
+    """``benchline  local   ● live   2 runs  2/2 boards``. Pure."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(" benchline ", BOLD)
+    text.append(" local   ", DIM)
+    away_s = max(0, round((now_ms - model.link_since_ms) / 1000)) if model.link_since_ms else 0
+    match model.link:
+        case Link.LIVE:
+            text.append("● live", "green")
+        case Link.STARTING:
+            text.append(f"○ {model.link_note or 'starting'}", "yellow")
+        case Link.AWAY:
+            seen = time.strftime("%H:%M:%S", time.localtime(model.link_since_ms / 1000))
+            text.append(f"○ reconnecting {away_s} s, showing {seen}", "bold yellow")
+    running = going_on(model)
+    text.append(f"   {running} run{'' if running == 1 else 's'} going on", DIM)
+    if model.inventory is not None:
+        boards = model.inventory.boards
+        there = sum(board.state in ("ACTIVE", "LEASED") for board in boards)
+        text.append(f"   {there}/{len(boards)} boards", DIM)
+    return text

@@ -1,0 +1,228 @@
+"""One run: the stage rail, what was decided, the console, and the design."""
+
+import time
+from typing import ClassVar
+
+import grpc
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.client.operations import session_design
+from tui.client.watch import Back, follow_console
+from tui.headless.progress import moving_line
+from tui.headless.summary import design_lines, source_lines
+from tui.screens.dialogs import TextScreen
+from tui.screens.frame import FramedScreen
+from tui.session import ConsoleSession
+from tui.state.fact import Outcome
+from tui.state.model import Model, run_of
+from tui.state.run import RunView, live_console
+from tui.widgets.checks import Row, check_rows, detail_of
+from tui.widgets.console_pane import ConsolePane
+from tui.widgets.paint import BOLD, DIM, outcome_style, stage_rail
+from tui.wording import ending, one_line, passed_count
+
+PANES = ("checks", "console", "design")
+_TAIL_BYTES = 256 * 1024
+_ELSEWHERE = (("1", "app.runs"), ("2", "app.bench"), ("n", "app.new_run"))
+"""Keys that work here too, and leave the line of keys to those of a run."""
+
+
+class CheckList(OptionList):
+    """Lines of evidence; enter tells everything about one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Evidence", id="run.evidence"),
+    ]
+
+
+class RunScreen(FramedScreen):
+    """Shows one run. Wide terminals show two panes, narrow ones one at a time."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", id="run.back"),
+        Binding("tab", "next_pane", "Pane", id="run.pane", priority=True),
+        Binding("d", "show_design", "Design", id="run.design"),
+        Binding("x", "cancel_run", "Cancel", id="run.cancel"),
+        Binding("y", "copy", "Copy", id="run.copy"),
+        *(Binding(key, action, show=False) for key, action in _ELSEWHERE),
+    ]
+
+    def __init__(self, session: ConsoleSession, name: str) -> None:
+        super().__init__(session)
+        self._run_name = name
+        self._stream = ""
+        self._rows: list[Row] = []
+        self._pane = "checks"
+        self._design_read = False
+
+    @property
+    def run(self) -> RunView:
+        """The run as far as it is known."""
+        return run_of(self.model, self._run_name)
+
+    def compose_body(self) -> ComposeResult:
+        """Title, rail, and three panes."""
+        yield Static(id="run-title")
+        yield Static(id="rail")
+        with Horizontal(id="panes"):
+            yield CheckList(id="checks", markup=False)
+            yield ConsolePane(id="console")
+            with VerticalScroll(id="design", can_focus=True):
+                yield Static("Reading the design…", id="design-text", markup=False)
+        yield Static(id="last")
+
+    def on_mount(self) -> None:
+        """Follow the run from its first event."""
+        self.session.feeds.follow(self._run_name)
+        self.query_one("#checks", OptionList).border_title = "Findings & assertions"
+        self.query_one("#design").border_title = "Design & sketch"
+        super().on_mount()
+        self.set_interval(0.5, self._paint_last)
+        self._show_pane("checks")
+
+    def paint(self, model: Model) -> None:
+        """Everything that the events decide."""
+        run = self.run
+        title = Text(no_wrap=True, overflow="ellipsis")
+        title.append(f" {run.session_id[:12]}  ", BOLD)
+        title.append(
+            ending(run.state, run.outcome, run.evidence), outcome_style(run.outcome, run.state)
+        )
+        title.append(f'  "{one_line(run.title, 300)}"', DIM)
+        self.query_one("#run-title", Static).update(title)
+        wide = self.app.size.width >= 100  # as the style sheet's breakpoint
+        rail = Text(" ") + stage_rail(run.stages, wide=wide)
+        self.query_one("#rail", Static).update(rail)
+        self._paint_checks(run)
+        self._paint_last()
+        self._choose_console(run)
+        if run.design is not None and not self._design_read:
+            self._design_read = True
+            self.run_worker(self._read_design(), group="design", exclusive=True)
+
+    def on_resize(self) -> None:
+        """The rail has a short and a long form."""
+        self.repaint()
+
+    def _paint_checks(self, run: RunView) -> None:
+        rows = check_rows(run)
+        if rows == self._rows:
+            return
+        options = self.query_one("#checks", OptionList)
+        kept = options.highlighted
+        at_end = kept is None or kept >= len(self._rows) - 1
+        self._rows = rows
+        options.clear_options()
+        options.add_options([Option(row.text) for row in rows])
+        if rows:
+            options.highlighted = len(rows) - 1 if at_end else kept
+        options.border_subtitle = "{} of {} passed".format(*passed_count(run))
+
+    def _paint_last(self) -> None:
+        if self.is_mounted:
+            self.query_one("#last", Static).update(last_line(self.run, time.time() * 1000))
+
+    def _choose_console(self, run: RunView) -> None:
+        wanted = live_console(run)
+        if wanted and wanted != self._stream:
+            self._stream = wanted
+            self.query_one(ConsolePane).clear()
+            self.run_worker(self._follow_console(wanted), group="console", exclusive=True)
+
+    async def _follow_console(self, console: str) -> None:
+        pane = self.query_one(ConsolePane)
+        chunks = follow_console(self.session.connection, console, tail_bytes=_TAIL_BYTES)
+        try:
+            async for chunk in chunks:
+                if not isinstance(chunk, Back):
+                    pane.feed(chunk.data, offset=chunk.offset, gap=chunk.gap_before)
+        except grpc.aio.AioRpcError as error:
+            self.notify(error.details() or "the console cannot be read", severity="warning")
+
+    async def _read_design(self) -> None:
+        try:
+            answer = await session_design(self.session.connection, self._run_name)
+        except grpc.aio.AioRpcError:
+            self._design_read = False
+            return
+        if answer is None:
+            self._design_read = False
+            return
+        lines = [*design_lines(answer.design), *source_lines(list(answer.sources))]
+        self.query_one("#design-text", Static).update(Text("\n".join(lines)))
+
+    @on(ConsolePane.Painted)
+    def _painted_console(self) -> None:
+        pane = self.query_one(ConsolePane)
+        pane.border_title = f"Console {self._stream.removeprefix('consoles/')}"[-60:]
+        pane.border_subtitle = pane.caption
+
+    def _show_pane(self, pane: str) -> None:
+        self._pane = pane
+        for name in PANES:
+            self.set_class(name == pane, f"pane-{name}")
+        self.query_one(f"#{pane}").focus()
+
+    def reason_against(self, action: str) -> str | None:
+        """A run that is over cannot be cancelled; evidence needs a check under the cursor."""
+        if action == "cancel_run" and self.run.state.ended:
+            return "this run is over"
+        if action == "evidence" and not self._rows:
+            return "nothing was decided yet"
+        return super().reason_against(action)
+
+    def action_back(self) -> None:
+        """To the screen before."""
+        self.app.pop_screen()
+
+    def action_next_pane(self) -> None:
+        """Checks, console, design, and around."""
+        self._show_pane(PANES[(PANES.index(self._pane) + 1) % len(PANES)])
+
+    def action_show_design(self) -> None:
+        """The design, or back to the console."""
+        self._show_pane("console" if self._pane == "design" else "design")
+
+    def action_cancel_run(self) -> None:
+        """Ask, then cancel."""
+        self.app.cancel_run(self._run_name)  # type: ignore[attr-defined]
+
+    @on(OptionList.OptionSelected)
+    def _selected(self) -> None:
+        self.action_evidence()
+
+    def action_evidence(self) -> None:
+        """Everything about the line under the cursor."""
+        row = self.query_one("#checks", OptionList).highlighted
+        if row is not None and row < len(self._rows):
+            lines = detail_of(self.run, self._rows[row])
+            self.app.push_screen(TextScreen("Evidence", lines))
+
+    def action_copy(self) -> None:
+        """Copy what the focused pane is about."""
+        pane = self.query_one(ConsolePane)
+        if pane.has_focus:
+            self.app.copy_to_clipboard(pane.visible_text())
+            self.notify("copied the lines in view")
+            return
+        run = self.run
+        lines = [f"session {run.session_id} {ending(run.state, run.outcome, run.evidence)}"]
+        lines += [row.text.plain for row in self._rows]
+        self.app.copy_to_clipboard("\n".join(lines))
+        self.notify(f"copied the verdicts of {run.session_id[:12]}")
+
+
+def last_line(run: RunView, now_ms: float) -> Text:
+    """The sentence at the bottom: what moves now, the newest note, or the verdict. Pure."""
+    moving = moving_line(run, now_ms).strip()
+    if moving:
+        return Text(f" {moving}", "cyan", no_wrap=True, overflow="ellipsis")
+    text = run.message or (run.notes[-1] if run.notes else "")
+    style = outcome_style(run.outcome, run.state) if run.outcome is not Outcome.NONE else DIM
+    return Text(f" {one_line(text, 300)}", style, no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,157 @@
+"""The one store of the console: a model, the things that happen to it, and the fold."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from tui.state.fact import Event, Inventory, SessionSummary, State
+from tui.state.run import RunView, begin, reduce_all
+
+
+class Link(StrEnum):
+    """How the console stands with the control plane."""
+
+    STARTING = "STARTING"
+    LIVE = "LIVE"
+    AWAY = "AWAY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Everything that the screens show. Times are Unix milliseconds."""
+
+    link: Link = Link.STARTING
+    link_note: str = ""
+    link_since_ms: int = 0
+    listed: bool = False
+    sessions: tuple[SessionSummary, ...] = ()
+    runs: Mapping[str, RunView] = field(default_factory=dict)
+    inventory: Inventory | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The control plane came or went."""
+
+    link: Link
+    note: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsListed:
+    """The newest sessions, newest first."""
+
+    sessions: tuple[SessionSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSeen:
+    """One session, e.g. one that was just created."""
+
+    session: SessionSummary
+
+
+@dataclass(frozen=True, slots=True)
+class EventsRead:
+    """More events of a session."""
+
+    session: str
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InventorySeen:
+    """The boards as they are now."""
+
+    inventory: Inventory
+
+
+Action = LinkChanged | SessionsListed | SessionSeen | EventsRead | InventorySeen
+
+
+def reduce_model(model: Model, action: Action) -> Model:
+    """The model after something happened. Pure; an action that says nothing new changes nothing."""
+    match action:
+        case LinkChanged():
+            if model.link is action.link and model.link_note == action.note:
+                return model
+            moved = replace(model, link=action.link, link_note=action.note)
+            same = model.link is action.link
+            return moved if same else replace(moved, link_since_ms=action.at_ms)
+        case SessionsListed():
+            return replace(model, sessions=action.sessions, listed=True)
+        case SessionSeen():
+            others = tuple(s for s in model.sessions if s.name != action.session.name)
+            known = len(others) != len(model.sessions)
+            if known:
+                swapped = tuple(
+                    action.session if s.name == action.session.name else s for s in model.sessions
+                )
+                return replace(model, sessions=swapped)
+            return replace(model, sessions=(action.session, *model.sessions))
+        case EventsRead():
+            return _with_events(model, action)
+        case InventorySeen():
+            return replace(model, inventory=action.inventory)
+
+
+def _with_events(model: Model, action: EventsRead) -> Model:
+    before = model.runs.get(action.session) or begin(_summary(model, action.session))
+    after = reduce_all(before, action.events)
+    if after is before:
+        return model
+    return replace(model, runs={**model.runs, action.session: after})
+
+
+def _summary(model: Model, name: str) -> SessionSummary:
+    known = (one for one in model.sessions if one.name == name)
+    return next(known, SessionSummary(name=name, title=""))
+
+
+def run_of(model: Model, name: str) -> RunView:
+    """A run with everything that is known of it, even before its first event was read."""
+    return model.runs.get(name) or begin(_summary(model, name))
+
+
+def current_summary(model: Model, session: SessionSummary) -> SessionSummary:
+    """A row of the list with what the events said since it was listed."""
+    run = model.runs.get(session.name)
+    if run is None or run.state is State.UNKNOWN or run.last_sequence < session.last_sequence:
+        return session
+    return replace(
+        session,
+        title=session.title or run.title,
+        state=run.state,
+        outcome=run.outcome,
+        evidence=run.evidence,
+        message=run.message,
+        stages=run.stages or session.stages,
+        board=run.board or session.board,
+    )
+
+
+def going_on(model: Model) -> int:
+    """Sessions that have not ended."""
+    rows = (current_summary(model, one) for one in model.sessions)
+    return sum(not one.state.ended for one in rows)
+
+
+class Store:
+    """Holds the model; whoever subscribed is told after each change."""
+
+    def __init__(self) -> None:
+        self.model = Model()
+        self._told: list[Callable[[], None]] = []
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call this after each change."""
+        self._told.append(listener)
+
+    def dispatch(self, action: Action) -> None:
+        """Fold one action in."""
+        before = self.model
+        self.model = reduce_model(before, action)
+        if self.model is not before:
+            for listener in self._told:
+                listener()
