@@ -8,7 +8,7 @@ import platform
 import signal
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 
 from benchagent.bench import Boards
@@ -69,7 +69,7 @@ class App:
         self._config = config
         self._inbox = Inbox(config.journal)
         self._outbox = Outbox()
-        self.boards = Boards(config.spool_dir, self._grew)
+        self.boards = Boards(config.spool_dir, self._grew, self._changed)
         self._runner = Runner(
             inbox=self._inbox,
             boards=self.boards,
@@ -139,8 +139,6 @@ class App:
                     service.result()
         finally:
             waiting.cancel()
-            with suppress(asyncio.CancelledError):
-                await waiting
 
     async def _found(self, boards: Sequence[Board]) -> None:
         self.boards.update(boards)
@@ -150,13 +148,14 @@ class App:
     def _changed(self) -> None:
         self._outbox.boards(self.boards.inventory())
 
-    def _grew(self, _board: str) -> None:
+    def _grew(self) -> None:
         self.link.console_grew()
 
     async def _sync(self) -> None:
         while True:
             await asyncio.sleep(SYNC_S)
-            await asyncio.to_thread(self.boards.sync)
+            for spool in self.boards.unsynced():
+                await asyncio.to_thread(spool.sync)
 
 
 async def serve(config: Config, flasher: Flasher) -> None:

@@ -17,9 +17,12 @@ MAX_BOARDS = 256
 class Boards:
     """Boards by id. A console once known is kept, also while its board is away."""
 
-    def __init__(self, spool_dir: Path, on_bytes: Callable[[str], None]) -> None:
+    def __init__(
+        self, spool_dir: Path, on_bytes: Callable[[], None], on_fault: Callable[[], None]
+    ) -> None:
         self._spool_dir = spool_dir
         self._on_bytes = on_bytes
+        self._on_fault = on_fault
         self._boards: dict[str, Board] = {}
         self.proven: dict[str, str] = {}
         self.consoles: dict[str, Console] = {}
@@ -40,21 +43,23 @@ class Boards:
         """Take what discovery found: open ports of new boards, close those of missing ones."""
         self._boards = {board.board_id: board for board in found[:MAX_BOARDS]}
         for board in self._boards.values():
-            self._console(board.board_id).watch(board.port)
+            self._console(board.board_id).watch(board.port, board.port_owner)
         for board_id, console in self.consoles.items():
             if board_id not in self._boards:
                 console.watch(None)
 
     def inventory(self) -> list[Board]:
         """All boards as they are told to the control plane."""
-        return [
-            replace(
-                board,
-                proven_image_sha256=self.proven.get(board.board_id, ""),
-                console_epoch=self.consoles[board.board_id].spool.head.epoch,
-            )
-            for board in self._boards.values()
-        ]
+        return [self._told(board) for board in self._boards.values()]
+
+    def _told(self, board: Board) -> Board:
+        console = self.consoles[board.board_id]
+        return replace(
+            board,
+            health=console.fault or board.health if board.is_usable else board.health,
+            proven_image_sha256=self.proven.get(board.board_id, ""),
+            console_epoch=console.spool.head.epoch,
+        )
 
     def heads(self) -> list[ConsoleHead]:
         """End of each console that was ever read here."""
@@ -67,10 +72,9 @@ class Boards:
             if console is not None:
                 console.spool.rebase(head.offset, head.epoch, time.time_ns() // 1000)
 
-    def sync(self) -> None:
-        """Bring all spools to stable storage. For a thread."""
-        for console in tuple(self.consoles.values()):
-            console.spool.sync()
+    def unsynced(self) -> list[Spool]:
+        """Spools with bytes that a power cut would lose."""
+        return [console.spool for console in self.consoles.values() if console.spool.is_dirty]
 
     def close(self) -> None:
         """Close ports and spools."""
@@ -82,6 +86,6 @@ class Boards:
         console = self.consoles.get(board_id)
         if console is None:
             spool = Spool(self._spool_dir / board_id)
-            console = Console(board_id, spool, lambda: self._on_bytes(board_id))
+            console = Console(board_id, spool, on_bytes=self._on_bytes, on_fault=self._on_fault)
             self.consoles[board_id] = console
         return console

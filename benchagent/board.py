@@ -30,6 +30,8 @@ class Board:
     probe_id: str = ""
     identity: str = ""
     port: Path | None = None
+    port_owner: int | None = None
+    """The process that holds the port open, for a pseudo-terminal."""
     health: str = HEALTHY
     experimental: bool = False
     proven_image_sha256: str = ""
@@ -64,7 +66,7 @@ def virtual_board(folder: Path, entry: dict[str, Any], *, alive: bool) -> Board 
         health = _fault_text(fault)
     else:
         health = HEALTHY
-    port = _word(entry, "tty")
+    port = Path(_word(entry, "tty") or folder / "console")
     return Board(
         board_id=board_id,
         kind=BoardKind.VIRTUAL,
@@ -72,7 +74,8 @@ def virtual_board(folder: Path, entry: dict[str, Any], *, alive: bool) -> Board 
         part=_word(entry, "part"),
         probe_id=_word(entry, "probe"),
         identity=_word(entry, "probe_uid"),
-        port=Path(port) if port else folder / "console",
+        port=port if alive else None,
+        port_owner=entry["pid"] if alive else None,
         health=health,
     )
 

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 _READS_AT_ONCE = 16
 _RETRY_FIRST_S, _RETRY_LAST_S = 0.05, 1.0
+# A board that restarts is without a terminal for a moment; that is no fault yet.
+_FAULT_AFTER_S = 0.3
 # The board is halted when an epoch begins; a USB serial adapter hands over what it still holds
 # after at most 16 ms (FTDI's default latency timer, the longest in use).
 _QUIET_S = 0.02
@@ -27,14 +29,24 @@ HUNG_UP = "the port was hung up"
 class Console:
     """Reads one board's port into its spool, whoever comes and goes.
 
-    `on_bytes` is called after every append, from the event loop.
+    From the event loop `on_bytes` is called after every append, and `on_fault` when `fault`
+    changed: why the port cannot be opened, empty when it is open or there is none.
     """
 
-    def __init__(self, board: str, spool: Spool, on_bytes: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        board: str,
+        spool: Spool,
+        *,
+        on_bytes: Callable[[], None],
+        on_fault: Callable[[], None],
+    ) -> None:
         self.board = board
         self.spool = spool
         self._on_bytes = on_bytes
+        self._on_fault = on_fault
         self._path: Path | None = None
+        self._owner: int | None = None
         self._target = ""
         self._port: int | None = None
         self._retry: asyncio.TimerHandle | None = None
@@ -49,14 +61,17 @@ class Console:
         """End of this console."""
         return self._named(self.spool.head)
 
-    def watch(self, path: Path | None) -> None:
+    def watch(self, path: Path | None, owner: int | None = None) -> None:
         """Read this port from now on; None when the board has no console.
 
         A link is followed again each time: a board that restarted has another terminal behind it.
+        `owner` is the process that must hold a pseudo-terminal: the terminal of a board that died
+        may be somebody else's by now.
         """
-        if path != self._path:
+        if (path, owner) != (self._path, self._owner):
             self._hang_up("" if self._path is None else HUNG_UP)
-            self._path = path
+            self._path, self._owner = path, owner
+            self.fault = ""
         elif self._port is not None and self._target != _target(path):
             self._hang_up(HUNG_UP)
         self._open()
@@ -65,6 +80,7 @@ class Console:
         """Stop reading; the spool stays open."""
         self._path = None
         self._hang_up("")
+        self.fault = ""
 
     async def begin_epoch(self) -> ConsoleHead:
         """Take what the board said so far, then raise the epoch; to be called on a halted board."""
@@ -116,16 +132,15 @@ class Console:
         self._cancel_retry()
         target = _target(self._path)
         try:
-            self._port = open_port(self._path)
+            self._port = open_port(self._path, self._owner)
         except PortError as error:
-            if str(error) != self.fault:
-                log.info("port not open", extra={"board": self.board, "why": str(error)})
-            self.fault = str(error)
+            if self._retry_s > _FAULT_AFTER_S:
+                self._set_fault(str(error))
             loop = asyncio.get_running_loop()
             self._retry = loop.call_later(self._retry_s, self._open)
             self._retry_s = min(2 * self._retry_s, _RETRY_LAST_S)
             return
-        self.fault = ""
+        self._set_fault("")
         self._target = target
         self._retry_s = _RETRY_FIRST_S
         log.info("port open", extra={"board": self.board, "port": str(self._path)})
@@ -159,6 +174,12 @@ class Console:
             log.info("port closed", extra={"board": self.board})
             if gap:
                 self.spool.mark_gap(gap)
+
+    def _set_fault(self, fault: str) -> None:
+        if fault != self.fault:
+            self.fault = fault
+            log.info("port fault", extra={"board": self.board, "why": fault or "none any more"})
+            self._on_fault()
 
     def _cancel_retry(self) -> None:
         if self._retry is not None:

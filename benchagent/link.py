@@ -123,6 +123,8 @@ class Link:
                 lost = [error for error in group.exceptions if isinstance(error, LinkLostError)]
                 wait_s = max([wait_s, *(error.wait_s for error in lost)])
                 log.info("link lost", extra={"why": "; ".join(str(error) for error in lost)})
+            except* Exception:
+                log.exception("fault in the link")
             finally:
                 attempt = 0 if self.connected.is_set() else attempt + 1
                 self.connected.clear()
@@ -291,7 +293,7 @@ class _Upload:
         try:
             await self._call.write(request)
         except (grpc.RpcError, asyncio.InvalidStateError) as error:
-            raise UploadLostError(str(error)) from error
+            raise _upload_lost(error) from error
 
     async def acks(self) -> AsyncIterator[Sequence[ConsoleHead]]:
         """What is stored. Raises UploadLostError."""
@@ -299,14 +301,18 @@ class _Upload:
             async for answer in self._call:
                 yield heads_from(answer.acked)
         except grpc.RpcError as error:
-            raise UploadLostError(str(error)) from error
+            raise _upload_lost(error) from error
 
     async def close(self) -> None:
         """Nothing more comes. Raises UploadLostError."""
         try:
             await self._call.done_writing()
         except (grpc.RpcError, asyncio.InvalidStateError) as error:
-            raise UploadLostError(str(error)) from error
+            raise _upload_lost(error) from error
+
+    def cancel(self) -> None:
+        """End the call."""
+        self._call.cancel()
 
 
 class ArtifactReader:
@@ -336,3 +342,10 @@ def _lost(error: grpc.RpcError) -> LinkLostError:
     if wait_s:
         log.error("another agent of this name took over", extra={"details": found.message})
     return LinkLostError(f"{found.reason}: {found.message}", wait_s)
+
+
+def _upload_lost(error: Exception) -> UploadLostError:
+    if isinstance(error, grpc.RpcError):
+        found = error_from(error)
+        return UploadLostError(f"{found.reason}: {found.message}")
+    return UploadLostError("the stream ended")

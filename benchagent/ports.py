@@ -13,8 +13,10 @@ class PortError(Exception):
     """The port cannot be used now; the message says why and what to do."""
 
 
-def open_port(path: Path) -> int:
+def open_port(path: Path, owner: int | None = None) -> int:
     """Open a port raw at 115200 8N1 without flow control, claimed for this process.
+
+    With `owner` it must be a pseudo-terminal that this process holds open.
 
     The claim is an advisory flock, as pyserial's `exclusive=True` takes it, so that two
     well-behaved readers never share the bytes of one board. Modem lines are left alone: on
@@ -33,14 +35,39 @@ def open_port(path: Path) -> int:
     except OSError as error:
         raise PortError(f"{path}: {error.strerror}") from error
     try:
+        _claim(port, path, owner)
+    except PortError:
+        os.close(port)
+        raise
+    return port
+
+
+def _claim(port: int, path: Path, owner: int | None) -> None:
+    try:
+        if owner is not None and not holds(owner, os.ttyname(port)):
+            raise PortError(f"{path} leads to the terminal of another program")
         fcntl.flock(port, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _make_raw(port)
+    except BlockingIOError as error:
+        raise PortError(f"{path} is used by another program; close it") from error
     except (OSError, termios.error) as error:
-        os.close(port)
-        if isinstance(error, BlockingIOError):
-            raise PortError(f"{path} is used by another program; close it") from error
         raise PortError(f"{path} is not a usable serial port: {error}") from error
-    return port
+
+
+def holds(pid: int, terminal: str) -> bool:
+    """Whether a process has this terminal open; False when that cannot be seen."""
+    folder = Path(f"/proc/{pid}/fd")
+    try:
+        descriptors = list(folder.iterdir())
+    except OSError:
+        return False
+    for descriptor in descriptors:
+        try:
+            if str(descriptor.readlink()) == terminal:
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def _make_raw(port: int) -> None:

@@ -122,6 +122,11 @@ class Spool:
         """End of the console."""
         return self._position
 
+    @property
+    def is_dirty(self) -> bool:
+        """Whether there is something to sync."""
+        return self._dirty
+
     def append(self, data: bytes, host_time_us: int) -> None:
         """Add bytes. A disk that does not take them makes a gap, never an error."""
         for start in range(0, len(data), MAX_CHUNK_BYTES):

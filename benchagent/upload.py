@@ -5,7 +5,6 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,6 +17,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_CREDIT_BYTES = 1024 * 1024
 IDLE_S = 5.0
+ACK_S = 15.0
 _TIMER_FLOOR_S = 0.001
 _RETRY_S = 0.1
 
@@ -35,7 +35,10 @@ class UploadStream(Protocol):
         ...
 
     async def close(self) -> None:
-        """Say that nothing more comes, and wait for the end."""
+        """Say that nothing more comes."""
+
+    def cancel(self) -> None:
+        """End the stream; nothing that is still under way arrives after that."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class Uploader:
     _timer_at_s: float = field(default=math.inf, init=False)
     _oldest_s: float | None = field(default=None, init=False)
     _last_send_s: float = field(default=0.0, init=False)
+    _last_ack_s: float = field(default=0.0, init=False)
 
     def kick(self) -> None:
         """To be called when a console grew or an ack came."""
@@ -105,6 +109,7 @@ class Uploader:
         """Send until idle. Raises UploadLostError."""
         stream = self.open_stream()
         acks = asyncio.create_task(self._take_acks(stream.acks()))
+        self._last_ack_s = time.monotonic()
         try:
             while await self._wait(acks):
                 self._track({})
@@ -115,14 +120,17 @@ class Uploader:
                     await stream.send(message)
                 self.kick()
             await stream.close()
+            await asyncio.wait((acks,), timeout=self.idle_s)
         finally:
+            stream.cancel()
             acks.cancel()
-            with suppress(asyncio.CancelledError, UploadLostError):
-                await acks
+            await asyncio.wait((acks,))
+            if not acks.cancelled():
+                acks.exception()  # told already, or of no interest to a stream that is over
 
     async def _wait(self, acks: asyncio.Task[None]) -> bool:
         """Wait until something may be sent; False when the stream was idle long enough."""
-        if not self._go.is_set():
+        while not self._go.is_set():
             go = asyncio.create_task(self._go.wait())
             try:
                 done, _ = await asyncio.wait(
@@ -130,8 +138,12 @@ class Uploader:
                 )
             finally:
                 go.cancel()
-            if not done:
-                return self._waiting() > 0 or self._unacked() > 0
+            if acks in done:
+                break
+            if not done and not self._waiting() and not self._unacked():
+                return False
+            if not done and time.monotonic() - self._last_ack_s > ACK_S:
+                raise UploadLostError(f"nothing was acknowledged for {ACK_S:.0f} s")
         if acks.done():
             await acks
             raise UploadLostError("the control plane ended the stream")
@@ -140,6 +152,7 @@ class Uploader:
 
     async def _take_acks(self, acks: AsyncIterable[Sequence[ConsoleHead]]) -> None:
         async for heads in acks:
+            self._last_ack_s = time.monotonic()
             for head in heads:
                 cursor = self._cursors.get(head.board)
                 if cursor is not None:

@@ -32,14 +32,14 @@ from benchline.v1.artifact_pb2_grpc import (
 )
 
 ROOT = Path(__file__).resolve().parents[3]
-WAIT_S = 30.0
+WAIT_S = 20.0
 CHUNK_BYTES = 64 * 1024
 
 
 async def until(what: str, condition: Callable[[], bool], timeout_s: float = WAIT_S) -> None:
     try:
         async with asyncio.timeout(timeout_s):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - the condition is of another process
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"waited {timeout_s} s for {what}") from None
@@ -54,8 +54,10 @@ class StoredConsole:
     gaps: list[tuple[int, str]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     missing: int = 0
+    largest_message: int = 0
 
     def take(self, offset: int, data: bytes, epoch: int, gap: str) -> None:
+        self.largest_message = max(self.largest_message, len(data))
         if offset < len(self.data):
             self.faults.append(f"doubled: {offset} < {len(self.data)}")
             return
@@ -90,7 +92,7 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
         self.echoes = True
         self.heartbeat_seconds = 2
         self.credit_bytes = 1024 * 1024
-        self.most_unacked = 0
+        self.heartbeats = 0
         self.link_epoch = 0
         self.messages = 0
         self._streams: list[asyncio.Queue[pb.ConnectResponse]] = []
@@ -124,17 +126,31 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
         self.say(pb.ConnectResponse(command=wanted))
         return wanted.command_id
 
-    def flash(
-        self, board: str, pieces: dict[int, bytes], *, image: str = "test", **fields: Any
-    ) -> str:
-        return self.command(board=board, flash=self.flash_command(pieces, image), **fields)
+    def cancel(self, command_id: str) -> None:
+        self.say(pb.ConnectResponse(cancel_command=pb.CancelCommand(command_id=command_id)))
 
-    def flash_command(self, pieces: dict[int, bytes], image: str = "test") -> pb.FlashCommand:
+    def flash(
+        self,
+        board: str,
+        pieces: dict[int, bytes],
+        *,
+        image: str = "test",
+        reset: bool = True,
+        **fields: Any,
+    ) -> str:
+        flash = self.flash_command(pieces, image, reset=reset)
+        return self.command(board=board, flash=flash, **fields)
+
+    def flash_command(
+        self, pieces: dict[int, bytes], image: str = "test", *, reset: bool = True
+    ) -> pb.FlashCommand:
         segments = [
             pb.FlashSegment(address=at, sha256=self.artifact(data), size_bytes=len(data))
             for at, data in pieces.items()
         ]
-        return pb.FlashCommand(segments=segments, part="stm32f405rg", reset_after=True, image=image)
+        return pb.FlashCommand(
+            segments=segments, part="stm32f405rg", reset_after=reset, image=image
+        )
 
     def answers(self, command_id: str) -> list[pb.CommandResult]:
         return [result for result in self.results if result.command_id == command_id]
@@ -153,6 +169,13 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
                 return board
         return None
 
+    def told(self, name: str) -> bench_pb2.Board:
+        """The board as it was told last; an empty one when it was not."""
+        return self.board(name) or bench_pb2.Board()
+
+    def phases(self) -> list[str]:
+        return [seen.phase for seen in self.progress]
+
     async def board_ready(self, name: str) -> bench_pb2.Board:
         def ready() -> bool:
             board = self.board(name)
@@ -162,6 +185,15 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
         board = self.board(name)
         assert board is not None
         return board
+
+    async def more_bytes(self, board: str, count: int) -> None:
+        """Waits until `count` more bytes are stored."""
+        at = len(self.console(board).data) + count
+        await until("more bytes", lambda: len(self.console(board).data) >= at)
+
+    async def linked(self, link_epoch: int) -> None:
+        """Waits for the link with this number, from 1."""
+        await until("a new link", lambda: self.link_epoch >= link_epoch)
 
     async def said(self, board: str, text: bytes, timeout_s: float = WAIT_S) -> int:
         """Offset of `text` in a console, once it is stored."""
@@ -208,6 +240,7 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
         async for request in requests:
             match request.WhichOneof("message"):
                 case "heartbeat":
+                    self.heartbeats += 1
                     if self.echoes:
                         outgoing.put_nowait(pb.ConnectResponse(heartbeat=request.heartbeat))
                 case "boards":
@@ -251,9 +284,9 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
 
     async def ReadArtifact(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
         self.read_offsets.append(request.offset)
-        data = self.artifacts.get(request.sha256)
-        if data is None:
+        if request.sha256 not in self.artifacts:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such artifact")
+        data = self.artifacts[request.sha256]
         sent = 0
         for at in range(request.offset, len(data), CHUNK_BYTES):
             if self.break_reads_after is not None and sent >= self.break_reads_after:
@@ -303,6 +336,11 @@ class RunningAgent:
     async def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(self.process.wait(), WAIT_S)
+
+    def cpu_ticks(self) -> int:
+        """Processor time so far, in ticks of 10 ms."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
 
     def rss_kib(self) -> int:
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():

@@ -2,57 +2,236 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from benchline.v1 import agent_link_pb2 as pb
 from benchline.v1 import verdict_pb2
-from tests.process.agent.control_plane import agent, control_plane, pty_board
-from tests.process.virtual.boards import build_firmware, flash_image, virtual_board
+from tests.process.agent.control_plane import (
+    ROOT,
+    WAIT_S,
+    agent,
+    agent_environment,
+    control_plane,
+    until,
+)
+from tests.process.virtual.boards import (
+    RunningBoard,
+    build_firmware,
+    flash_image,
+    virtual_board,
+)
 
+BOARD = "vf405-01"
+PASSED = verdict_pb2.OUTCOME_PASSED
+BROKEN = verdict_pb2.OUTCOME_BROKEN
+REFUSED = verdict_pb2.OUTCOME_REFUSED
 CODE = 0x0801_0000
 VECTORS = 0x0800_0000
+TABLE = 0x0800_4000
+BIG = bytes(index * 7 % 251 for index in range(700_000))
 
 
-def firmware(folder: Path, tag: str = "one") -> dict[int, bytes]:
+def firmware(folder: Path, tag: str) -> dict[int, bytes]:
     """The two pieces of a test firmware: vectors and code."""
     image = flash_image(build_firmware(folder, tag=tag))
     code = image[CODE - VECTORS :].rstrip(b"\xff")
     return {VECTORS: image[:64], CODE: code + b"\xff" * (-len(code) % 4)}
 
 
-async def test_an_agent_greets_flashes_and_streams_the_new_boot(tmp_path: Path) -> None:
-    pieces = firmware(tmp_path, "alpha")
-    (tmp_path / "virtual").mkdir()
-    with virtual_board(tmp_path / "virtual"):
-        async with control_plane(tmp_path) as server, agent(server, tmp_path):
-            board = await server.board_ready("vf405-01")
-            assert (board.part, board.model) == ("stm32f405rg", "olimex-stm32-h405")
-
-            answer = await server.answer(server.flash("vf405-01", pieces))
-
-            assert answer.outcome == verdict_pb2.OUTCOME_PASSED, answer
-            boot = await server.said("vf405-01", b"boot alpha")
-            assert boot >= answer.console.offset
-            assert answer.console.epoch == 2
-            assert server.console("vf405-01").faults == []
+def programmed(board: RunningBoard) -> int:
+    """Bytes that were ever programmed into a board."""
+    try:
+        return int(board.stats()["programmed_bytes"])
+    except FileNotFoundError:
+        return 0
 
 
-async def test_console_bytes_come_whole_and_in_order(tmp_path: Path) -> None:
-    with pty_board(tmp_path) as board:
-        async with control_plane(tmp_path) as server, agent(server, tmp_path):
-            await server.board_ready("pty-01")
-            text = b"".join(b"line %06d\n" % number for number in range(5_000))
-            await board.say(text)
-            await server.said("pty-01", b"line 004999\n")
-            assert bytes(server.console("pty-01").data) == text
-            assert server.console("pty-01").faults == []
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[RunningBoard]:
+    with virtual_board(tmp_path / "virtual") as running:
+        yield running
 
 
-async def test_bytes_sent_reach_the_board(tmp_path: Path) -> None:
-    with pty_board(tmp_path) as board:
-        async with control_plane(tmp_path) as server, agent(server, tmp_path):
-            await server.board_ready("pty-01")
-            sent = server.command(board="pty-01", send=pb.SendCommand(data=b"status\n"))
-            assert (await server.answer(sent)).outcome == verdict_pb2.OUTCOME_PASSED
-            assert os.read(board.master, 100) == b"status\n"
+async def test_a_flash_is_proved_and_the_new_boot_begins_at_its_head(
+    tmp_path: Path, board: RunningBoard
+) -> None:
+    first, second = firmware(tmp_path, "alpha"), firmware(tmp_path, "beta")
+    async with control_plane(tmp_path) as server, agent(server, tmp_path):
+        found = await server.board_ready(BOARD)
+        assert (found.part, found.model) == ("stm32f405rg", "olimex-stm32-h405")
+        assert (await server.answer(server.flash(BOARD, first))).outcome == PASSED
+        await server.said(BOARD, b"tick 00000002")
+
+        answer = await server.answer(server.flash(BOARD, second))
+
+        digest = hashlib.sha256(second[VECTORS] + second[CODE]).hexdigest()
+        assert answer.outcome == PASSED
+        assert answer.flash.image_sha256 == answer.flash.read_back_sha256 == digest
+        assert answer.flash.sectors_erased == 1
+        assert answer.flash.sectors_skipped == 1
+        assert answer.flash.board == "agents/bench/boards/vf405-01"
+        await server.said(BOARD, b"boot beta")
+        stored = server.console(BOARD)
+        after = bytes(stored.data[answer.console.offset :])
+        assert after.startswith(b"boot beta")
+        assert (answer.console.epoch, stored.epoch, stored.faults) == (3, 3, [])
+        await until("the proof", lambda: server.told(BOARD).proven_image_sha256 == digest)
+        phases = list(dict.fromkeys(seen.phase for seen in server.progress))
+        assert phases == ["erase", "program", "verify"]
+        assert [seen.fraction for seen in server.progress if seen.phase == "verify"][-1] == 1.0
+
+
+async def test_a_reset_begins_an_epoch_before_the_boot_line(
+    tmp_path: Path, board: RunningBoard
+) -> None:
+    async with control_plane(tmp_path) as server, agent(server, tmp_path):
+        await server.board_ready(BOARD)
+        await server.answer(server.flash(BOARD, firmware(tmp_path, "alpha")))
+        await server.said(BOARD, b"tick 00000001")
+
+        answer = await server.answer(server.command(board=BOARD, reset=pb.ResetCommand()))
+
+        assert (answer.outcome, answer.console.epoch) == (PASSED, 3)
+        stored = server.console(BOARD)
+        await until("the boot line", lambda: b"boot alpha" in stored.data[answer.console.offset :])
+        assert stored.data.count(b"boot alpha") == 2
+
+
+async def test_a_killed_agent_says_that_its_flash_was_interrupted(
+    tmp_path: Path, board: RunningBoard
+) -> None:
+    async with control_plane(tmp_path) as server:
+        async with agent(server, tmp_path) as running:
+            await server.board_ready(BOARD)
+            flash = server.flash(BOARD, {CODE: BIG}, reset=False)
+            await until("programming", lambda: "program" in server.phases())
+            await running.kill()
+        assert server.answers(flash) == []
+        async with agent(server, tmp_path):
+            answer = await server.answer(flash)
+            assert (answer.outcome, answer.reason) == (BROKEN, "INTERRUPTED")
+            assert "flash of the board is unknown" in answer.message
+            assert server.told(BOARD).proven_image_sha256 == ""
+            again = await server.answer(server.flash(BOARD, firmware(tmp_path, "alpha")))
+            assert again.outcome == PASSED, again
+            await server.said(BOARD, b"boot alpha")
+
+
+async def test_a_flash_goes_on_without_its_link_and_is_told_afterwards(
+    tmp_path: Path, board: RunningBoard
+) -> None:
+    async with control_plane(tmp_path) as server, agent(server, tmp_path):
+        await server.board_ready(BOARD)
+        flash = server.flash(BOARD, {CODE: BIG}, reset=False)
+        await until("programming", lambda: "program" in server.phases())
+        await server.stop()
+        await until("the end of the flash", lambda: programmed(board) >= len(BIG))
+        await server.start()
+        assert (await server.answer(flash)).outcome == PASSED
+        assert flash in server.hellos[-1].open_command_ids
+
+
+async def test_a_cancelled_flash_stops_and_the_board_can_be_flashed_again(
+    tmp_path: Path, board: RunningBoard
+) -> None:
+    async with control_plane(tmp_path) as server, agent(server, tmp_path):
+        await server.board_ready(BOARD)
+        flash = server.flash(BOARD, {CODE: BIG}, reset=False)
+        waiting = server.flash(BOARD, {CODE: BIG}, reset=False)
+        await until("programming", lambda: "program" in server.phases())
+        server.cancel(waiting)
+        server.cancel(flash)
+        stopped, never = await server.answer(flash), await server.answer(waiting)
+        assert (stopped.outcome, stopped.reason) == (BROKEN, "CANCELLED")
+        assert (never.outcome, never.reason) == (REFUSED, "CANCELLED")
+        again = await server.answer(server.flash(BOARD, firmware(tmp_path, "alpha")))
+        assert again.outcome == PASSED, again
+
+
+async def test_a_stopped_agent_finishes_its_flash_first(
+    tmp_path: Path, board: RunningBoard
+) -> None:
+    async with control_plane(tmp_path) as server:
+        async with agent(server, tmp_path) as running:
+            await server.board_ready(BOARD)
+            flash = server.flash(BOARD, {CODE: BIG}, reset=False)
+            waiting = server.flash(BOARD, {TABLE: b"\0" * 64}, image="table", reset=False)
+            await until("programming", lambda: "program" in server.phases())
+            assert await running.stop() == 0
+        async with agent(server, tmp_path):
+            assert (await server.answer(flash)).outcome == PASSED
+            assert (await server.answer(waiting)).outcome == PASSED
+
+
+async def test_a_corrupt_image_is_broken_before_any_erase(
+    tmp_path: Path, board: RunningBoard
+) -> None:
+    async with control_plane(tmp_path) as server, agent(server, tmp_path):
+        await server.board_ready(BOARD)
+        digest = hashlib.sha256(BIG).hexdigest()
+        command = server.flash_command({CODE: BIG})
+        server.artifacts[digest] = BIG[:-1] + b"\0"
+        answer = await server.answer(server.command(board=BOARD, flash=command))
+        assert (answer.outcome, answer.reason) == (BROKEN, "IMAGE_CORRUPT")
+        assert programmed(board) == 0
+
+        server.artifacts[digest] = BIG
+        server.break_reads_after = 128 * 1024
+        answer = await server.answer(server.command(board=BOARD, flash=command))
+        assert answer.outcome == PASSED
+        assert len(set(server.read_offsets)) > 3, "reads were resumed where they broke off"
+
+
+async def test_a_board_that_dies_is_told_with_its_health(tmp_path: Path) -> None:
+    async with control_plane(tmp_path) as server, agent(server, tmp_path):
+        with virtual_board(tmp_path / "virtual") as running:
+            await server.board_ready(BOARD)
+            running.kill()
+            await until("its death", lambda: "not running" in server.told(BOARD).health)
+            answer = await server.answer(server.flash(BOARD, {CODE: BIG}))
+            assert (answer.outcome, answer.reason) == (BROKEN, "BOARD_UNUSABLE")
+        with virtual_board(tmp_path / "virtual"):
+            await server.board_ready(BOARD)
+            again = await server.answer(server.flash(BOARD, firmware(tmp_path, "alpha")))
+            assert again.outcome == PASSED
+            await server.said(BOARD, b"boot alpha")
+
+
+async def test_two_agents_never_share_a_folder(tmp_path: Path) -> None:
+    async with control_plane(tmp_path) as server, agent(server, tmp_path):
+        await server.linked(1)
+        command = [sys.executable, "-m", "benchagent", "run", "--server", server.target]
+        second = await asyncio.create_subprocess_exec(
+            *command,
+            *("--dir", str(tmp_path / "agent")),
+            env=agent_environment(),
+            stderr=subprocess.PIPE,
+        )
+        _, said = await asyncio.wait_for(second.communicate(), WAIT_S)
+        assert second.returncode == 3
+        assert b"AGENT_RUNNING" in said
+
+
+def test_importing_the_agent_is_light() -> None:
+    heavy = "pyocd", "textual", "sqlalchemy", "usb", "serial"
+    program = (
+        "import sys, benchagent.app, benchagent.flashers.pyocd, benchagent.doctor; "
+        f"sys.exit(' '.join(name for name in {heavy!r} if name in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=agent_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT_S,
+    )
+    assert done.stderr == ""
