@@ -20,6 +20,10 @@ from controlplane.edge.server_service import ServerService
 from tests.wire.edge.conftest import Edge, NoChecks
 
 
+def mode_of(path: Path) -> int:
+    return path.lstat().st_mode
+
+
 async def test_the_caller_on_the_socket_is_the_local_admin(edge: Edge) -> None:
     answer = await server_pb2_grpc.ServerServiceStub(edge.channel).GetServer(
         server_pb2.GetServerRequest(run_checks=True)
@@ -114,14 +118,14 @@ async def test_reflection_lists_every_service(edge: Edge) -> None:
 
 async def test_the_socket_is_for_its_owner_alone(edge: Edge) -> None:
     path = Path(edge.target.removeprefix("unix:"))
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(mode_of(path)) == 0o600
 
 
 async def test_a_socket_that_answers_is_not_taken_over(edge: Edge) -> None:
     path = Path(edge.target.removeprefix("unix:"))
     with pytest.raises(NotReadyError, match="another control plane answers"):
         _remove_stale(path)
-    assert path.exists()
+    assert stat.S_ISSOCK(mode_of(path))
 
 
 def test_a_socket_of_a_dead_process_is_removed(tmp_path: Path) -> None:

@@ -1,0 +1,128 @@
+"""Domain values to messages and back."""
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from google.protobuf.message import Message
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchline.errors import InvalidRequestError
+from benchline.v1 import (
+    artifact_pb2,
+    bench_pb2,
+    build_pb2,
+    deployment_pb2,
+    event_pb2,
+    session_pb2,
+    simulation_pb2,
+    verdict_pb2,
+)
+from controlplane.domain.artifact import Artifact
+from controlplane.domain.bench import Agent, Board, Lease
+from controlplane.domain.build import Build
+from controlplane.domain.deployment import Deployment
+from controlplane.domain.event import FACT_NAMES, Event
+from controlplane.domain.session import Session, SessionRequest, StageRecord
+from controlplane.domain.simulation import Simulation
+from controlplane.domain.verdict import Outcome, ScenarioResult, Stage, StageFinding, State
+from controlplane.edge.render import event_message, session_message
+from controlplane.edge.translate import from_wire, to_wire
+
+unsigned = st.integers(0, 2**32 - 1)
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+instants = st.datetimes(
+    min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)
+)
+st.register_type_strategy(int, unsigned)
+st.register_type_strategy(str, text)
+st.register_type_strategy(datetime, instants)
+st.register_type_strategy(timedelta, st.timedeltas(timedelta(0), timedelta(days=9)))
+st.register_type_strategy(float, st.floats(0, 1))
+
+PAIRS: list[tuple[type, type[Message]]] = [
+    (Artifact, artifact_pb2.Artifact),
+    (Agent, bench_pb2.Agent),
+    (Board, bench_pb2.Board),
+    (Lease, bench_pb2.Lease),
+    (Build, build_pb2.Build),
+    (Deployment, deployment_pb2.Deployment),
+    (Simulation, simulation_pb2.Simulation),
+    (StageRecord, session_pb2.StageRecord),
+    (StageFinding, verdict_pb2.Finding),
+    (ScenarioResult, verdict_pb2.ScenarioResult),
+]
+
+
+def values(kind: type) -> st.SearchStrategy[object]:
+    return st.from_type(kind)
+
+
+@pytest.mark.parametrize(("kind", "message"), PAIRS, ids=lambda item: item.__name__)
+@given(data=st.data())
+def test_a_value_survives_the_wire(kind: type, message: type[Message], data: st.DataObject) -> None:
+    value = data.draw(values(kind))
+    sent = to_wire(value, message).SerializeToString()
+    assert from_wire(kind, message.FromString(sent)) == value
+
+
+@pytest.mark.parametrize("kind", FACT_NAMES, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+def test_every_fact_has_its_place_in_an_event(kind: type, data: st.DataObject) -> None:
+    event = Event(
+        sequence=2**40,
+        session="sessions/abc",
+        time=datetime(2026, 1, 1, tzinfo=UTC),
+        fact=data.draw(values(kind)),  # type: ignore[arg-type]
+        stage=Stage.BUILD,
+    )
+    message = event_message(event)
+    name = message.WhichOneof("fact")
+    assert name == FACT_NAMES[kind]
+    assert from_wire(kind, getattr(message, name)) == event.fact
+    assert (message.sequence, message.stage) == (2**40, verdict_pb2.STAGE_BUILD)
+
+
+def test_every_fact_of_the_wire_has_a_class() -> None:
+    oneof = event_pb2.Event.DESCRIPTOR.oneofs_by_name["fact"]
+    assert {field.name for field in oneof.fields} == set(FACT_NAMES.values())
+
+
+@given(st.from_type(Session))
+def test_every_field_of_a_session_is_told(session: Session) -> None:
+    message = session_message(session)
+    told = {name.name for name in session_pb2.Session.DESCRIPTOR.fields}
+    kept = {field.name for field in fields(Session)} | {f.name for f in fields(SessionRequest)}
+    assert told - kept == {"etag"}
+    assert message.prompt == session.request.prompt
+    assert message.seed == session.seed
+    assert len(message.stages) == len(session.stages)
+    assert message.HasField("end_time") == (session.end_time is not None)
+
+
+def test_an_enum_value_that_is_not_known_is_refused() -> None:
+    message = session_pb2.StageRecord(stage=verdict_pb2.STAGE_BUILD)
+    message.state = 99  # type: ignore[assignment]
+    with pytest.raises(InvalidRequestError, match="99"):
+        from_wire(StageRecord, message)
+
+
+def test_a_field_that_is_needed_and_unset_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="stage"):
+        from_wire(StageRecord, session_pb2.StageRecord())
+
+
+def test_what_is_unset_is_none_or_its_default() -> None:
+    message = session_pb2.StageRecord(stage=verdict_pb2.STAGE_BUILD)
+    assert from_wire(StageRecord, message) == StageRecord(stage=Stage.BUILD)
+
+
+def test_a_field_that_the_domain_does_not_have_is_a_programming_error() -> None:
+    @dataclass(frozen=True)
+    class Poor:
+        state: State
+        outcome: Outcome
+
+    with pytest.raises(TypeError, match="has no field evidence"):
+        to_wire(Poor(State.DONE, Outcome.PASSED), event_pb2.SessionChanged)
