@@ -190,3 +190,41 @@ async def test_an_exported_project_is_what_run_from_takes(
     assert written == {"temperature_relay.ino", "design.json", "scenarios/main.yaml"}
     assert (await benchline("run", "--from", str(folder))).code == 0
     assert plane.created[-1].source.design_json == '{"design": 1}'
+
+
+async def test_scenario_check_names_the_line_of_each_finding(
+    benchline: Command, tmp_path: Path
+) -> None:
+    good = tmp_path / "good.yaml"
+    good.write_text(
+        "scenario: 1\nid: boots\ntitle: It starts\nduration: 2s\nsteps:\n  - reset: {}\n"
+        "  - expect: {id: boot, type: READY, within: 1s}\n"
+    )
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(good.read_text().replace("within: 1s", "within: 1 parsec"))
+    assert (await benchline("scenario", "check", str(good))).code == 0
+    ran = await benchline("scenario", "check", str(bad))
+    assert ran.code == 1
+    assert f"{bad}:7: error" in ran.out
+
+
+async def test_scenario_diff_compares_simulator_and_board(
+    plane: FakeControlPlane, benchline: Command
+) -> None:
+    plane.add_session()
+    ran = await benchline("scenario", "diff", "01kdemo")
+    assert (ran.code, "BOTH_PASS" in ran.out) == (0, True)
+    missing = await benchline("scenario", "diff", "01kdemo", "other")
+    assert (missing.code, "NOTHING_TO_COMPARE" in missing.err) == (4, True)
+
+
+async def test_scenario_diff_of_two_files_names_the_first_difference(
+    benchline: Command, tmp_path: Path
+) -> None:
+    head = b"\x1eBL 0 BOOT core=1 nonce=00000001\n"
+    one, other = tmp_path / "one.bin", tmp_path / "other.bin"
+    one.write_bytes(head + b"\x1eBL 5 PIN PB0 v=1\n\x1eBL 90 END dropped=0\n")
+    other.write_bytes(head + b"\x1eBL 5 PIN PB0 v=0\n\x1eBL 90 END dropped=0\n")
+    ran = await benchline("scenario", "diff", str(one), str(other), "--json")
+    assert ran.code == 1
+    assert lines_of(ran.out)[0]["divergence"]["channel"] == "PIN PB0"  # type: ignore[index]
