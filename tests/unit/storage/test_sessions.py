@@ -197,8 +197,7 @@ async def test_whoever_writes_last_under_a_fence_holds_the_newest_token(
                     await asyncio.sleep(0)
                 try:
                     await store.record("abc", [Note(text=str(fence.token))], fence=fence)
-                except ConflictError as error:
-                    assert error.reason == "STALE_FENCE"
+                except ConflictError:
                     refused += 1
                 else:
                     accepted += 1
