@@ -3,6 +3,7 @@
 Pure: no clock, no files, no network. A simulator and a bench judge with this same code.
 """
 
+from benchline.scenario.check import KNOWN_CAPABILITIES, check, drawn_examples
 from benchline.scenario.draw import derive_seed
 from benchline.scenario.evaluate import Evaluator, evaluate, missing_capabilities, skipped_result
 from benchline.scenario.model import Finding, Scenario, ScenarioError, Severity, Signal, SignalKind
@@ -21,10 +22,21 @@ from benchline.scenario.result import (
     combine_outcomes,
 )
 from benchline.scenario.table import StimulusTable, TableError, TableRow, pack_table, unpack_table
+from benchline.scenario.trace import (
+    Divergence,
+    TraceDiff,
+    TraceVerdict,
+    diff_traces,
+    masked_bytes,
+)
+from benchline.scenario.units import pin_name, pin_number
+from benchline.scenario.where import Where, WhereError, compile_where
 
 __all__ = [
+    "KNOWN_CAPABILITIES",
     "AssertionResult",
     "ByteRange",
+    "Divergence",
     "Evaluator",
     "Event",
     "EventKind",
@@ -44,13 +56,24 @@ __all__ = [
     "StimulusTable",
     "TableError",
     "TableRow",
+    "TraceDiff",
+    "TraceVerdict",
+    "Where",
+    "WhereError",
+    "check",
     "combine_outcomes",
+    "compile_where",
     "derive_seed",
+    "diff_traces",
     "digest",
+    "drawn_examples",
     "evaluate",
+    "masked_bytes",
     "missing_capabilities",
     "pack_table",
     "parse_scenario",
+    "pin_name",
+    "pin_number",
     "plain",
     "read_scenario",
     "report_json",

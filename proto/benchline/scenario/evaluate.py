@@ -35,7 +35,7 @@ from benchline.scenario.watches import (
 from benchline.scenario.where import Value
 
 SKEW_MS = 5
-"""A record stamped before an interrupt may stand after the interrupt's; never by as much as this."""
+"""A record stamped before an interrupt may stand after the interrupt's, by less than this."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,8 +64,9 @@ class _Channel:
 class Evaluator:
     """Judges one run of a plan, live.
 
-    ``feed`` returns the assertions that an event decided. ``nonce`` and ``build`` are what BOOT must
-    carry. ``simulated`` says whether a missing BOOT is the firmware's fault (a simulator always
+    ``feed`` returns the assertions that an event decided. ``nonce`` and ``build`` are what BOOT
+    must carry. ``simulated`` says whether a missing BOOT is the firmware's fault (a simulator
+    always
     starts it) or may be the wiring's (a board).
     """
 

@@ -59,7 +59,7 @@ class PinTracker:
         self.level: int | None = None
 
     def change(self, event: Event, inactive: int) -> PinChange | None:
-        """Take a PIN record; None if it is no level record. Unknown counts as inactive for edges."""
+        """Take a PIN record; None if it tells no level. Unknown counts as inactive for edges."""
         level, count = _bit(event.fields.get("v")), 1
         before = self.level
         if level is None:

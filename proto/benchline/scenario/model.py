@@ -32,6 +32,7 @@ class Finding:
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
+        """One line for people."""
         place = f"line {self.line}: " if self.line else ""
         advice = f" ({self.fix})" if self.fix else ""
         return f"{place}{self.subject}: {self.message}{advice} [{self.code}]"

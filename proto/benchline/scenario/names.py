@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from benchline.scenario.model import (
     Assertion,
+    Bounce,
     Expect,
     ExpectCount,
     ExpectLatency,
@@ -12,6 +13,7 @@ from benchline.scenario.model import (
     Formula,
     Never,
     PinLevel,
+    Press,
     Ramp,
     Repeat,
     Send,
@@ -19,7 +21,6 @@ from benchline.scenario.model import (
     Stimulus,
     Time,
 )
-from benchline.scenario.model import Bounce, Press
 
 _KIND_NAMES: dict[type[Step], str] = {
     Expect: "expect",

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from benchline.scenario.model import (
     Bounce,
-    Draw,
     Edge,
     Expect,
     ExpectCount,
@@ -176,11 +175,12 @@ class StepReader:
         for step in steps:
             if isinstance(step, Reset | ExpectLatency):
                 fields.complain("bad-step", "steps", "reset and expect_latency cannot be repeated")
-            elif isinstance(step, Expect | ExpectPeriod | ExpectCount | Never):
-                if step.after is None:
-                    fields.complain(
-                        "missing-key", "steps", "an assertion inside a repeat needs 'after'"
-                    )
+            elif isinstance(step, Expect | ExpectPeriod | ExpectCount | Never) and (
+                step.after is None
+            ):
+                fields.complain(
+                    "missing-key", "steps", "an assertion inside a repeat needs 'after'"
+                )
         return Repeat(
             line=fields.line,
             times=fields.integer("times", 1, low=1, high=100, required=True),
@@ -343,8 +343,3 @@ def _try(fields: Fields, key: str, text: str, compile_text: Callable[[str], obje
         fields.complain("bad-where", key, str(error))
     except ValueError as error:
         fields.complain("bad-regex", key, str(error))
-
-
-def draw_names(draws: Sequence[Draw]) -> set[str]:
-    """Names of the drawn variables."""
-    return {draw.name for draw in draws}

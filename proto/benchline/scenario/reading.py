@@ -110,6 +110,7 @@ class Fields:
         self._asked: list[str] = []
 
     def __contains__(self, key: str) -> bool:
+        """Whether the key is there."""
         return key in self._entries
 
     def keys(self) -> list[str]:

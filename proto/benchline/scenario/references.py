@@ -113,9 +113,11 @@ def _expressions(scenario: Scenario) -> Iterator[Finding]:
             continue
         captures: set[str] = set(RECORD_NAMES)
         if selector.regex:
-            sample = {name: "0" for name in template_names(selector.regex)}
             try:
+                sample = dict.fromkeys(template_names(selector.regex), "0")
                 captures = {"at", *regex_of(selector.regex, sample).groupindex}
+            except TemplateError:
+                continue  # told already
             except ValueError as error:
                 yield _finding("bad-regex", step, str(error))
                 continue

@@ -1,14 +1,15 @@
 """The stimulus table: what a test build reads from flash instead of its inputs.
 
-Little endian. Header of 20 bytes: ``BTL1``, u16 version, u16 row count, u32 nonce, u32 flags (bit 0:
-inputs are injected), u32 CRC-32 (as zlib) over the 16 header bytes before it and all rows. A row has
-12 bytes: u32 device ms, u16 signal, u16 n, u32 value; rows are sorted by time.
+Little endian. Header of 20 bytes: ``BTL1``, u16 version, u16 row count, u32 nonce, u32 flags (bit
+0: inputs are injected), u32 CRC-32 (as zlib) over the 16 header bytes before it and all rows. A row
+has 12 bytes: u32 device ms, u16 signal, u16 n, u32 value; rows are sorted by time.
 """
 
 import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 TABLE_MAGIC = b"BTL1"
@@ -105,7 +106,7 @@ def pack_rows(rows: Sequence[TableRow], nonce: int, flags: int = FLAG_INJECTED) 
     """Pack rows into a table. Raises TableError for unsorted, too many or out-of-range rows."""
     if len(rows) > MAX_ROWS:
         raise TableError(f"{len(rows)} rows do not fit; {MAX_ROWS} do")
-    if any(later.ms < earlier.ms for earlier, later in zip(rows, rows[1:], strict=False)):
+    if any(later.ms < earlier.ms for earlier, later in pairwise(rows)):
         raise TableError("the rows are not sorted by time")
     try:
         body = b"".join(_ROW.pack(row.ms, row.signal, row.n, row.value) for row in rows)

@@ -22,6 +22,7 @@ class Tolerance:
         return float(self.ms) if self.ms is not None else period_ms * (self.percent or 0.0) / 100
 
     def __str__(self) -> str:
+        """As it is written in messages: ``2 %`` or ``20 ms``."""
         return f"{self.ms} ms" if self.ms is not None else f"{self.percent or 0:g} %"
 
 

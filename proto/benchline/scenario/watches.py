@@ -102,9 +102,15 @@ class NeverWatch(Watch):
         self._expected = f"never {matcher.describe()} {self.window()}"
         self._held: Seen | None = None
 
+    @property
+    def deadline_ms(self) -> float:
+        """The end of the window; its beginning when the level holds there."""
+        return self.until_ms if self._held is None else min(self.after_ms, self.until_ms)
+
     def feed(self, seen: Seen, env: Env) -> AssertionResult | None:
+        """Take one event of the watched channel."""
         level = self.matcher.selector.level
-        if level is not None and seen.change is not None and seen.at_ms < self.after_ms:
+        if level is not None and seen.change is not None and seen.at_ms <= self.after_ms:
             self._held = seen if seen.change.after == level else None
             return None
         if self._held is not None:
@@ -115,6 +121,7 @@ class NeverWatch(Watch):
         return self._violated(seen, seen.at_ms) if found is not None and found.full else None
 
     def close(self, at_ms: int) -> AssertionResult:
+        """The verdict when the window is over at ``at_ms``."""
         if self._held is not None and self.after_ms <= at_ms:
             return self._violated(self._held, self.after_ms)
         return self.result(Outcome.PASSED, self._expected, "none", None)
@@ -143,6 +150,7 @@ class CountWatch(Watch):
         self._expected = f"{amount} {matcher.plural()} {self.window()}"
 
     def feed(self, seen: Seen, env: Env) -> AssertionResult | None:
+        """Take one event of the watched channel."""
         if not self.inside(seen):
             return None
         found = self.matcher.match(seen, env)
@@ -158,6 +166,7 @@ class CountWatch(Watch):
         return None
 
     def close(self, at_ms: int) -> AssertionResult:
+        """The verdict when the window is over at ``at_ms``."""
         enough = self._count >= self._minimum
         return self._judge(Outcome.PASSED if enough else Outcome.FAILED, f"{self._count}", at_ms)
 
@@ -188,11 +197,13 @@ class PeriodWatch(Watch):
 
     @property
     def deadline_ms(self) -> float:
+        """The next event is due by then; without a first one, the end of the window."""
         if self._last is None:
             return self.until_ms
         return min(self.until_ms, self._last + self._period + max(self._allowed, 1.0))
 
     def feed(self, seen: Seen, env: Env) -> AssertionResult | None:
+        """Take one event of the watched channel."""
         if not self.inside(seen):
             return None
         found = self.matcher.match(seen, env)
@@ -214,6 +225,7 @@ class PeriodWatch(Watch):
         return self._full(seen.at_ms) if self._seen == self._count else None
 
     def close(self, at_ms: int) -> AssertionResult:
+        """The verdict when the window is over at ``at_ms``."""
         if self._last is None:
             got = f"none {self.window()}"
         else:
@@ -258,11 +270,13 @@ class LevelWatch(Watch):
         self._initial = spec.initial
 
     def feed(self, seen: Seen, env: Env) -> AssertionResult | None:
+        """Take one event of the watched channel."""
         if seen.change is not None and seen.at_ms <= self._at:
             self._latest = seen
         return None
 
     def close(self, at_ms: int) -> AssertionResult:
+        """The verdict when the window is over at ``at_ms``."""
         wanted = self.matcher.selector.level
         expected = f"{self.matcher.describe()} at {show_ms(self._at)}"
         if at_ms < self._at:
