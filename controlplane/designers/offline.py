@@ -69,9 +69,7 @@ class OfflineDesigner:
         assembly = assemble(intents, board, self._catalogue.components)
         part = self._catalogue.part_of(board)
         plan = plan_pins(part, board, [_demand(thing, board) for thing in assembly.things])
-        findings = tuple(
-            dict.fromkeys((*reading.findings, *assembly.findings, *plan.findings))
-        )
+        findings = tuple(dict.fromkeys((*reading.findings, *assembly.findings, *plan.findings)))
         if reading.findings:
             # What was not understood can be why something else seems to be missing.
             findings = tuple(
@@ -160,11 +158,17 @@ def _design(
         assumptions=(
             *assembly.assumptions,
             *_sensor_assumptions(assembly.things),
-            Assumption(id="console", text=f"The console is {board.console.uart.upper()} on "
-                       f"{board.console.tx} and {board.console.rx} at {board.console.baud} baud."),
+            Assumption(
+                id="console",
+                text=f"The console is {board.console.uart.upper()} on "
+                f"{board.console.tx} and {board.console.rx} at {board.console.baud} baud.",
+            ),
             *(
-                Assumption(id=s.id, text=f"{s.title} This takes {s.duration_ms // 1000} s, so it is "
-                           "proved in the simulator and not run on boards.")
+                Assumption(
+                    id=s.id,
+                    text=f"{s.title} This takes {s.duration_ms // 1000} s, so it is "
+                    "proved in the simulator and not run on boards.",
+                )
                 for s in scenarios
                 if "fast_time" in s.requires
             ),
@@ -205,7 +209,9 @@ def _title(assembly: Assembly) -> str:
     }
     kinds = dict.fromkeys(words[behaviour.kind] for behaviour in assembly.behaviours)
     things = dict.fromkeys(
-        signal.replace("_", " ") for behaviour in assembly.behaviours for signal in behaviour.signals
+        signal.replace("_", " ")
+        for behaviour in assembly.behaviours
+        for signal in behaviour.signals
     )
     title = ", ".join(kinds).capitalize()
     return f"{title}: {', '.join(things)}"[:120] if things else title
@@ -238,9 +244,7 @@ def _signal(thing: Thing) -> DesignSignal:
     )
 
 
-def _wired(
-    things: Sequence[Thing], plan: PinPlan, board: BoardModel
-) -> tuple[PinAssignment, ...]:
+def _wired(things: Sequence[Thing], plan: PinPlan, board: BoardModel) -> tuple[PinAssignment, ...]:
     by_id = {thing.id: thing for thing in things}
     pins = []
     for solved in plan.pins:

@@ -1,7 +1,8 @@
 """The offline author: the same design gives the same readable sketch."""
 
+from controlplane.domain.build import SourceFile
 from controlplane.domain.design import Design
-from controlplane.firmware.protocol import SourceFile, SourceProject
+from controlplane.firmware.protocol import SourceProject
 from controlplane.firmware.sketch import write_sketch
 
 
@@ -19,11 +20,11 @@ class OfflineAuthor:
         """Write the sketch, the design document and the scenarios."""
         name = project_name(design)
         files = [
-            SourceFile(path=f"{name}/{name}.ino", text=write_sketch(design)),
-            SourceFile(path=f"{name}/design.json", text=design.to_json() + "\n"),
+            SourceFile(path=f"{name}.ino", content=write_sketch(design)),
+            SourceFile(path="design.json", content=design.to_json() + "\n"),
         ]
         files += [
-            SourceFile(path=f"{name}/scenarios/{scenario.id}.yaml", text=scenario.yaml)
+            SourceFile(path=f"scenarios/{scenario.id}.yaml", content=scenario.yaml)
             for scenario in design.scenarios
         ]
         return SourceProject(name=name, files=tuple(files))

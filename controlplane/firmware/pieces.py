@@ -95,9 +95,7 @@ def sensor(sketch: Sections, signal: DesignSignal) -> None:
             f"const float {upper}_HIGHEST = {c_float(signal.maximum)};",
         ]
         sketch.state.append(f"bool {name}IsValid = false;")
-        valid = (
-            f"  {name}IsValid = {name} >= {upper}_LOWEST && {name} <= {upper}_HIGHEST;\n"
-        )
+        valid = f"  {name}IsValid = {name} >= {upper}_LOWEST && {name} <= {upper}_HIGHEST;\n"
     sketch.functions.append(
         f"void measure{pascal_name}() {{\n"
         f"  const float millivolts = analogRead({upper}_PIN) * 3300.0f / 4095.0f;\n"
@@ -170,9 +168,7 @@ def _setter(output: str) -> str:
 
 def button(sketch: Sections, behaviour: Behaviour) -> None:
     """Do something at each press that is stable for the debounce time."""
-    sketch.numbers.append(
-        f"const unsigned long DEBOUNCE_MS = {behaviour.word('debounce')};"
-    )
+    sketch.numbers.append(f"const unsigned long DEBOUNCE_MS = {behaviour.word('debounce')};")
     sketch.state += [
         "bool buttonIsPressed = false;",
         "bool buttonWasRead = false;",
@@ -191,8 +187,7 @@ def button(sketch: Sections, behaviour: Behaviour) -> None:
     if behaviour.word("print"):
         effects.append(f"  Serial.println({c_text(behaviour.word('print'))});")
     sketch.functions.append(
-        f"// {behaviour.text}\n"
-        "void buttonPressed() {\n" + "\n".join(effects) + "\n}\n"
+        f"// {behaviour.text}\nvoid buttonPressed() {{\n" + "\n".join(effects) + "\n}\n"
     )
     sketch.functions.append(
         "// A press or release counts once it has been stable for DEBOUNCE_MS.\n"
@@ -251,8 +246,11 @@ def report(sketch: Sections, design: Design, behaviour: Behaviour) -> None:
         words = output.replace("_", " ")
         lines.append(f'Serial.println({camel(output)}IsOn ? "{words} is on" : "{words} is off");')
     elif kind == "uptime":
-        lines += ['Serial.print("uptime ");', "Serial.print(millis() / 1000);",
-                  'Serial.println(" s");']
+        lines += [
+            'Serial.print("uptime ");',
+            "Serial.print(millis() / 1000);",
+            'Serial.println(" s");',
+        ]
     elif kind == "counter":
         sketch.state.append("unsigned long counter = 0;")
         lines += ["counter++;", 'Serial.print("counter ");', "Serial.println(counter);"]
@@ -338,7 +336,10 @@ def _answer(design: Design, behaviour: Behaviour, word: str) -> list[str]:
             f'Serial.println({camel(output)}IsOn ? "{words} on" : "{words} off");',
         ]
     if kind == "uptime":
-        return [f'Serial.print("{head}uptime ");', "Serial.print(millis() / 1000);",
-                'Serial.println(" s");']
+        return [
+            f'Serial.print("{head}uptime ");',
+            "Serial.print(millis() / 1000);",
+            'Serial.println(" s");',
+        ]
     variable = "presses" if kind == "presses" else "counter"
     return [f'Serial.print("{head}{variable} ");', f"Serial.println({variable});"]

@@ -3,20 +3,16 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from controlplane.domain.build import SourceFile
 from controlplane.domain.design import Design
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFile:
-    """One text file of a project; ``path`` is relative, with forward slashes."""
-
-    path: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceProject:
-    """A sketch project: ``<name>/<name>.ino``, the design and its scenarios."""
+    """A sketch project; paths are relative to its folder, which is called ``name``.
+
+    The files are ``<name>.ino``, ``design.json`` and ``scenarios/<id>.yaml``.
+    """
 
     name: str
     files: tuple[SourceFile, ...]
@@ -24,8 +20,13 @@ class SourceProject:
     @property
     def sketch(self) -> SourceFile:
         """The main sketch file."""
-        path = f"{self.name}/{self.name}.ino"
-        return next(file for file in self.files if file.path == path)
+        return next(file for file in self.files if file.path == f"{self.name}.ino")
+
+    @property
+    def sources(self) -> tuple[SourceFile, ...]:
+        """The files that a toolchain compiles."""
+        code = (".ino", ".h", ".hpp", ".cpp", ".c")
+        return tuple(file for file in self.files if file.path.endswith(code))
 
 
 class FirmwareAuthor(Protocol):

@@ -49,9 +49,7 @@ def write_sketch(design: Design) -> str:
         if pin.signal != "console":
             _wire(sketch, design, pin)
     of_kind = {kind: [b for b in design.behaviours if b.kind is kind] for kind in BehaviourKind}
-    sensors = dict.fromkeys(
-        signal.id for signal in design.signals if signal.kind == "analog"
-    )
+    sensors = dict.fromkeys(signal.id for signal in design.signals if signal.kind == "analog")
     for signal_id in sensors:
         sensor(sketch, design.signal(signal_id))
     for behaviour in of_kind[BehaviourKind.THRESHOLD]:
@@ -105,9 +103,7 @@ def _sampling(sketch: Sketch) -> None:
     sketch.setup.insert(0, "  analogReadResolution(12);")
 
 
-def _console(
-    sketch: Sketch, design: Design, of_kind: dict[BehaviourKind, list[Behaviour]]
-) -> None:
+def _console(sketch: Sketch, design: Design, of_kind: dict[BehaviourKind, list[Behaviour]]) -> None:
     if of_kind[BehaviourKind.COMMAND] or of_kind[BehaviourKind.ECHO]:
         commands(
             sketch, design, of_kind[BehaviourKind.COMMAND], echo=bool(of_kind[BehaviourKind.ECHO])

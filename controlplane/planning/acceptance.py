@@ -5,6 +5,7 @@ times and periods are measured at the pin, wrong commands must not be answered, 
 proves that nothing happens by itself.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,14 +13,12 @@ from fractions import Fraction
 from controlplane.domain.design import (
     Active,
     Behaviour,
-
     DesignScenario,
     DesignSignal,
     PinAssignment,
     SignalKind,
     text_digest,
 )
-
 from controlplane.planning.proofs import Timeline, prove_all
 
 SHOWN_IN_MAIN_MS = 8000
@@ -90,12 +89,15 @@ def _render(
     timeline = draft.timeline
     duration = timeline.end_ms
     proves = tuple(dict.fromkeys(timeline.proves))
+    looked_at = " ".join(timeline.steps)
+    signals = [s for s in signals if re.search(rf"\b(signal|pin): {s.id}\b", looked_at)]
+    requires = tuple(r for r in draft.requires if r != "pin.read" or " pin: " in looked_at)
     lines = [
         "scenario: 1",
         f"id: {draft.id}",
         f"title: {quoted(draft.title)}",
         f"proves: [{', '.join(proves)}]",
-        f"requires: [{', '.join(draft.requires)}]",
+        f"requires: [{', '.join(requires)}]",
         f"duration: {duration}ms",
         f"control: {'true' if draft.control else 'false'}",
         "signals:" if signals else "signals: {}",
@@ -115,7 +117,7 @@ def _render(
         sha256=text_digest(text),
         control=draft.control,
         proves=proves,
-        requires=draft.requires,
+        requires=requires,
         duration_ms=duration,
     )
 

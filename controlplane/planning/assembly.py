@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from benchline.scenario.model import MAX_DURATION_MS
 from controlplane.domain.design import Assumption, Behaviour, BehaviourKind, Parameter
 from controlplane.domain.finding import Finding
 from controlplane.domain.part import BoardModel, ComponentKind
@@ -34,7 +35,10 @@ SHORTEST_PHASE_MS = Fraction(1)
 SHORTEST_REPORT_MS = Fraction(20)
 """A line of 20 characters takes 2 ms at 115200 baud; several reports share the wire."""
 
-LONGEST_PERIOD_MS = Fraction(3_600_000)
+LONGEST_PERIOD_MS = Fraction(MAX_DURATION_MS - 5000) * 50 / 51
+"""Longest period: one of it, 2 % late, has to fit into the longest scenario."""
+
+_LONGEST = int(LONGEST_PERIOD_MS / 1000)
 DEBOUNCE_DEFAULT_MS = Fraction(30)
 DEBOUNCE_RANGE_MS = (Fraction(5), Fraction(1000))
 LONGEST_TEXT = 80
@@ -118,32 +122,44 @@ class _Builder:
         other = self._blinks.get(led.id)
         if other is not None and (other[0].on, other[0].off) != (intent.on, intent.off):
             self.resolver.complain(
-                "E152", led.id, f"the {_name(led)} is given two different rates.",
-                "Say one rate for each LED.", intent,
+                "E152",
+                led.id,
+                f"the {_name(led)} is given two different rates.",
+                "Say one rate for each LED.",
+                intent,
             )
         self._blinks[led.id] = (intent, led)
         period, shortest = (intent.on + intent.off) * 1000, min(intent.on, intent.off) * 1000
         if period < SHORTEST_BLINK_MS or shortest < SHORTEST_PHASE_MS:
             what = "has no period" if period <= 0 else f"blinks every {decimal_text(period, 3)} ms"
             self.resolver.complain(
-                "E152", led.id,
+                "E152",
+                led.id,
                 f"the {_name(led)} {what}; the program runs on a 1 ms tick, so 100 Hz (10 ms) is the "
-                "fastest.", "Use a rate of 100 Hz or less.", intent,
+                "fastest.",
+                "Use a rate of 100 Hz or less.",
+                intent,
             )
         elif period > LONGEST_PERIOD_MS:
             self._too_long(led.id, intent)
 
     def _too_long(self, subject: str, intent: Intent) -> None:
         self.resolver.complain(
-            "E152", subject, "a period above one hour cannot be proved here.",
-            "Use a period of at most one hour.", intent,
+            "E152",
+            subject,
+            f"a period above {_LONGEST} s cannot be proved here.",
+            f"Use a period of at most {_LONGEST} s.",
+            intent,
         )
 
     def _report(self, intent: Report, before: Intent | None) -> None:
         if not intent.verb and not isinstance(before, Report):
             self.resolver.complain(
-                "E200", "report", "what happens at that period is not said.",
-                'Say "report the temperature every second".', intent,
+                "E200",
+                "report",
+                "what happens at that period is not said.",
+                'Say "report the temperature every second".',
+                intent,
             )
         for value in intent.values:
             if value.kind is ValueKind.PRESSES and intent.period is None:
@@ -152,8 +168,11 @@ class _Builder:
                 continue
             if intent.period is None:
                 self.resolver.complain(
-                    "E201", "report", "how often it is reported is not said.",
-                    'Say "report the temperature every second".', intent,
+                    "E201",
+                    "report",
+                    "how often it is reported is not said.",
+                    'Say "report the temperature every second".',
+                    intent,
                 )
                 self._signals_of(value, intent)
                 continue
@@ -169,8 +188,12 @@ class _Builder:
         if period < SHORTEST_REPORT_MS:
             what = "no period" if period <= 0 else f"a period of {decimal_text(period, 3)} ms"
             self.resolver.complain(
-                "E152", name, f"the report of {name} has {what}; the console carries a report every "
-                f"{decimal_text(SHORTEST_REPORT_MS)} ms at most.", "Use a longer period.", intent,
+                "E152",
+                name,
+                f"the report of {name} has {what}; the console carries a report every "
+                f"{decimal_text(SHORTEST_REPORT_MS)} ms at most.",
+                "Use a longer period.",
+                intent,
             )
         elif period > LONGEST_PERIOD_MS:
             self._too_long(name, intent)
@@ -187,8 +210,11 @@ class _Builder:
         other = self._reports.get(name)
         if other is not None and other[1] != behaviour:
             self.resolver.complain(
-                "E152", name, f"the report of {name} has two different periods.",
-                "Say one period.", intent,
+                "E152",
+                name,
+                f"the report of {name} has two different periods.",
+                "Say one period.",
+                intent,
             )
         self._reports[name] = (intent, behaviour)
 
@@ -214,15 +240,16 @@ class _Builder:
             outputs = self.resolver.last_outputs
             if not outputs:
                 self.resolver.complain(
-                    "E203", "threshold", "what is switched is not said.",
-                    'Say e.g. "switch the relay on above 30 C".', intent,
+                    "E203",
+                    "threshold",
+                    "what is switched is not said.",
+                    'Say e.g. "switch the relay on above 30 C".',
+                    intent,
                 )
         if intent.condition.op == "else":
             sensor = None
         else:
-            sensor = self.resolver.sensor(
-                intent.condition.sensor, intent.condition.amount, intent
-            )
+            sensor = self.resolver.sensor(intent.condition.sensor, intent.condition.amount, intent)
         self.resolver.last_outputs = outputs
         for output in outputs:
             rules = self._rules.setdefault(output.id, Rules(output, [], []))
@@ -235,8 +262,11 @@ class _Builder:
         rules = [self._rules[t.id] for t in self.resolver.last_outputs if t.id in self._rules]
         if not rules:
             self.resolver.complain(
-                "E203", "hysteresis", "which threshold has the hysteresis is not said.",
-                'Say it after the threshold: "... above 30 C with a hysteresis of 2 C".', intent,
+                "E203",
+                "hysteresis",
+                "which threshold has the hysteresis is not said.",
+                'Say it after the threshold: "... above 30 C with a hysteresis of 2 C".',
+                intent,
             )
         for rule in rules:
             if intent.amount is None:
@@ -265,15 +295,22 @@ class _Builder:
         other = self._actions.get(key)
         if other is not None and other.text != action.text:
             self.resolver.complain(
-                "E158", "button", "a press is to print two different texts.", "Say one text.", intent
+                "E158",
+                "button",
+                "a press is to print two different texts.",
+                "Say one text.",
+                intent,
             )
         self._actions[key] = action
 
     def _command(self, intent: Command, before: Intent | None) -> None:
         if not intent.verb and not isinstance(before, Command):
             self.resolver.complain(
-                "E200", intent.word, "what happens with this text is not said.",
-                f"Say \"answer '{intent.word}' with ...\".", intent,
+                "E200",
+                intent.word,
+                "what happens with this text is not said.",
+                f"Say \"answer '{intent.word}' with ...\".",
+                intent,
             )
         self._check_text("command", intent.word, LONGEST_COMMAND, intent)
         if intent.value is None:
@@ -281,8 +318,11 @@ class _Builder:
         other = self._commands.get(intent.word)
         if other is not None and other != intent:
             self.resolver.complain(
-                "E158", intent.word, f"the command {intent.word!r} is given two different answers.",
-                "Say one answer for each command.", intent,
+                "E158",
+                intent.word,
+                f"the command {intent.word!r} is given two different answers.",
+                "Say one answer for each command.",
+                intent,
             )
         self._commands.setdefault(intent.word, intent)
 
@@ -290,8 +330,12 @@ class _Builder:
         plain = text.isascii() and text.isprintable() and text == text.strip()
         if not text or not plain or len(text) > longest or "${" in text:
             self.resolver.complain(
-                "E159", what, f"the {what} {text[:100]!r} cannot be used: it has to be 1 to {longest} "
-                "printable ASCII characters without spaces at its ends.", "Change the text.", intent,
+                "E159",
+                what,
+                f"the {what} {text[:100]!r} cannot be used: it has to be 1 to {longest} "
+                "printable ASCII characters without spaces at its ends.",
+                "Change the text.",
+                intent,
             )
 
     def finish(self) -> Assembly:
@@ -305,17 +349,18 @@ class _Builder:
         behaviours += [button] if button else []
         behaviours += [command for command in commands if command is not None]
         if self._echo:
-            text = "Send every received line back" + (
-                ", except the commands." if commands else "."
-            )
+            text = "Send every received line back" + (", except the commands." if commands else ".")
             behaviours.append(
                 Behaviour(id="echo", kind=BehaviourKind.ECHO, signals=(), parameters=(), text=text)
             )
         self._check_drivers()
         if not behaviours and not self.resolver.findings:
             self.resolver.complain(
-                "E200", "prompt", "nothing is to be done.",
-                'Say what the device should do, e.g. "blink the LED at 2 Hz".', Intent(),
+                "E200",
+                "prompt",
+                "nothing is to be done.",
+                'Say what the device should do, e.g. "blink the LED at 2 Hz".',
+                Intent(),
             )
         return Assembly(
             things=tuple(self.resolver.things.values()),
@@ -341,15 +386,21 @@ class _Builder:
             if len(found) > 1:
                 said = " and ".join(what for what, _ in found)
                 self.resolver.complain(
-                    "E158", output_id, f"the {output_id} {said}: that contradicts itself.",
-                    'Use one output for each, e.g. "a red LED".', found[-1][1],
+                    "E158",
+                    output_id,
+                    f"the {output_id} {said}: that contradicts itself.",
+                    'Use one output for each, e.g. "a red LED".',
+                    found[-1][1],
                 )
         used = set(drivers)
         for thing in self.resolver.things.values():
             if thing.kind.role == "output" and thing.id not in used:
                 self.resolver.complain(
-                    "E151", thing.id, f"what the {_name(thing)} does is not said.",
-                    "Say what it does, or leave it out.", self._where(thing),
+                    "E151",
+                    thing.id,
+                    f"what the {_name(thing)} does is not said.",
+                    "Say what it does, or leave it out.",
+                    self._where(thing),
                 )
 
     def _where(self, thing: Thing) -> Intent:
@@ -361,8 +412,11 @@ class _Builder:
             return None
         if not self._actions and not self._silent_count:
             self.resolver.complain(
-                "E151", "button", "what the button does is not said.",
-                'Say e.g. "toggle the LED when the button is pressed".', Intent(),
+                "E151",
+                "button",
+                "what the button does is not said.",
+                'Say e.g. "toggle the LED when the button is pressed".',
+                Intent(),
             )
             return None
         debounce = self._debounce()
@@ -383,22 +437,29 @@ class _Builder:
             signals=("button", *toggles),
             parameters=tuple(parameters),
             text=f"At each press of the button (debounced {decimal_text(debounce)} ms): "
-            + ", ".join(effects) + ".",
+            + ", ".join(effects)
+            + ".",
         )
 
     def _debounce(self) -> Fraction:
         if len(self._debounces) > 1:
             self.resolver.complain(
-                "E152", "button", "the button is given two different debounce times.",
-                "Say one debounce time.", list(self._debounces.values())[-1],
+                "E152",
+                "button",
+                "the button is given two different debounce times.",
+                "Say one debounce time.",
+                list(self._debounces.values())[-1],
             )
         for value, intent in self._debounces.items():
             low, high = DEBOUNCE_RANGE_MS
             if not low <= value <= high or value.denominator != 1:
                 self.resolver.complain(
-                    "E152", "button", f"a debounce time of {decimal_text(value, 3)} ms cannot be "
+                    "E152",
+                    "button",
+                    f"a debounce time of {decimal_text(value, 3)} ms cannot be "
                     f"used: whole milliseconds from {low} to {high} can.",
-                    "Use e.g. 30 ms.", intent,
+                    "Use e.g. 30 ms.",
+                    intent,
                 )
         if self._debounces:
             return next(iter(self._debounces))
@@ -423,10 +484,15 @@ class _Builder:
                 kind = ValueKind.COUNTER
             if kind is ValueKind.COUNTER and ValueKind.COUNTER not in self._reports:
                 self.resolver.complain(
-                    "E151", intent.word, "there is no counter to answer with.",
-                    'Say what is counted, e.g. "print a counter every second".', intent,
+                    "E151",
+                    intent.word,
+                    "there is no counter to answer with.",
+                    'Say what is counted, e.g. "print a counter every second".',
+                    intent,
                 )
-            things = self._signals_of(ValueRef(kind, intent.value.sensor, intent.value.output), intent)
+            things = self._signals_of(
+                ValueRef(kind, intent.value.sensor, intent.value.output), intent
+            )
             if things is None:
                 return None
             if kind is ValueKind.PRESSES:

@@ -83,17 +83,25 @@ CHANNEL = Mark(
     Words(
         "|".join(
             f"{preposition} {place}"
-            for preposition in ("on", "over", "to", "via", "through", "at", "into", "onto", "out on")
-            for place in (
-                "serial|serial port|console|uart|usart|usart2|serial console|serial line|"
-                "serial monitor|serial output|terminal|serial terminal|serial link|host|pc|"
-                "console port|me|line|serial interface|serial connection"
-            ).split("|")
+            for preposition in (
+                "on",
+                "over",
+                "to",
+                "via",
+                "through",
+                "at",
+                "into",
+                "onto",
+                "out on",
+            )
+            for place in ["serial", "serial port", "console", "uart", "usart", "usart2", "serial console", "serial line", "serial monitor", "serial output", "terminal", "serial terminal", "serial link", "host", "pc", "console port", "me", "line", "serial interface", "serial connection"]
         )
         + "|serially|back to me"
     ),
     "on the console",
 )
+
+
 def with_spans(features: Features, *intents: Intent) -> Features:
     """The features of a finished clause: its intents, and the spans it accounts for."""
     spans = tuple(feature for feature in features if feature[0] == "span")
@@ -110,21 +118,65 @@ def verb(bases: str, meaning: str, key: str = "verb") -> Rule:
         third = head + ("es" if head.endswith(("s", "sh", "ch", "x")) else "s")
         past = _PAST.get(head, stem + "ed")
         ing = _ING.get(head, stem + "ing")
-        for form in (head, third, ing, f"to {head}", f"be {ing}", f"starts {ing}", f"start {ing}",
-                     f"keep {ing}", f"keeps {ing}", f"is {ing}"):
+        for form in (
+            head,
+            third,
+            ing,
+            f"to {head}",
+            f"be {ing}",
+            f"starts {ing}",
+            f"start {ing}",
+            f"keep {ing}",
+            f"keeps {ing}",
+            f"is {ing}",
+        ):
             forms[form + tail] = None
-        for form in (f"is {past}", f"are {past}", f"be {past}", f"gets {past}", past, f"to be {past}",
-                     f"being {past}"):
+        for form in (
+            f"is {past}",
+            f"are {past}",
+            f"be {past}",
+            f"gets {past}",
+            past,
+            f"to be {past}",
+            f"being {past}",
+        ):
             forms[form + tail] = None
     return Mark(Words("|".join(forms), key), meaning)
 
 
-_PAST = {"send": "sent", "read": "read", "tell": "told", "write": "written", "give": "given",
-         "show": "shown", "put": "put", "set": "set", "get": "got", "run": "run", "light": "lit",
-         "log": "logged", "flip": "flipped", "say": "said", "stop": "stopped", "reply": "replied",
-         "keep": "kept", "drive": "driven", "emit": "emitted", "transmit": "transmitted"}
-_ING = {"log": "logging", "flip": "flipping", "put": "putting", "set": "setting", "run": "running",
-        "get": "getting", "stop": "stopping", "emit": "emitting", "transmit": "transmitting"}
+_PAST = {
+    "send": "sent",
+    "read": "read",
+    "tell": "told",
+    "write": "written",
+    "give": "given",
+    "show": "shown",
+    "put": "put",
+    "set": "set",
+    "get": "got",
+    "run": "run",
+    "light": "lit",
+    "log": "logged",
+    "flip": "flipped",
+    "say": "said",
+    "stop": "stopped",
+    "reply": "replied",
+    "keep": "kept",
+    "drive": "driven",
+    "emit": "emitted",
+    "transmit": "transmitted",
+}
+_ING = {
+    "log": "logging",
+    "flip": "flipping",
+    "put": "putting",
+    "set": "setting",
+    "run": "running",
+    "get": "getting",
+    "stop": "stopping",
+    "emit": "emitting",
+    "transmit": "transmitting",
+}
 
 PRINT = "report|print|log|output|send|transmit|write|show|tell me|give me|emit|send me|print out|show me"
 MEASURE = "measure|read|sample|monitor|acquire|record"
@@ -133,8 +185,12 @@ MEASURE = "measure|read|sample|monitor|acquire|record"
 # --- blink ------------------------------------------------------------------------------------
 
 _FOR = Opt(Words("for|is|stays|stay|remains|with|being|lit"))
-_ON_WORD = Words("on|on for|on time of|on time|on for time of|on phase of|lit for|high for|on :|on during")
-_OFF_WORD = Words("off|off for|off time of|off time|off for time of|off phase of|dark for|low for|off :|off during")
+_ON_WORD = Words(
+    "on|on for|on time of|on time|on for time of|on phase of|lit for|high for|on :|on during"
+)
+_OFF_WORD = Words(
+    "off|off for|off time of|off time|off for time of|off phase of|dark for|low for|off :|off during"
+)
 
 
 def _seconds_as(key: str) -> Callable[[Features], Features | None]:
@@ -190,17 +246,21 @@ def _cycle_clause(things: Things) -> Rule:
             "verb": Alt(
                 verb("blink|flash|pulse|wink|blink on and off|flash on and off", "blink"),
                 Mark(
-                    Words("blink rate|blinking rate|flash rate|blinks|flashes|blinking frequency|"
-                          "blink frequency|blink period|go on and off|goes on and off|"
-                          "turn on and off|turns on and off|switch on and off|to go on and off",
-                          "verb"),
+                    Words(
+                        "blink rate|blinking rate|flash rate|blinks|flashes|blinking frequency|"
+                        "blink frequency|blink period|go on and off|goes on and off|"
+                        "turn on and off|turns on and off|switch on and off|to go on and off",
+                        "verb",
+                    ),
                     "blink",
                 ),
             ),
             "led": Seq(Opt(Words("using|with|on|use|of|for|by|,")), things.led),
             "neutral": Mark(
-                Words("turn|switch|keep|set|turns|switches|goes|go|turning|switching|is|"
-                      "should be|to be|be|drive|cycle|turned|switched|is turned|is switched"),
+                Words(
+                    "turn|switch|keep|set|turns|switches|goes|go|turning|switching|is|"
+                    "should be|to be|be|drive|cycle|turned|switched|is turned|is switched"
+                ),
                 "switch",
             ),
             "cycle": CYCLE,
@@ -240,7 +300,8 @@ def _blink(features: Features) -> Features | None:
     if not isinstance(on, Fraction):
         on = period / 2
     return with_spans(
-        features, Blink(output=output, on=on, off=period - on, verb=has_verb or "on" in dict(features))
+        features,
+        Blink(output=output, on=on, off=period - on, verb=has_verb or "on" in dict(features)),
     )
 
 
@@ -268,8 +329,14 @@ def _vague_blink(features: Features) -> Features:
 def _toggle_clause(things: Things) -> Rule:
     toggling = Alt(
         verb("toggle|invert|flip", "toggle", "toggle"),
-        Mark(Words("change state of|changes state|change state|changes its state|"
-                   "switch state|switches state|to change state", "toggle"), "toggle"),
+        Mark(
+            Words(
+                "change state of|changes state|change state|changes its state|"
+                "switch state|switches state|to change state",
+                "toggle",
+            ),
+            "toggle",
+        ),
     )
     rate = Mark(Seq(RATE_PREFIX, FREQUENCY), "a rate")
     items = Items(
@@ -317,8 +384,11 @@ def _report_clause(things: Things) -> Rule:
         Opt(Seq(Words(",|and|, and|&|as well as|plus"), things.value)),
     )
     it = Mark(
-        Feature(Words("it|them|this|result|value|reading"), "value",
-                ValueRef(ValueKind.SENSOR, sensor=SensorRef("it"))),
+        Feature(
+            Words("it|them|this|result|value|reading"),
+            "value",
+            ValueRef(ValueKind.SENSOR, sensor=SensorRef("it")),
+        ),
         "the value before",
     )
     printing = verb(PRINT, "print")
@@ -327,7 +397,9 @@ def _report_clause(things: Things) -> Rule:
     items = Items(
         {
             "verb": Alt(printing, measuring),
-            "noun": Mark(Words("report|reports|reporting|printout|readout|report of", "verb"), "print"),
+            "noun": Mark(
+                Words("report|reports|reporting|printout|readout|report of", "verb"), "print"
+            ),
             "values": Alt(values, it),
             "cycle": CYCLE,
             "channel": CHANNEL,
@@ -338,10 +410,13 @@ def _report_clause(things: Things) -> Rule:
                 Mapped(things.sensor, lambda f: (("source", value_of(f, "sensor")), *f[1:])),
             ),
             "again": Seq(
-                Words("and|, and|and then|then"), printing,
+                Words("and|, and|and then|then"),
+                printing,
                 Alt(
-                    Mark(Words("it|them|result|value|this|that|reading|its value"),
-                         "the value before"),
+                    Mark(
+                        Words("it|them|result|value|this|that|reading|its value"),
+                        "the value before",
+                    ),
                     Mapped(things.sensor, lambda f: (("repeated", value_of(f, "sensor")), *f[1:])),
                 ),
             ),
@@ -355,7 +430,10 @@ def _report_clause(things: Things) -> Rule:
 
 
 _REPORTED_UNITS = {
-    "tmp36": ("C", "degrees"), "potentiometer": ("%",), "ldr": ("%",), "analog_input": ("mV",)
+    "tmp36": ("C", "degrees"),
+    "potentiometer": ("%",),
+    "ldr": ("%",),
+    "analog_input": ("mV",),
 }
 
 
@@ -384,8 +462,12 @@ def _report(features: Features) -> Features | None:
     if len(periods) > 1:
         return with_spans(
             features,
-            Unusable(code="E152", subject="report", message="the report has two different periods.",
-                     fix='Say one period, e.g. "report the temperature every second".'),
+            Unusable(
+                code="E152",
+                subject="report",
+                message="the report has two different periods.",
+                fix='Say one period, e.g. "report the temperature every second".',
+            ),
         )
     period = next(iter(periods), None)
     if period is None and not printing and measuring:
@@ -393,15 +475,15 @@ def _report(features: Features) -> Features | None:
         return with_spans(features, *(Wire(sensor=sensor) for sensor in sensors))
     if period is None and not printing:
         return None
-    return with_spans(
-        features, Report(values=values, period=period, verb=printing or measuring)
-    )
+    return with_spans(features, Report(values=values, period=period, verb=printing or measuring))
 
 
 # --- button -----------------------------------------------------------------------------------
 
 _WHEN = Opt(
-    Words("when|if|whenever|every time|each time|once|after|any time|anytime|as soon as|on every|at every")
+    Words(
+        "when|if|whenever|every time|each time|once|after|any time|anytime|as soon as|on every|at every"
+    )
 )
 _PRESSED = Words(
     "is pressed|gets pressed|is pushed|pressed|goes down|is hit|is clicked|was pressed|"
@@ -420,16 +502,20 @@ _DEBOUNCE_NUMBER = Mapped(
         Seq(
             Opt(Words("with|use|using|and|, with|at|has")),
             DURATION,
-            Words("debounce|debouncing|debounce time|of debounce|of debouncing|debounce period|"
-                  "debounce delay|debounce interval"),
+            Words(
+                "debounce|debouncing|debounce time|of debounce|of debouncing|debounce period|"
+                "debounce delay|debounce interval"
+            ),
         ),
         Seq(
             Opt(Words("with|use|using|and|, with|is|apply|set|has|should be")),
-            Words("debounce|debounce time of|debounce of|debounced by|debounced for|debounced with|"
-                  "debounced at|debounced|debouncing of|debounce time|debounce time :|"
-                  "debounce time to|debounce is|debounce time is|debouncing|debounce to|"
-                  "debouncing time of|debounce period of|debounce delay of|debounce interval of|"
-                  "debounced over|debounced in"),
+            Words(
+                "debounce|debounce time of|debounce of|debounced by|debounced for|debounced with|"
+                "debounced at|debounced|debouncing of|debounce time|debounce time :|"
+                "debounce time to|debounce is|debounce time is|debouncing|debounce to|"
+                "debouncing time of|debounce period of|debounce delay of|debounce interval of|"
+                "debounced over|debounced in"
+            ),
             DURATION,
         ),
     ),
@@ -438,8 +524,11 @@ _DEBOUNCE_NUMBER = Mapped(
 _DEBOUNCE = Mark(
     Alt(
         _DEBOUNCE_NUMBER,
-        Feature(Words("debounced|with debounce|with debouncing|and debounce it|debounce it"),
-                "debounce", DEBOUNCE_DEFAULT),
+        Feature(
+            Words("debounced|with debounce|with debouncing|and debounce it|debounce it"),
+            "debounce",
+            DEBOUNCE_DEFAULT,
+        ),
     ),
     "debounce time",
 )
@@ -451,9 +540,11 @@ def _trigger(things: Things) -> Rule:
         Seq(_WHEN, button, _PRESSED),
         Seq(_WHEN, _PRESSING, button),
         Seq(
-            Words("on|at|upon|with|for|after|when|per|by|each|every|on each|on every|at each|"
-                  "at every|with each|with every|for each|for every|upon each|upon every|"
-                  "after each|after every"),
+            Words(
+                "on|at|upon|with|for|after|when|per|by|each|every|on each|on every|at each|"
+                "at every|with each|with every|for each|for every|upon each|upon every|"
+                "after each|after every"
+            ),
             button,
             Words("press|push|click|presses|pressing"),
         ),
@@ -470,8 +561,12 @@ def _actions(things: Things) -> Rule:
     message = Mark(
         Alt(
             Seq(
-                Opt(Words("line|message|text|string|word|words|line saying|message saying|"
-                          "line with|line reading|message reading")),
+                Opt(
+                    Words(
+                        "line|message|text|string|word|words|line saying|message saying|"
+                        "line with|line reading|message reading"
+                    )
+                ),
                 TEXT,
             ),
             Words("line|message|text line|message line|line of text", "line"),
@@ -479,10 +574,12 @@ def _actions(things: Things) -> Rule:
         "a line of text",
     )
     counted = Mark(
-        Words("it|them|presses|press|button presses|number of presses|how often it was pressed|"
-              "count|number of button presses|press count|total|total count|total number of presses|"
-              "running count|new count|count of presses|number of times it was pressed|up|"
-              "number|current count|how many times it was pressed|counter|press counter"),
+        Words(
+            "it|them|presses|press|button presses|number of presses|how often it was pressed|"
+            "count|number of button presses|press count|total|total count|total number of presses|"
+            "running count|new count|count of presses|number of times it was pressed|up|"
+            "number|current count|how many times it was pressed|counter|press counter"
+        ),
         "the presses",
     )
     one = Alt(
@@ -491,14 +588,21 @@ def _actions(things: Things) -> Rule:
         Mapped(Seq(printing, message, Opt(CHANNEL)), _print_action),
         Mapped(Seq(printing, counted, Opt(CHANNEL)), _count_action),
         Mapped(
-            Seq(counting, Opt(counted),
-                Opt(Seq(Words("and|, and"), printing, counted)), Opt(CHANNEL)),
+            Seq(
+                counting,
+                Opt(counted),
+                Opt(Seq(Words("and|, and"), printing, counted)),
+                Opt(CHANNEL),
+            ),
             _count_action,
         ),
         Mapped(
-            Seq(verb("increment|increase|advance|bump", "count"),
+            Seq(
+                verb("increment|increase|advance|bump", "count"),
                 Mark(Words("counter|count|press counter|press count|number"), "the presses"),
-                Opt(Seq(Words("and|, and"), printing, counted)), Opt(CHANNEL)),
+                Opt(Seq(Words("and|, and"), printing, counted)),
+                Opt(CHANNEL),
+            ),
             _count_action,
         ),
     )
@@ -547,8 +651,14 @@ def _press_clause(things: Things) -> Rule:
                     Words("count|counts|counting|to count|count how often|count how many times"),
                     Opt(Words("number of|all|each|every|how many|how often")),
                     Alt(
-                        Seq(things.button, Words("presses|press|pushes|clicks|is pressed|was pressed")),
-                        Seq(Words("presses of|press of|pushes of|presses on|clicks of"), things.button),
+                        Seq(
+                            things.button,
+                            Words("presses|press|pushes|clicks|is pressed|was pressed"),
+                        ),
+                        Seq(
+                            Words("presses of|press of|pushes of|presses on|clicks of"),
+                            things.button,
+                        ),
                     ),
                 ),
                 "count the presses of the button",
@@ -556,9 +666,14 @@ def _press_clause(things: Things) -> Rule:
             "print": Seq(
                 Words("and|, and"),
                 verb(PRINT, "print", "printing"),
-                Mark(Words("it|them|count|number|total|result|running total|count each time|"
-                           "number each time|total each time|count on each press|"
-                           "count at each press|count every time"), "the count"),
+                Mark(
+                    Words(
+                        "it|them|count|number|total|result|running total|count each time|"
+                        "number each time|total each time|count on each press|"
+                        "count at each press|count every time"
+                    ),
+                    "the count",
+                ),
             ),
             "debounce": _DEBOUNCE,
             "channel": CHANNEL,
@@ -594,7 +709,10 @@ def _debounce_clause(things: Things) -> Rule:
     of = Seq(things.button, _DEBOUNCE_NUMBER)
     rule = Mark(
         Alt(
-            Mapped(by, lambda f: (("debounce", value_of(f, "seconds")), ("button", value_of(f, "button")))),
+            Mapped(
+                by,
+                lambda f: (("debounce", value_of(f, "seconds")), ("button", value_of(f, "button"))),
+            ),
             _DEBOUNCE_NUMBER,
             of,
             Seq(_DEBOUNCE_NUMBER, Words("for|on|of|at"), things.button),
@@ -619,17 +737,25 @@ def _debounce(features: Features) -> Features | None:
 _ECHO = Mark(
     Alt(
         Seq(
-            Words("echo|echoes|echo back|to echo|echoing|repeat|repeats|echoes back|send back|return|"
-                  "echo out|sends back|repeat back"),
-            Words("every line|each line|all lines|lines|any line|every received line|whatever|"
-                  "everything|all input|input|received lines|each received line|console input|"
-                  "all received lines|incoming lines|every incoming line|each incoming line|anything|"
-                  "serial input|lines received|text|received text|every other line|all other lines|"
-                  "unknown lines|any other line|what|line|received line|console lines"),
-            Opt(Words("i send|i type|you receive|it receives|that is received|received|that i send|"
-                      "that arrives|that comes in|typed|sent|i enter|that it receives|i send it|"
-                      "that i type|is received|arrives|comes in|you get|it gets|from host|back|"
-                      "i send back|it receives back|that is sent|i write|received back")),
+            Words(
+                "echo|echoes|echo back|to echo|echoing|repeat|repeats|echoes back|send back|return|"
+                "echo out|sends back|repeat back"
+            ),
+            Words(
+                "every line|each line|all lines|lines|any line|every received line|whatever|"
+                "everything|all input|input|received lines|each received line|console input|"
+                "all received lines|incoming lines|every incoming line|each incoming line|anything|"
+                "serial input|lines received|text|received text|every other line|all other lines|"
+                "unknown lines|any other line|what|line|received line|console lines"
+            ),
+            Opt(
+                Words(
+                    "i send|i type|you receive|it receives|that is received|received|that i send|"
+                    "that arrives|that comes in|typed|sent|i enter|that it receives|i send it|"
+                    "that i type|is received|arrives|comes in|you get|it gets|from host|back|"
+                    "i send back|it receives back|that is sent|i write|received back"
+                )
+            ),
         ),
         Seq(Words("echo"), Opt(Words("console|serial|serial port|uart"))),
     ),
@@ -644,13 +770,19 @@ def _wire_clause(things: Things) -> Rule:
         Words("use|take|assign|using|with|uses|reserve|pin|on|put"),
         Opt(Words("pin")),
         Feature(pin, "outside", True),
-        Words("for|as|to|is|be|:|is for|as input for|as output for|is used for|goes to|drives|reads"),
+        Words(
+            "for|as|to|is|be|:|is for|as input for|as output for|is used for|goes to|drives|reads"
+        ),
         thing,
         Opt(Mark(Words("input|output|pin|control|signal|data|connection|line"), "its pin")),
     )
     plain = Seq(
-        Opt(Words("connect|wire|attach|put|use|with|place|where|having|hook|hook up|there is|"
-                  "there's|have|i have|assume|given|and|i connected|i wired|suppose|using")),
+        Opt(
+            Words(
+                "connect|wire|attach|put|use|with|place|where|having|hook|hook up|there is|"
+                "there's|have|i have|assume|given|and|i connected|i wired|suppose|using"
+            )
+        ),
         thing,
         Opt(Mark(Words("please|there"), "its pin")),
     )

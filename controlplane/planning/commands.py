@@ -28,11 +28,46 @@ _ANSWERS = "answer|reply|respond|return|react|answer back|reply back"
 _SENT = Words(
     "|".join(
         f"{person} {action}"
-        for person in ("i", "you", "we", "someone", "user", "it", "device", "host", "board",
-                       "somebody", "operator", "console", "one")
-        for action in ("send", "sends", "type", "types", "enter", "enters", "write", "writes", "say",
-                       "says", "receives", "receive", "gets", "get", "type in", "send it", "ask",
-                       "asks", "ask for", "asks for", "input", "inputs", "send you")
+        for person in (
+            "i",
+            "you",
+            "we",
+            "someone",
+            "user",
+            "it",
+            "device",
+            "host",
+            "board",
+            "somebody",
+            "operator",
+            "console",
+            "one",
+        )
+        for action in (
+            "send",
+            "sends",
+            "type",
+            "types",
+            "enter",
+            "enters",
+            "write",
+            "writes",
+            "say",
+            "says",
+            "receives",
+            "receive",
+            "gets",
+            "get",
+            "type in",
+            "send it",
+            "ask",
+            "asks",
+            "ask for",
+            "asks for",
+            "input",
+            "inputs",
+            "send you",
+        )
     )
     + "|receiving|receipt of|getting|asked for|asked|sent|given|being sent|is sent|queried with"
 )
@@ -66,29 +101,52 @@ def build_commands(things: Things) -> Rule:
         "a fixed answer",
     )
     reply = Alt(things.value, literal, it)
-    by = Opt(Words("with|by sending|by printing|by reporting|by returning|by sending back|back|by|"
-                   "by replying|back with|by answering|saying|:|with line|with text"))
+    by = Opt(
+        Words(
+            "with|by sending|by printing|by reporting|by returning|by sending back|back|by|"
+            "by replying|back with|by answering|saying|:|with line|with text"
+        )
+    )
     answers = verb(_ANSWERS, "answer", "answers")
-    says = verb(f"{PRINT}|send back|print back|give|tell|say|report back|tell me|reply with|"
-                "answer with|respond with|get|yield|produce|deliver|read out|return|show",
-                "answer", "answers")
+    says = verb(
+        f"{PRINT}|send back|print back|give|tell|say|report back|tell me|reply with|"
+        "answer with|respond with|get|yield|produce|deliver|read out|return|show",
+        "answer",
+        "answers",
+    )
     to = Opt(Words("to"))
     more = Opt(CHANNEL)
     return Mapped(
         Seq(
             LEAD,
             Alt(
-                Seq(answers, to, _COMMAND, more, Words("with|by sending|by printing|by reporting|"
-                                                       "by returning|by sending back|by"), reply),
+                Seq(
+                    answers,
+                    to,
+                    _COMMAND,
+                    more,
+                    Words(
+                        "with|by sending|by printing|by reporting|by returning|by sending back|by"
+                    ),
+                    reply,
+                ),
                 Seq(Alt(answers, says), by, reply, COMMA, asked),
                 Seq(asked, more, COMMA, Opt(Words("then")), Alt(answers, says), by, reply),
                 Seq(_COMMAND, Alt(answers, says), by, reply),
                 Feature(Seq(_COMMAND, Words("with|by"), reply), "elided", True),
-                Seq(_COMMAND, Mark(Words("is answered|is answered with|is answered by|->|:|"
-                                         "gives|gives back|must be answered with|"
-                                         "should be answered with|be answered with|"
-                                         "to be answered with|gets|asks for|requests"),
-                                   "answer"), reply),
+                Seq(
+                    _COMMAND,
+                    Mark(
+                        Words(
+                            "is answered|is answered with|is answered by|->|:|"
+                            "gives|gives back|must be answered with|"
+                            "should be answered with|be answered with|"
+                            "to be answered with|gets|asks for|requests"
+                        ),
+                        "answer",
+                    ),
+                    reply,
+                ),
             ),
             more,
         ),

@@ -65,7 +65,9 @@ _OR = words(
     "op",
 )
 _ELSE = Mark(
-    Feature(Words("otherwise|else|in all other cases|in any other case|in other cases"), "op", "else"),
+    Feature(
+        Words("otherwise|else|in all other cases|in any other case|in other cases"), "op", "else"
+    ),
     "in every other case",
 )
 HYSTERESIS = Mark(
@@ -73,8 +75,10 @@ HYSTERESIS = Mark(
         Alt(
             Seq(
                 Opt(Words("with|using|use|and|, with|apply|add|has|allow")),
-                Words("hysteresis of|hysteresis|hysteresis band of|hysteresis is|hysteresis :|"
-                      "deadband of|dead band of|hysteresis to|hysteresis being|hysteresis width of"),
+                Words(
+                    "hysteresis of|hysteresis|hysteresis band of|hysteresis is|hysteresis :|"
+                    "deadband of|dead band of|hysteresis to|hysteresis being|hysteresis width of"
+                ),
                 AMOUNT,
             ),
             Seq(
@@ -82,8 +86,9 @@ HYSTERESIS = Mark(
                 AMOUNT,
                 Words("hysteresis|of hysteresis|hysteresis band|deadband|dead band"),
             ),
-            Words("without hysteresis|with no hysteresis|no hysteresis|without any hysteresis",
-                  "none"),
+            Words(
+                "without hysteresis|with no hysteresis|no hysteresis|without any hysteresis", "none"
+            ),
         ),
         lambda features: (
             ("hysteresis", value_of(features, "amount")),
@@ -94,10 +99,22 @@ HYSTERESIS = Mark(
 )
 STATE = Mark(
     Alt(
-        Feature(Words("on|be on|is on|stays on|to be on|being on|to on|to high|high|goes on|"
-                      "back on|on again|comes on|remains on"), "state", True),
-        Feature(Words("off|be off|is off|stays off|to be off|off again|back off|being off|"
-                      "to off|to low|low|goes off|remains off"), "state", False),
+        Feature(
+            Words(
+                "on|be on|is on|stays on|to be on|being on|to on|to high|high|goes on|"
+                "back on|on again|comes on|remains on"
+            ),
+            "state",
+            True,
+        ),
+        Feature(
+            Words(
+                "off|be off|is off|stays off|to be off|off again|back off|being off|"
+                "to off|to low|low|goes off|remains off"
+            ),
+            "state",
+            False,
+        ),
     ),
     lambda features: "on" if value_of(features, "state") else "off",
 )
@@ -183,9 +200,7 @@ def _body(things: Things) -> Rule:
 
 def _referring() -> Rule:
     """A comparison of what was measured before: "it falls below 28 C"."""
-    it = Words(
-        "it|it's|reading|value|measured value|its value|temperatures|measurement|that|there"
-    )
+    it = Words("it|it's|reading|value|measured value|its value|temperatures|measurement|that|there")
     return _compared(Feature(it, "sensor", SensorRef("it")))
 
 

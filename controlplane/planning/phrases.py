@@ -46,9 +46,7 @@ def values_of(features: Features, key: str) -> list[object]:
 
 def words(values: Mapping[str, object], key: str) -> Words:
     """Phrases (alternatives in one key separated by "|") that mean a value."""
-    flat = {
-        phrase.strip(): value for group, value in values.items() for phrase in group.split("|")
-    }
+    flat = {phrase.strip(): value for group, value in values.items() for phrase in group.split("|")}
     return Words("|".join(flat), key, flat)
 
 
@@ -143,16 +141,20 @@ EVERY = Mapped(
     Alt(
         Seq(Opt(Words("once")), Words("every|each|per"), UNIT_DURATION),
         Seq(Words("at"), DURATION, Words("intervals|interval")),
-        Seq(Words("at intervals of|in intervals of|at interval of|with interval of|"
-                  "in steps of"), DURATION),
+        Seq(
+            Words("at intervals of|in intervals of|at interval of|with interval of|in steps of"),
+            DURATION,
+        ),
     ),
     _as_period,
 )
 PERIOD_OF = Mapped(
     Alt(
         Seq(
-            Words("with period of|with period|period of|period|period is|with cycle time of|"
-                  "with cycle of|with cycle time|at period of"),
+            Words(
+                "with period of|with period|period of|period|period is|with cycle time of|"
+                "with cycle of|with cycle time|at period of"
+            ),
             DURATION,
         ),
         Seq(Words("with"), DURATION, Words("period|cycle|cycle time|interval")),
@@ -160,9 +162,11 @@ PERIOD_OF = Mapped(
     _as_period,
 )
 RATE_PREFIX = Opt(
-    Words("at|with|at rate of|at frequency of|with rate of|with frequency of|at speed of|rate of|"
-          "frequency of|rate|frequency|with rate|with frequency|rate is|frequency is|of|"
-          "at rate|at frequency")
+    Words(
+        "at|with|at rate of|at frequency of|with rate of|with frequency of|at speed of|rate of|"
+        "frequency of|rate|frequency|with rate|with frequency|rate is|frequency is|of|"
+        "at rate|at frequency"
+    )
 )
 
 
@@ -239,9 +243,11 @@ def convert_difference(amount: Amount, unit: str) -> Fraction | None:
 
 PIN_SPEC = Seq(
     Opt(
-        Words("on|at|to|using|via|from|in|with|connected to|wired to|attached to|is connected to|"
-              "is wired to|is attached to|hooked up to|driven by|driven from|through|:|"
-              "is on|is at|sits on|which is on|that is on|located on|connected on")
+        Words(
+            "on|at|to|using|via|from|in|with|connected to|wired to|attached to|is connected to|"
+            "is wired to|is attached to|hooked up to|driven by|driven from|through|:|"
+            "is on|is at|sits on|which is on|that is on|located on|connected on"
+        )
     ),
     Opt(Words("pin|port pin|gpio|gpio pin|adc pin|analog pin|port|input|output")),
     PIN,
@@ -279,12 +285,20 @@ def build_things(
     }
     load = Mapped(
         Seq(Opt(Words("external")), Words("|".join(loads), "load", loads), Opt(PIN_SPEC)),
-        lambda features: (("output", OutputRef(
-            kind=str(value_of(features, "load")), pin=str(value_of(features, "pin") or ""))),),
+        lambda features: (
+            (
+                "output",
+                OutputRef(
+                    kind=str(value_of(features, "load")), pin=str(value_of(features, "pin") or "")
+                ),
+            ),
+        ),
     )
     output = Mark(Alt(led, load), _say_output)
     sensors = {
-        word: kind.key for kind in components.values() if kind.role == "sensor"
+        word: kind.key
+        for kind in components.values()
+        if kind.role == "sensor"
         for word in kind.words
     }
     bare = Mapped(Words("|".join(sensors), "sensor", sensors), _sensor)
@@ -308,8 +322,12 @@ def build_things(
     names = {word: key for key, board in boards.items() for word in board.words}
     board = Mark(
         Seq(
-            Opt(Words("on|for|using|use|with|run on|target|board is|run it on|running on|"
-                      "run this on|board :|do this on|all on|,")),
+            Opt(
+                Words(
+                    "on|for|using|use|with|run on|target|board is|run it on|running on|"
+                    "run this on|board :|do this on|all on|,"
+                )
+            ),
             Words("|".join(names), "board", names),
             Opt(Words("board|development board|dev board|header board")),
         ),
@@ -334,9 +352,7 @@ def _sensor(features: Features) -> Features | None:
     kind, source = value_of(features, "sensor"), value_of(features, "source")
     if source is not None and source != kind:
         return None
-    return (
-        ("sensor", SensorRef(kind=str(kind), pin=str(value_of(features, "pin") or ""))),
-    )
+    return (("sensor", SensorRef(kind=str(kind), pin=str(value_of(features, "pin") or ""))),)
 
 
 def _led(kind: ComponentKind) -> Rule:
@@ -369,10 +385,15 @@ def _button(features: Features) -> Features | None:
     where = value_of(features, "where")
     noun = str(value_of(features, "button"))
     onboard = (where is not None and where != "external") or noun.split()[0] in (
-        "user", "wkup", "wakeup", "wake")
+        "user",
+        "wkup",
+        "wakeup",
+        "wake",
+    )
     label = "external" if where == "external" else "onboard" if onboard else ""
-    return (("button", OutputRef(
-        kind="button", label=label, pin=str(value_of(features, "pin") or ""))),)
+    return (
+        ("button", OutputRef(kind="button", label=label, pin=str(value_of(features, "pin") or ""))),
+    )
 
 
 def _say_output(features: Features) -> str:
@@ -394,33 +415,41 @@ def _value(sensor: Rule, output: Rule) -> Rule:
     """What can be reported or answered: a measurement, a counter, the state of an output."""
     fresh = Opt(
         Mark(
-            Words("last|latest|current|most recent|present|measured|actual|last measured|newest|"
-                  "recent|last known|last read|current value of|last value of|latest value of|"
-                  "value of|reading of|level of|state of|last reading of|latest reading of|"
-                  "current reading of|output of|reading from|value from|average|raw",
-                  "fresh"),
+            Words(
+                "last|latest|current|most recent|present|measured|actual|last measured|newest|"
+                "recent|last known|last read|current value of|last value of|latest value of|"
+                "value of|reading of|level of|state of|last reading of|latest reading of|"
+                "current reading of|output of|reading from|value from|average|raw",
+                "fresh",
+            ),
             "its newest value",
         )
     )
     presses = Mark(
-        Words("count|number of presses|number of button presses|press count|button count|"
-              "presses|button presses|button press count|press counter|button counter|"
-              "count of presses|count of button presses|total presses|total|"
-              "number of times button was pressed|number of times button has been pressed|"
-              "how often button was pressed|how many times button was pressed|"
-              "how many times button has been pressed"),
+        Words(
+            "count|number of presses|number of button presses|press count|button count|"
+            "presses|button presses|button press count|press counter|button counter|"
+            "count of presses|count of button presses|total presses|total|"
+            "number of times button was pressed|number of times button has been pressed|"
+            "how often button was pressed|how many times button was pressed|"
+            "how many times button has been pressed"
+        ),
         "the number of button presses",
     )
     uptime = Mark(
-        Words("uptime|up time|elapsed time|elapsed seconds|number of seconds|seconds since start|"
-              "seconds since boot|seconds counter|uptime in seconds|seconds since reset|"
-              "running time|number of seconds since start|number of seconds since boot"),
+        Words(
+            "uptime|up time|elapsed time|elapsed seconds|number of seconds|seconds since start|"
+            "seconds since boot|seconds counter|uptime in seconds|seconds since reset|"
+            "running time|number of seconds since start|number of seconds since boot"
+        ),
         "seconds since start",
     )
     counter = Mark(
-        Words("counter|counter value|rising counter|running counter|incrementing counter|"
-              "increasing counter|increasing number|counter that increments|up counter|tick count|"
-              "tick counter"),
+        Words(
+            "counter|counter value|rising counter|running counter|incrementing counter|"
+            "increasing counter|increasing number|counter that increments|up counter|tick count|"
+            "tick counter"
+        ),
         "a counter",
     )
     return Alt(

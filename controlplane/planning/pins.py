@@ -99,14 +99,21 @@ def _fixed_problem(
 ) -> Finding | None:
     pin = part.pin(demand.pin)
     if pin is None:
-        return _finding(demand, "E110", f"the {part.name} in {part.package} has no pin {demand.pin}.",
-                        "Use a pin from PA0 to PC13, or leave it out.")
+        return _finding(
+            demand,
+            "E110",
+            f"the {part.name} in {part.package} has no pin {demand.pin}.",
+            "Use a pin from PA0 to PC13, or leave it out.",
+        )
     if demand.pin in (board.console.tx, board.console.rx):
         return _finding(demand, "E115", f"{demand.pin} carries the console.", _OTHER)
     if demand.pin in taken:
-        return _finding(demand, "E111",
-                        f"{demand.pin} is wanted for the {demand.owner} and for the "
-                        f"{taken[demand.pin]}.", "Give each its own pin.")
+        return _finding(
+            demand,
+            "E111",
+            f"{demand.pin} is wanted for the {demand.owner} and for the {taken[demand.pin]}.",
+            "Give each its own pin.",
+        )
     reason = pin.reserved or dict(board.reserved).get(demand.pin, "")
     if reason:
         return _finding(demand, "E113", f"{demand.pin} is kept for {reason}.", _OTHER)

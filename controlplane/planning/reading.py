@@ -50,11 +50,17 @@ class PromptReader:
     def read(self, prompt: str) -> Reading:
         """Read a prompt; every problem becomes a finding."""
         if len(prompt) > MAX_PROMPT_CHARS:
-            return _refused("E200", "prompt", f"the prompt is longer than {MAX_PROMPT_CHARS} characters.",
-                            "Say it in fewer words.")
+            return _refused(
+                "E200",
+                "prompt",
+                f"the prompt is longer than {MAX_PROMPT_CHARS} characters.",
+                "Say it in fewer words.",
+            )
         tokens = tokenize(prompt)
         if not any(token.kind is not Kind.MARK for token in tokens):
-            return _refused("E200", "prompt", "the prompt is empty.", "Say what the device should do.")
+            return _refused(
+                "E200", "prompt", "the prompt is empty.", "Say what the device should do."
+            )
         paths = _Divider(tokens, self._standing, self._trailing).best()
         return _reading(prompt, tokens, paths)
 
@@ -84,7 +90,7 @@ class _Divider:
                 return found
         return ()
 
-    def _from(self, position: int, fresh: bool) -> tuple[_Path, ...]:  # noqa: FBT001
+    def _from(self, position: int, fresh: bool) -> tuple[_Path, ...]:
         if position == len(self._tokens):
             return (_Path(0),)
         key = (position, fresh)
@@ -145,7 +151,9 @@ def _reading(prompt: str, tokens: Sequence[Token], paths: tuple[_Path, ...]) -> 
     )
     findings = [*_leftover_findings(prompt, tokens, path.leftovers)]
     findings += [
-        Finding(code=i.code, subject=i.subject, message=i.message, fix=i.fix, start=i.start, end=i.end)
+        Finding(
+            code=i.code, subject=i.subject, message=i.message, fix=i.fix, start=i.start, end=i.end
+        )
         for i in intents
         if isinstance(i, Unusable)
     ]
@@ -155,7 +163,7 @@ def _reading(prompt: str, tokens: Sequence[Token], paths: tuple[_Path, ...]) -> 
                 code="E203",
                 subject="prompt",
                 message="the prompt can be read in more than one way.",
-                fix='Use one sentence for each wish, with the thing, its number and its unit.',
+                fix="Use one sentence for each wish, with the thing, its number and its unit.",
             )
         )
     return Reading(
@@ -175,15 +183,37 @@ def _leftover_findings(
     findings = []
     for run in runs:
         start, end = tokens[run[0]].start, tokens[run[-1]].end
-        findings.append(_not_understood(prompt[start:end], [tokens[i].text for i in run], start, end))
+        findings.append(
+            _not_understood(prompt[start:end], [tokens[i].text for i in run], start, end)
+        )
     return findings
 
 
 _PRINTS = 'Reports go to the console: "report the temperature every second".'
 _HINTS: Mapping[str, str] = {
     **dict.fromkeys(
-        ("mail", "email", "sms", "wifi", "wi", "fi", "mqtt", "cloud", "internet", "bluetooth", "ble",
-         "http", "web", "notify", "notification", "text", "upload", "phone", "app", "telegram"),
+        (
+            "mail",
+            "email",
+            "sms",
+            "wifi",
+            "wi",
+            "fi",
+            "mqtt",
+            "cloud",
+            "internet",
+            "bluetooth",
+            "ble",
+            "http",
+            "web",
+            "notify",
+            "notification",
+            "text",
+            "upload",
+            "phone",
+            "app",
+            "telegram",
+        ),
         "This board has no network. " + _PRINTS,
     ),
     **dict.fromkeys(
@@ -194,7 +224,18 @@ _HINTS: Mapping[str, str] = {
         'Outputs are on or off: "switch a fan on above 30 C and off below 28 C".',
     ),
     **dict.fromkeys(
-        ("don't", "not", "never", "unless", "except", "without", "no", "doesn't", "cannot", "until"),
+        (
+            "don't",
+            "not",
+            "never",
+            "unless",
+            "except",
+            "without",
+            "no",
+            "doesn't",
+            "cannot",
+            "until",
+        ),
         "Exceptions cannot be built. Say what the device should do, and under which threshold.",
     ),
     **dict.fromkeys(
@@ -210,7 +251,17 @@ _HINTS: Mapping[str, str] = {
         'Known boards: "on an Olimex STM32-H405".',
     ),
     **dict.fromkeys(
-        ("dht22", "dht11", "bme280", "ds18b20", "humidity", "pressure", "thermistor", "ntc", "lm35"),
+        (
+            "dht22",
+            "dht11",
+            "bme280",
+            "ds18b20",
+            "humidity",
+            "pressure",
+            "thermistor",
+            "ntc",
+            "lm35",
+        ),
         'Known sensors: TMP36 ("temperature"), potentiometer, LDR ("light level"), analog input.',
     ),
 }
@@ -233,9 +284,7 @@ def _not_understood(text: str, parts: Sequence[str], start: int, end: int) -> Fi
     )
 
 
-def _understood(
-    prompt: str, tokens: Sequence[Token], path: _Path
-) -> tuple[UnderstoodSpan, ...]:
+def _understood(prompt: str, tokens: Sequence[Token], path: _Path) -> tuple[UnderstoodSpan, ...]:
     """One span for each phrase; connecting words get spans of their own."""
     spans = [*path.spans]
     covered = {index for first, end, _ in spans for index in range(first, end)}

@@ -97,7 +97,7 @@ class Resolver:
         if ref.kind == "it":
             if len(self.last_outputs) == 1:
                 return self.last_outputs[0]
-            self._unclear("it", "Name the output, e.g. \"the relay\".", at)
+            self._unclear("it", 'Name the output, e.g. "the relay".', at)
             return None
         thing = self._led(ref, at) if ref.kind == "led" else self._load(ref, at)
         return thing
@@ -154,7 +154,9 @@ class Resolver:
         if kind is None and len(self._sensor_kinds) == 1:
             kind = self._sensor_kinds[0]
         if kind is None:
-            self._unclear("the measured value", 'Name it, e.g. "when the temperature is above 30 C".', at)
+            self._unclear(
+                "the measured value", 'Name it, e.g. "when the temperature is above 30 C".', at
+            )
             return None
         return self._named_sensor(SensorRef(kind), at)
 
@@ -181,9 +183,11 @@ class Resolver:
         if not ref.label:
             pins = [ref.pin] if ref.pin else self._plain_led_pins
             if len(pins) > 1:
-                self._unclear("the LED", "Say which, e.g. \"the LED on PB5\".", at)
+                self._unclear("the LED", 'Say which, e.g. "the LED on PB5".', at)
                 return None
-            if not pins and any(t.kind.key == "led" and not t.onboard for t in self.things.values()):
+            if not pins and any(
+                t.kind.key == "led" and not t.onboard for t in self.things.values()
+            ):
                 self._unclear(
                     "the LED", 'Say "the on-board LED", or name the LED by its colour.', at
                 )
@@ -219,7 +223,11 @@ class Resolver:
 
     def _two_pins(self, name: str, pins: list[str], at: Intent) -> None:
         self.complain(
-            "E111", name, f"the {name} is put on two pins, {' and '.join(pins)}.", "Name one pin.", at
+            "E111",
+            name,
+            f"the {name} is put on two pins, {' and '.join(pins)}.",
+            "Name one pin.",
+            at,
         )
 
     def _unclear(self, what: str, fix: str, at: Intent) -> None:

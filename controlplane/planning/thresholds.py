@@ -72,11 +72,16 @@ def _edges(rules: Rules, sensor: Thing, resolver: Resolver) -> tuple[_Edge, _Edg
         return None
     on_edge = on if isinstance(on, _Edge) else None
     off_edge = off if isinstance(off, _Edge) else None
-    if on_edge and on_edge.op == "at" or off_edge and off_edge.op == "at":
+    if (on_edge and on_edge.op == "at") or (off_edge and off_edge.op == "at"):
         directed = _direct(on_edge, off_edge)
         if directed is None:
-            _complain(rules, resolver, "E203", "has a threshold without a direction.",
-                      'Say "above" or "below".')
+            _complain(
+                rules,
+                resolver,
+                "E203",
+                "has a threshold without a direction.",
+                'Say "above" or "below".',
+            )
             return None
         on_edge, off_edge = directed
     has_else = any(rule.condition.op == "else" for rule, _ in rules.said)
@@ -97,8 +102,13 @@ def _edge(rules: Rules, sensor: Thing, resolver: Resolver, *, state: bool) -> _E
         found[_Edge(rule.condition.op, value)] = None
     if len(found) > 1:
         said = " and ".join(f"{_WORDS.get(e.op, e.op)} {decimal_text(e.value)}" for e in found)
-        _complain(rules, resolver, "E153",
-                  f"is switched {'on' if state else 'off'} by two conditions, {said}.", _EXAMPLE)
+        _complain(
+            rules,
+            resolver,
+            "E153",
+            f"is switched {'on' if state else 'off'} by two conditions, {said}.",
+            _EXAMPLE,
+        )
         return "bad"
     return next(iter(found), None)
 
@@ -111,16 +121,25 @@ def _value(rules: Rules, amount: Amount, sensor: Thing, resolver: Resolver) -> F
             if rule.condition.amount and rule.condition.amount.dimension is not Dimension.BARE
         }
         if len(siblings) != 1:
-            _complain(rules, resolver, "E204",
-                      f"has the threshold {decimal_text(amount.number)} without a unit.",
-                      f'Say "{decimal_text(amount.number)} {sensor.kind.unit}".')
+            _complain(
+                rules,
+                resolver,
+                "E204",
+                f"has the threshold {decimal_text(amount.number)} without a unit.",
+                f'Say "{decimal_text(amount.number)} {sensor.kind.unit}".',
+            )
             return None
         amount = Amount(amount.number, siblings.pop())
     value = convert(amount, sensor.kind.unit)
     if value is None:
-        _complain(rules, resolver, "E204",
-                  f"has a threshold in {amount.dimension}, but the {sensor.kind.name} gives "
-                  f"{sensor.kind.unit}.", f"Give the threshold in {sensor.kind.unit}.")
+        _complain(
+            rules,
+            resolver,
+            "E204",
+            f"has a threshold in {amount.dimension}, but the {sensor.kind.name} gives "
+            f"{sensor.kind.unit}.",
+            f"Give the threshold in {sensor.kind.unit}.",
+        )
         return None
     if amount.dimension is Dimension.DEGREES:
         resolver.assumptions["degrees"] = "Degrees are degrees Celsius."
@@ -164,8 +183,13 @@ def _complete(
         if (width is not None and abs(on.value - off.value) != width) or (
             rules.no_hysteresis and on.value != off.value
         ):
-            _complain(rules, resolver, "E153", "has a hysteresis that its thresholds contradict.",
-                      "Leave the hysteresis out, or give one threshold only.")
+            _complain(
+                rules,
+                resolver,
+                "E153",
+                "has a hysteresis that its thresholds contradict.",
+                "Leave the hysteresis out, or give one threshold only.",
+            )
             return None
         return on, off
     if width is None or width == 0:
@@ -188,13 +212,21 @@ def _complete(
 
 
 def _width(rules: Rules, sensor: Thing, resolver: Resolver) -> Fraction | None:
-    widths = {convert_difference(_with_unit(amount, sensor), sensor.kind.unit) for amount in rules.hysteresis}
+    widths = {
+        convert_difference(_with_unit(amount, sensor), sensor.kind.unit)
+        for amount in rules.hysteresis
+    }
     if not widths:
         return None
     width = widths.pop()
     if widths or width is None or width < 0 or (rules.no_hysteresis and width):
-        _complain(rules, resolver, "E153", "has a hysteresis that cannot be used.",
-                  'Say e.g. "with a hysteresis of 2 C".')
+        _complain(
+            rules,
+            resolver,
+            "E153",
+            "has a hysteresis that cannot be used.",
+            'Say e.g. "with a hysteresis of 2 C".',
+        )
         return Fraction(-1)
     return width
 
@@ -214,22 +246,34 @@ def _consistent(rules: Rules, sensor: Thing, resolver: Resolver, on: _Edge, off:
         f"off {_WORDS[off.op]} {decimal_text(off.value)} {unit}"
     )
     if on.rising == off.rising:
-        _complain(rules, resolver, "E153",
-                  f"is to be {said}: both in the same direction, so they contradict each other.",
-                  _EXAMPLE)
+        _complain(
+            rules,
+            resolver,
+            "E153",
+            f"is to be {said}: both in the same direction, so they contradict each other.",
+            _EXAMPLE,
+        )
         return False
     band = on.value - off.value if on.rising else off.value - on.value
     if band < 0:
-        _complain(rules, resolver, "E155",
-                  f"is to be {said}: between the two it would be on and off at once.",
-                  f"Swap the two numbers: on {_WORDS[on.op]} {decimal_text(off.value)} {unit} and "
-                  f"off {_WORDS[off.op]} {decimal_text(on.value)} {unit}.")
+        _complain(
+            rules,
+            resolver,
+            "E155",
+            f"is to be {said}: between the two it would be on and off at once.",
+            f"Swap the two numbers: on {_WORDS[on.op]} {decimal_text(off.value)} {unit} and "
+            f"off {_WORDS[off.op]} {decimal_text(on.value)} {unit}.",
+        )
         return False
     if 0 < band < 4 * resolution(sensor):
-        _complain(rules, resolver, "E156",
-                  f"has a hysteresis of {decimal_text(band, 3)} {unit}, less than the converter "
-                  f"resolves ({decimal_text(4 * resolution(sensor), 2)} {unit}).",
-                  "Use a wider hysteresis.")
+        _complain(
+            rules,
+            resolver,
+            "E156",
+            f"has a hysteresis of {decimal_text(band, 3)} {unit}, less than the converter "
+            f"resolves ({decimal_text(4 * resolution(sensor), 2)} {unit}).",
+            "Use a wider hysteresis.",
+        )
         return False
     return _in_range(rules, sensor, resolver, (on.value, off.value))
 
@@ -242,12 +286,16 @@ def _in_range(
     for value in dict.fromkeys(values):
         if not kind.minimum + step <= value <= kind.maximum - step:
             fine = False
-            _complain(rules, resolver, "E157",
-                      f"has the threshold {decimal_text(value, 3)} {kind.unit}, which a {kind.key} "
-                      f"cannot show on both sides: it measures {decimal_text(kind.minimum)} to "
-                      f"{decimal_text(kind.maximum)} {kind.unit}.",
-                      f"Use a threshold from {decimal_text(kind.minimum + step)} to "
-                      f"{decimal_text(kind.maximum - step)} {kind.unit}.")
+            _complain(
+                rules,
+                resolver,
+                "E157",
+                f"has the threshold {decimal_text(value, 3)} {kind.unit}, which a {kind.key} "
+                f"cannot show on both sides: it measures {decimal_text(kind.minimum)} to "
+                f"{decimal_text(kind.maximum)} {kind.unit}.",
+                f"Use a threshold from {decimal_text(kind.minimum + step)} to "
+                f"{decimal_text(kind.maximum - step)} {kind.unit}.",
+            )
     return fine
 
 

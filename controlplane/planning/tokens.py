@@ -38,8 +38,7 @@ class Token:
 
 
 FILLERS = frozenset(
-    "a an the please kindly just simply my our its exactly precisely approximately roughly about "
-    "should shall must will automatically ( ) [ ] -".split()
+    ["a", "an", "the", "please", "kindly", "just", "simply", "my", "our", "its", "exactly", "precisely", "approximately", "roughly", "about", "should", "shall", "must", "will", "automatically", "(", ")", "[", "]", "-"]
 )
 """Words that carry no wish of their own; everything else has to be understood."""
 
@@ -62,14 +61,13 @@ _THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 _ONES = {
     word: value
     for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen".split()
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
     )
 }
 _TENS = {
     word: 10 * value
     for value, word in enumerate(
-        "twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
     )
 } | {"fourty": 40}
 _SCALES = {"hundred": 100, "thousand": 1000}
@@ -153,8 +151,10 @@ def _hyphen(text: str, start: int) -> Token | None:
         return Token(Kind.MARK, ";", "-", start, start + 1)
     if before.isdigit() and after.isdigit():
         return Token(Kind.UNKNOWN, "-", "-", start, start + 1)
-    return None if before.isalnum() and after.isalnum() else Token(
-        Kind.UNKNOWN, "-", "-", start, start + 1
+    return (
+        None
+        if before.isalnum() and after.isalnum()
+        else Token(Kind.UNKNOWN, "-", "-", start, start + 1)
     )
 
 
@@ -244,9 +244,7 @@ def _point(tokens: list[Token], value: Fraction, position: int) -> tuple[Fractio
     return value + Fraction(int(digits), 10 ** len(digits)), position + 1 + len(digits)
 
 
-def _and_a_part(
-    tokens: list[Token], value: Fraction, position: int
-) -> tuple[Fraction, int]:
+def _and_a_part(tokens: list[Token], value: Fraction, position: int) -> tuple[Fraction, int]:
     """Read "and a half" or "and a quarter" after a number."""
     texts = [token.text for token in tokens[position : position + 3]]
     if len(texts) == 3 and texts[0] == "and" and texts[1] in ("a", "one") and texts[2] in _PART:

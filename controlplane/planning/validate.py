@@ -22,13 +22,19 @@ _ROLE = {
 }
 
 
-def validate_design(design: Design, board: BoardModel | None, part: Part | None) -> tuple[Finding, ...]:
+def validate_design(
+    design: Design, board: BoardModel | None, part: Part | None
+) -> tuple[Finding, ...]:
     """Every reason why a design must not be built; empty when it may."""
     findings = [*_ids(design), *_references(design)]
     if board is None or board.key != design.board.model or part is None or part.key != board.part:
         findings.append(
-            _finding("E101", design.board.model, "this board model is not in the catalogue.",
-                     "Use a board model of the catalogue.")
+            _finding(
+                "E101",
+                design.board.model,
+                "this board model is not in the catalogue.",
+                "Use a board model of the catalogue.",
+            )
         )
     else:
         for pin in design.pins:
@@ -57,19 +63,27 @@ def _ids(design: Design) -> list[Finding]:
     }
     for kind, ids in groups.items():
         findings += [
-            _finding("E102", name, f"{kind} id {name!r} is not a short lower-case word.",
-                     "Use letters, digits and underscores, 32 at most.")
+            _finding(
+                "E102",
+                name,
+                f"{kind} id {name!r} is not a short lower-case word.",
+                "Use letters, digits and underscores, 32 at most.",
+            )
             for name in ids
             if not _ID.fullmatch(name)
         ]
         findings += [
-            _finding("E103", name, f"{kind} id {name!r} is used {count} times.", "Use each id once.")
+            _finding(
+                "E103", name, f"{kind} id {name!r} is used {count} times.", "Use each id once."
+            )
             for name, count in Counter(ids).items()
             if count > 1
         ]
         if len(ids) > _MAX_ITEMS:
             findings.append(
-                _finding("E104", kind, f"{len(ids)} {kind}s are more than {_MAX_ITEMS}.", "Use fewer.")
+                _finding(
+                    "E104", kind, f"{len(ids)} {kind}s are more than {_MAX_ITEMS}.", "Use fewer."
+                )
             )
     return findings
 
@@ -97,8 +111,12 @@ def _references(design: Design) -> list[Finding]:
             )
         elif pin.function is not _ROLE[signal.kind]:
             findings.append(
-                _finding("E120", signal.id, f"{pin.pin} does {pin.function}, not {signal.kind}.",
-                         f"Use {_ROLE[signal.kind]}.")
+                _finding(
+                    "E120",
+                    signal.id,
+                    f"{pin.pin} does {pin.function}, not {signal.kind}.",
+                    f"Use {_ROLE[signal.kind]}.",
+                )
             )
     return findings
 
@@ -114,10 +132,14 @@ def _pin(pin: PinAssignment, board: BoardModel, part: Part) -> list[Finding]:
         return [_finding("E115", pin.signal, f"{pin.pin} carries the console.", "Use another pin.")]
     reserved = pad.reserved or dict(board.reserved).get(pin.pin, "")
     if reserved:
-        return [_finding("E113", pin.signal, f"{pin.pin} is kept for {reserved}.", "Use another pin.")]
+        return [
+            _finding("E113", pin.signal, f"{pin.pin} is kept for {reserved}.", "Use another pin.")
+        ]
     if pin.function not in pad.roles:
         code = "E117" if pin.function is PinRole.ADC else "E120"
-        return [_finding(code, pin.signal, f"{pin.pin} cannot do {pin.function}.", "Use another pin.")]
+        return [
+            _finding(code, pin.signal, f"{pin.pin} cannot do {pin.function}.", "Use another pin.")
+        ]
     return []
 
 
@@ -126,7 +148,9 @@ def _shared_pins(design: Design) -> list[Finding]:
     for pin in design.pins:
         owners.setdefault(pin.pin, []).append(pin.signal)
     return [
-        _finding("E111", name, f"{name} is used by {' and '.join(users)}.", "Give each its own pin.")
+        _finding(
+            "E111", name, f"{name} is used by {' and '.join(users)}.", "Give each its own pin."
+        )
         for name, users in owners.items()
         if len(users) > 1
     ]

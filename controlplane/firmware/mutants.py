@@ -1,0 +1,199 @@
+"""Wrong variants of generated sketches: a scenario is worth something when it kills them.
+
+Each mutant is one plausible mistake in the text of a sketch by the offline author.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from controlplane.domain.units import decimal_text, parse_decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A wrong sketch; ``expected`` begins the ids of assertions that should notice."""
+
+    name: str
+    text: str
+    expected: tuple[str, ...]
+
+
+_THRESHOLD = re.compile(
+    r"const float (\w+)_(ON|OFF)_(ABOVE|BELOW|FROM|DOWN_TO)_(\w+) = (-?[\d.]+)f;"
+)
+_CONTROL = re.compile(r"void control(\w+)\(\) \{\n.*?\n\}\n", re.DOTALL)
+_OUTPUT = re.compile(r"const int (\w+)_ON = (HIGH|LOW);\nconst int \1_OFF = (HIGH|LOW);\n")
+_BLINK = re.compile(r"const unsigned long (\w+?)_(HALF_PERIOD|ON|OFF)_(MS|US) = (\d+);")
+_REPORT = re.compile(r"const unsigned long (\w+)_REPORT_(MS|US) = (\d+);")
+_PIN = re.compile(r"const int (\w+)_PIN = (P[A-Z]\d+);")
+_REPLY = re.compile(r"(if \(strcmp\(line, \"[^\n]*\) == 0\) \{\n)(.*?)(\n  \})", re.DOTALL)
+_DEBOUNCE = re.compile(r"const unsigned long DEBOUNCE_MS = (\d+);")
+
+
+def mutants_of(sketch: str) -> tuple[Mutant, ...]:
+    """Every mutant that applies to a sketch; each differs from it."""
+    makers: tuple[Callable[[str], list[Mutant]], ...] = (
+        _threshold_constants,
+        _comparisons,
+        _hysteresis,
+        _inverted,
+        _rates,
+        _periods,
+        _replies,
+        _pins,
+        _debounce,
+        _readings,
+    )
+    found = [mutant for make in makers for mutant in make(sketch)]
+    return tuple(mutant for mutant in found if mutant.text != sketch)
+
+
+def _cut(sketch: str, match: re.Match[str], group: int, new: str) -> str:
+    return sketch[: match.start(group)] + new + sketch[match.end(group) :]
+
+
+def _threshold_constants(sketch: str) -> list[Mutant]:
+    mutants = []
+    for match in _THRESHOLD.finditer(sketch):
+        output = match[1].lower()
+        delta = 10 if match[4] == "MV" else 1
+        for sign in (1, -1):
+            value = decimal_text(parse_decimal(match[5]) + sign * delta)
+            value = value if "." in value else f"{value}.0"
+            mutants.append(
+                Mutant(
+                    name=f"threshold_constant_{output}_{match[2].lower()}_{sign:+d}",
+                    text=_cut(sketch, match, 5, value),
+                    expected=(f"{output}_",),
+                )
+            )
+    return mutants
+
+
+def _comparisons(sketch: str) -> list[Mutant]:
+    mutants = []
+    for body in _CONTROL.finditer(sketch):
+        for match in re.finditer(r" (>=|<=|>|<) \w+_(ON|OFF)_", body[0]):
+            swapped = {">": "<", "<": ">", ">=": "<=", "<=": ">="}[match[1]]
+            at = body.start() + match.start(1)
+            text = sketch[:at] + swapped + sketch[at + len(match[1]) :]
+            name = f"comparison_{body[1].lower()}_{match[2].lower()}"
+            mutants.append(Mutant(name=name, text=text, expected=(_snake(body[1]),)))
+    return mutants
+
+
+def _hysteresis(sketch: str) -> list[Mutant]:
+    mutants = []
+    for body in _CONTROL.finditer(sketch):
+        on = re.search(r" (>=|<=|>|<) (\w+_ON_\w+)\)", body[0])
+        off = re.search(r" (>=|<=|>|<) (\w+_OFF_\w+)\)", body[0])
+        if on is None or off is None or _value(sketch, on[2]) == _value(sketch, off[2]):
+            continue
+        changed = body[0].replace(off[2], on[2])
+        text = sketch[: body.start()] + changed + sketch[body.end() :]
+        name = f"hysteresis_removed_{body[1].lower()}"
+        mutants.append(Mutant(name=name, text=text, expected=(_snake(body[1]),)))
+    return mutants
+
+
+def _value(sketch: str, constant: str) -> str:
+    found = re.search(rf"const float {constant} = (-?[\d.]+)f;", sketch)
+    return found[1] if found else ""
+
+
+def _inverted(sketch: str) -> list[Mutant]:
+    return [
+        Mutant(
+            name=f"inverted_{match[1].lower()}",
+            text=sketch.replace(
+                match[0],
+                f"const int {match[1]}_ON = {match[3]};\nconst int {match[1]}_OFF = {match[2]};\n",
+            ),
+            expected=(f"{match[1].lower()}_",),
+        )
+        for match in _OUTPUT.finditer(sketch)
+        if f"control{_pascal(match[1])}" in sketch or f"set{_pascal(match[1])}" in sketch
+    ]
+
+
+def _rates(sketch: str) -> list[Mutant]:
+    return [
+        Mutant(
+            name=f"led_rate_{match[1].lower()}_{match[2].lower()}",
+            text=_cut(sketch, match, 4, str(int(match[4]) * 11 // 10 + 1)),
+            expected=(f"{match[1].lower()}_",),
+        )
+        for match in _BLINK.finditer(sketch)
+        if f"blink{_pascal(match[1])}" in sketch
+    ]
+
+
+def _periods(sketch: str) -> list[Mutant]:
+    return [
+        Mutant(
+            name=f"report_period_{match[1].lower()}",
+            text=_cut(sketch, match, 3, str(int(match[3]) * 11 // 10 + 1)),
+            expected=(match[1].lower(),),
+        )
+        for match in _REPORT.finditer(sketch)
+    ]
+
+
+def _replies(sketch: str) -> list[Mutant]:
+    mutants = []
+    for match in _REPLY.finditer(sketch):
+        word = match[1].split('"')[1]
+        mutants.append(
+            Mutant(name=f"dropped_reply_{word}", text=_cut(sketch, match, 2, ""), expected=(word,))
+        )
+    return mutants
+
+
+def _pins(sketch: str) -> list[Mutant]:
+    outputs = [m for m in _PIN.finditer(sketch) if f"{m[1]}_ON = " in sketch]
+    if len(outputs) < 2:
+        return []
+    first, second = outputs[0], outputs[1]
+    text = sketch.replace(first[0], f"const int {first[1]}_PIN = {second[2]};", 1)
+    text = text.replace(second[0], f"const int {second[1]}_PIN = {first[2]};", 1)
+    expected = (f"{first[1].lower()}_", f"{second[1].lower()}_")
+    return [Mutant(name="swapped_pins", text=text, expected=expected)]
+
+
+def _debounce(sketch: str) -> list[Mutant]:
+    match = _DEBOUNCE.search(sketch)
+    if match is None:
+        return []
+    return [
+        Mutant(
+            name="debounce_none",
+            text=_cut(sketch, match, 1, "0"),
+            expected=("press", "glitch", "presses_counted"),
+        ),
+        Mutant(
+            name="debounce_half",
+            text=_cut(sketch, match, 1, str(int(match[1]) // 2)),
+            expected=("press", "glitch", "presses_counted"),
+        ),
+    ]
+
+
+def _readings(sketch: str) -> list[Mutant]:
+    """A reading that is a constant instead of a measurement."""
+    return [
+        Mutant(
+            name=f"constant_reading_{match[1].lower()}",
+            text=sketch.replace(f"analogRead({match[1]}_PIN)", "900"),
+            expected=(match[1].lower(),),
+        )
+        for match in re.finditer(r"analogRead\((\w+)_PIN\)", sketch)
+    ]
+
+
+def _pascal(upper: str) -> str:
+    return "".join(word.capitalize() for word in upper.lower().split("_"))
+
+
+def _snake(pascal: str) -> str:
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", pascal).lower()
