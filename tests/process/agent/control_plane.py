@@ -126,6 +126,10 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
         self.say(pb.ConnectResponse(command=wanted))
         return wanted.command_id
 
+    def supersede(self) -> None:
+        """End the newest stream as if another agent of its name had come."""
+        self.say(pb.ConnectResponse())
+
     def cancel(self, command_id: str) -> None:
         self.say(pb.ConnectResponse(cancel_command=pb.CancelCommand(command_id=command_id)))
 
