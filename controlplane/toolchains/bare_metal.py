@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from controlplane.bench_core.manifest import CorePort, Variant
 from controlplane.childproc.command import Confinement
 from controlplane.childproc.confinement import strongest_confinement
 from controlplane.childproc.tools import ToolBrokenError, ToolTrouble
-from controlplane.domain.build import Diagnostic, SourceFile
+from controlplane.domain.build import Diagnostic
 from controlplane.domain.verdict import Outcome
 from controlplane.toolchains.compiler import (
     COMPILE_SECONDS,
@@ -35,14 +35,12 @@ from controlplane.toolchains.images import write_image
 from controlplane.toolchains.object_cache import ObjectCache, key_of
 from controlplane.toolchains.project import leak_findings, project_findings
 from controlplane.toolchains.protocol import BuildRequest, BuildResult, BuildVariant, Image
+from controlplane.toolchains.sketch import SketchFile, preprocess
 
 CORE_ROOT = Path(manifest.__file__).resolve().parent
 BUILD_ID_DIGITS = 12
 IDENTITY_FILE = "build_identity.cpp"
 _UNIT_SUFFIXES = (".c", ".cpp")
-
-Preprocess = Callable[[str, Sequence[SourceFile]], str]
-"""(sketch name, sources) -> one C++ translation unit made of the .ino files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +65,6 @@ class BareMetalToolchain:
     def __init__(
         self,
         cache: Path,
-        preprocess: Preprocess,
         *,
         confinement: Confinement | None = None,
         compile_seconds: float = COMPILE_SECONDS,
@@ -76,7 +73,6 @@ class BareMetalToolchain:
         self._objects = ObjectCache(cache / "objects")
         self._scratch = cache / "scratch"
         self._scratch.mkdir(parents=True, exist_ok=True)
-        self._preprocess = preprocess
         self._confinement = confinement
         self._seconds = compile_seconds
         self._core_hashes: dict[str, str] = {}
@@ -84,6 +80,20 @@ class BareMetalToolchain:
     def builds_for(self, board_model: str) -> bool:
         """Whether a port of the bench core knows the board model."""
         return any(board_model in port.variants for port in manifest.PORTS.values())
+
+    async def fingerprint(self, board_model: str) -> str:
+        """What besides the request decides the images; see `Toolchain.fingerprint`."""
+        port, _ = manifest.port_for_board(board_model)
+        level = self._confinement or await strongest_confinement()
+        compiler = await locate_compiler(port, level, seconds=self._seconds)
+        return f"{compiler.identity} core {await self._core_hash(port)}"
+
+    async def _core_hash(self, port: CorePort) -> str:
+        core_hash = self._core_hashes.get(port.part)
+        if core_hash is None:
+            core_hash = await asyncio.to_thread(_hash_of_core, port)
+            self._core_hashes[port.part] = core_hash
+        return core_hash
 
     async def build(self, request: BuildRequest, out: Path) -> BuildResult:
         """Build all asked variants into `out`; see `Toolchain.build`."""
@@ -141,13 +151,10 @@ class BareMetalToolchain:
         board: Variant,
         compiler: Compiler,
     ) -> _Job:
-        core_hash = self._core_hashes.get(port.part)
-        if core_hash is None:
-            core_hash = await asyncio.to_thread(_hash_of_core, port)
-            self._core_hashes[port.part] = core_hash
+        core_hash = await self._core_hash(port)
         files = {source.path: source.content for source in request.sources}
         generated = f"{request.name}.ino.cpp"
-        unit = await asyncio.to_thread(self._preprocess, request.name, request.sources)
+        unit = await asyncio.to_thread(_one_unit, request)
         identity = key_of(
             {
                 "compiler": compiler.identity,
@@ -313,6 +320,12 @@ def _linked_in(job: _Job, name: Path, kept: Path) -> Path:
     path.unlink(missing_ok=True)
     path.symlink_to(kept)
     return name
+
+
+def _one_unit(request: BuildRequest) -> str:
+    main = f"{request.name}.ino"
+    first = sorted(request.sources, key=lambda source: (source.path != main, source.path))
+    return preprocess([SketchFile(name=source.path, text=source.content) for source in first])
 
 
 def _write_sources(directory: Path, files: Mapping[str, str]) -> None:

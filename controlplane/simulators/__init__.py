@@ -1,0 +1,1 @@
+"""Running firmware without a board: deterministic, bounded, and corroborated."""
