@@ -10,7 +10,9 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +32,7 @@ log = logging.getLogger(__name__)
 EXIT_OK = 0
 EXIT_BROKEN = 3
 _IDLE_S = 0.25
+_HEAL_DELAY_MAX_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,9 @@ class VirtualBoard:
         self._seen_version = self._array.version
         self._state = RunState.OFF
         self._fault: Fault | None = None
+        self._checking: Future[Fault | None] | None = None
+        self._heal_delay_s = _IDLE_S
+        self._next_check = 0.0
         self._entry_lock = threading.Lock()
         self._console = Console()
         self._machine = Machine(
@@ -84,7 +90,7 @@ class VirtualBoard:
             on_state=self._run_state_changed,
             answer_s=options.tool_answer_s,
         )
-        core = DebugCore(
+        self._core = DebugCore(
             bus=bus,
             executor=executor,
             run_side=self,
@@ -92,15 +98,15 @@ class VirtualBoard:
             device_id=options.device_id,
         )
         self._boot_time = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._server = self._listen(core)
+        self._server = self._listen()
 
-    def _listen(self, core: DebugCore) -> ProbeServer:
+    def _listen(self) -> ProbeServer:
         wanted = self._options.probe_port or self._store.last_port()
         for port in (wanted, 0) if wanted and not self._options.probe_port else (wanted,):
             try:
                 server = ProbeServer(
                     port=port,
-                    core=core,
+                    core=self._core,
                     core_lock=self._core_lock,
                     uid=probe_uid(self._options.name),
                     product=f"virtual {f405.BOARD_MODEL} {self._options.name}",
@@ -117,7 +123,7 @@ class VirtualBoard:
     def start(self) -> BoardEntry:
         """Boot what is in flash, publish the board and serve its probe."""
         self._store.link_console(self._console.path)
-        self._fault = self._machine.check()
+        self._fault = self._machine.check().result()
         with self._core_lock:
             self.boot()
         threading.Thread(target=self._server.serve_forever, name="probe", daemon=True).start()
@@ -155,6 +161,31 @@ class VirtualBoard:
             else:
                 self._save_flash()
                 self._save_wear()
+        if self._fault is not None:
+            self._try_to_heal()
+
+    def _try_to_heal(self) -> None:
+        """Look at a faulty tool again after 0.5 s, 1 s … 60 s; boot when it is good by then."""
+        now = time.monotonic()
+        if self._checking is None:
+            if now >= self._next_check:
+                self._checking = self._machine.check()
+        elif self._checking.done():
+            fault, self._checking = self._checking.result(), None
+            self._heal_delay_s = min(2 * self._heal_delay_s, _HEAL_DELAY_MAX_S)
+            self._next_check = now + self._heal_delay_s
+            if fault is None:
+                self._boot_again()
+
+    def _boot_again(self) -> None:
+        """The tool is good now; the fault goes when firmware runs, or none has to."""
+        with self._core_lock:
+            if not self._core.is_halted and f405.bootable(self._array.bytes):
+                self.boot()
+                return
+        with self._entry_lock:
+            self._fault = None
+        self._publish()
 
     def stop(self) -> None:
         """End the firmware, save everything, withdraw the board."""

@@ -70,6 +70,11 @@ class DebugCore:
         """Whether the probe holds the reset line low."""
         return self._nrst_held
 
+    @property
+    def is_halted(self) -> bool:
+        """Whether a debugger or the reset line keeps firmware from running."""
+        return self._halted or self._nrst_held
+
     def read(self, address: int, width: int) -> int:
         """Any address: the private peripheral bus here, the rest on the memory bus."""
         if not f405.PPB_START <= address < f405.PPB_START + f405.PPB_SIZE:

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 QEMU = "qemu-system-arm"
 QEMU_PACKAGE = "qemu-system-arm"
+CONFINERS = ("setpriv", "prlimit")
 _VERSION = re.compile(r"QEMU emulator version (\d+)\.(\d+)")
 TOOL_ANSWER_S = 10.0
 """How long QEMU may take to say its version or to greet, by default."""
@@ -57,6 +58,9 @@ class ToolFaultError(Exception):
 
 def check_qemu(qemu: str, answer_s: float = TOOL_ANSWER_S) -> Fault | None:
     """Whether `qemu` is a QEMU that answers in `answer_s` seconds; None when it is good."""
+    for confiner in CONFINERS:
+        if shutil.which(confiner) is None:
+            return Fault(tool=confiner, package="util-linux", reason="it is not installed")
     path = shutil.which(qemu)
     if path is None:
         return _fault(qemu, "it is not installed")
@@ -107,9 +111,9 @@ class Machine:
         self._control: socket.socket | None = None
         self._generation = 0
 
-    def check(self) -> Fault | None:
-        """Look at the tool once, before the first boot."""
-        return self._worker.submit(check_qemu, self._qemu, self._answer_s).result()
+    def check(self) -> Future[Fault | None]:
+        """Look at the tool: what is wrong with it, or None."""
+        return self._worker.submit(check_qemu, self._qemu, self._answer_s)
 
     def boot(self) -> None:
         """Start firmware from the image, ending what ran before; returns at once."""

@@ -10,6 +10,7 @@ import json
 import logging
 import socketserver
 import struct
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -214,6 +215,10 @@ class ProbeServer(socketserver.ThreadingTCPServer):
     def new_client(self) -> ProbeClient:
         """Debug port and access port state for a new connection."""
         return self._new_client()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that broke is logged; the others go on."""
+        log.warning("probe connection broke: %r", sys.exc_info()[1])
 
 
 class _ClientHandler(socketserver.StreamRequestHandler):

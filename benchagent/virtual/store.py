@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ PORT_FILE = "port"
 LOCK_FILE = "lock"
 CONSOLE_LINK = "console"
 _MAX_JSON = 64 * 1024
+_LOCK_WAIT_S = 0.5
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 
 
@@ -69,11 +71,9 @@ class BoardStore:
         self.path = directory / name
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _lock_soon(self._lock):
             os.close(self._lock)
-            raise BoardDirectoryError(f"another process runs the board in {self.path}") from error
+            raise BoardDirectoryError(f"another process runs the board in {self.path}")
 
     @property
     def flash_path(self) -> Path:
@@ -174,6 +174,20 @@ def registered_boards(directory: Path) -> list[BoardEntry]:
         except (KeyError, TypeError, ValueError):
             continue
     return found
+
+
+def _lock_soon(lock: int) -> bool:
+    """Take the lock; a reader of the registry holds it for an instant, a board for its life."""
+    deadline = time.monotonic() + _LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
 
 
 def _is_running(board: Path) -> bool:

@@ -22,6 +22,7 @@ from tests.process.virtual.boards import (
     console,
     flash_image,
     pyocd,
+    require,
     stock_flash,
     stock_readback,
     stock_reset,
@@ -233,6 +234,18 @@ def test_a_qemu_that_fails_to_run_leaves_a_silent_board_with_a_fault(
         board.wait_run_state("FAULT")
         assert board.now()["fault"]["package"] == "qemu-system-arm"
         assert stock_readback(board.probe, tmp_path) == flash_image(elf)
+
+
+def test_a_board_heals_when_qemu_is_installed_later(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path, tag="alpha")
+    tool = tmp_path / "qemu"
+    with virtual_board(tmp_path, "--qemu", str(tool)) as board, console(board.entry["tty"]) as tty:
+        stock_flash(board.probe, elf)
+        board.wait_run_state("FAULT")
+        real = require("qemu-system-arm", "qemu-system-arm")
+        _program(tool, f'exec {real} "$@"')
+        tty.until(b"boot alpha")
+        wait_for("health", lambda: board.now()["fault"] is None)
 
 
 def test_a_core_that_locks_up_is_silent_until_the_next_reset(tmp_path: Path) -> None:
