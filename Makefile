@@ -15,7 +15,7 @@ setup: ## Install what running needs
 setup-dev: ## Install what developing and testing need
 	@infra/bootstrap/packages.sh test
 	@infra/bootstrap/python.sh dev
-	@npm ci --silent --no-audit --no-fund --prefix proto
+	@npm install --silent --no-save --no-audit --no-fund --prefix proto
 	@npm ci --silent --no-audit --no-fund --prefix docs/examples/node
 
 demo: setup ## From a sentence to a verdict on flashed virtual boards

@@ -108,6 +108,14 @@ class Toolchain(Protocol):
         """Whether this toolchain knows the board model."""
         ...
 
+    async def fingerprint(self, board_model: str) -> str:
+        """What besides the request decides the images: compiler and core.
+
+        Raises:
+            ToolBrokenError: the compiler cannot be used.
+        """
+        ...
+
     async def build(self, request: BuildRequest, out: Path) -> BuildResult:
         """Build all asked variants into the directory `out`.
 

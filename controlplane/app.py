@@ -1,0 +1,283 @@
+"""Composition root of the control plane: the only module that names concrete adapters."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from benchline import __version__
+from benchline.errors import NotReadyError
+from benchline.instance import Instance, make_private
+from controlplane.catalog.loader import Catalogue, load_catalogue
+from controlplane.config import Config
+from controlplane.designers.offline import OfflineDesigner
+from controlplane.designers.protocol import Designer, DesignRequest, Refusal
+from controlplane.domain.verdict import Stage
+from controlplane.edge.bench_service import BenchService
+from controlplane.edge.byte_services import ArtifactService, ConsoleService
+from controlplane.edge.result_services import (
+    BuildService,
+    DeploymentService,
+    DesignService,
+    Preview,
+    SimulationService,
+)
+from controlplane.edge.server import Services, build_server
+from controlplane.edge.server_service import Check, ServerService
+from controlplane.edge.session_service import SessionService
+from controlplane.firmware.offline import OfflineAuthor
+from controlplane.fleet.commands import Commands
+from controlplane.fleet.link import AgentLink
+from controlplane.fleet.registry import Registry
+from controlplane.journal.journal import Journal
+from controlplane.leasing.book import LeaseBook
+from controlplane.ops.identity import installation_secret, new_session_id
+from controlplane.pipeline.build_stage import BuildParts, BuildStage
+from controlplane.pipeline.deploy_stage import DeployParts, DeployStage
+from controlplane.pipeline.design_stage import DesignStage
+from controlplane.pipeline.engine import Engine, EngineParts
+from controlplane.pipeline.simulate_stage import SimulateParts, SimulateStage
+from controlplane.pipeline.slots import Slots
+from controlplane.pipeline.stage import StageWork
+from controlplane.simulators.qemu import QemuSimulator
+from controlplane.storage.answers import AnswerStore
+from controlplane.storage.artifacts import ArtifactStore
+from controlplane.storage.boards import BoardStore
+from controlplane.storage.commands import CommandStore
+from controlplane.storage.console_log import ConsoleLog
+from controlplane.storage.database import Database
+from controlplane.storage.sessions import SessionStore
+from controlplane.storage.work_queue import SqliteWorkQueue
+from controlplane.toolchains.bare_metal import BareMetalToolchain
+from controlplane.toolchains.doctor import checks as tool_checks
+
+log = logging.getLogger(__name__)
+
+_STOP_GRACE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stores:
+    database: Database
+    journal: Journal
+    sessions: SessionStore
+    artifacts: ArtifactStore
+    console_log: ConsoleLog
+    boards: BoardStore
+    commands: CommandStore
+    answers: AnswerStore
+    queue: SqliteWorkQueue
+
+
+async def serve(config: Config) -> None:
+    """Run the control plane until SIGTERM or SIGINT.
+
+    Raises:
+        NotReadyError: ALREADY_RUNNING, another one serves this data directory.
+    """
+    instance = config.instance
+    for folder in (instance.data_dir, instance.state_dir, instance.run_dir, instance.cache_dir):
+        make_private(folder)
+    make_private(instance.socket_path.parent)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with _only_one(instance), _pid_file(instance.run_dir / "controlplane.pid"):
+        async with AsyncExitStack() as stack:
+            await _run(config, stop, stack)
+
+
+async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> None:
+    instance = config.instance
+    database = await Database.open(instance.state_dir / "benchline.db")
+    stack.push_async_callback(database.close)
+    stores = _open_stores(database, instance)
+    leases = await stack.enter_async_context(LeaseBook(database, stores.boards))
+    catalogue, registry = load_catalogue(), Registry()
+    designer = OfflineDesigner(catalogue)
+    engine = Engine(
+        EngineParts(
+            database=database,
+            store=stores.sessions,
+            queue=stores.queue,
+            stages=_stages(config, stores, leases, catalogue, designer, registry),
+            new_session_id=new_session_id,
+            owner=uuid.uuid4().hex,
+            session_slots=config.session_slots,
+        )
+    )
+    services = _services(instance, stores, leases, catalogue, designer, registry, engine)
+    server = build_server(services, instance.target)
+    await server.start()
+    log.info("control plane serves", extra={"target": instance.target, "pid": os.getpid()})
+    try:
+        await engine.run(stop)
+    finally:
+        await server.stop(_STOP_GRACE_S)
+        with contextlib.suppress(FileNotFoundError):
+            instance.socket_path.unlink()
+        log.info("control plane stopped")
+
+
+def _open_stores(database: Database, instance: Instance) -> _Stores:
+    journal = Journal(database)
+    return _Stores(
+        database=database,
+        journal=journal,
+        sessions=SessionStore(database, journal),
+        artifacts=ArtifactStore(instance.artifact_dir, database),
+        console_log=ConsoleLog(database),
+        boards=BoardStore(database),
+        commands=CommandStore(database),
+        answers=AnswerStore(database),
+        queue=SqliteWorkQueue(database),
+    )
+
+
+def _stages(
+    config: Config,
+    stores: _Stores,
+    leases: LeaseBook,
+    catalogue: Catalogue,
+    designer: Designer,
+    registry: Registry,
+) -> dict[Stage, StageWork]:
+    instance = config.instance
+    slots = Slots(compilers=config.compile_slots, simulators=config.simulate_slots)
+    work_dir = make_private(instance.cache_dir / "work")
+    secret = installation_secret(instance.state_dir / "secret")
+    return {
+        Stage.DESIGN: DesignStage(designer, stores.artifacts),
+        Stage.BUILD: BuildStage(
+            BuildParts(
+                artifacts=stores.artifacts,
+                catalogue=catalogue,
+                store=stores.sessions,
+                author=OfflineAuthor(),
+                toolchain=BareMetalToolchain(instance.cache_dir / "toolchain"),
+                slots=slots,
+                work_dir=work_dir,
+            )
+        ),
+        Stage.SIMULATE: SimulateStage(
+            SimulateParts(
+                artifacts=stores.artifacts,
+                catalogue=catalogue,
+                console_log=stores.console_log,
+                store=stores.sessions,
+                simulator=QemuSimulator(instance.cache_dir / "simulator"),
+                slots=slots,
+                secret=secret,
+                work_dir=work_dir,
+            )
+        ),
+        Stage.DEPLOY: DeployStage(
+            DeployParts(
+                artifacts=stores.artifacts,
+                boards=stores.boards,
+                catalogue=catalogue,
+                commands=Commands(stores.commands, registry),
+                console_log=stores.console_log,
+                journal=stores.journal,
+                leases=leases,
+                board_wait=timedelta(seconds=config.board_wait_s),
+                secret=secret,
+            )
+        ),
+    }
+
+
+def _services(
+    instance: Instance,
+    stores: _Stores,
+    leases: LeaseBook,
+    catalogue: Catalogue,
+    designer: Designer,
+    registry: Registry,
+    engine: Engine,
+) -> Services:
+    return Services(
+        sessions=SessionService(
+            engine, stores.sessions, stores.journal, stores.artifacts, stores.answers
+        ),
+        designs=DesignService(_Previews(designer), list(catalogue.boards.values())),
+        builds=BuildService(stores.sessions),
+        simulations=SimulationService(stores.sessions),
+        deployments=DeploymentService(stores.sessions),
+        bench=BenchService(stores.boards, leases),
+        consoles=ConsoleService(stores.console_log, stores.boards),
+        artifacts=ArtifactService(stores.artifacts),
+        server=ServerService(
+            _ToolChecks(),
+            version=__version__,
+            data_dir=instance.data_dir,
+            start_time=datetime.now(UTC),
+        ),
+        agent_link=AgentLink(
+            registry=registry,
+            boards=stores.boards,
+            commands=stores.commands,
+            console_log=stores.console_log,
+        ),
+    )
+
+
+class _Previews:
+    """Designs without a session."""
+
+    def __init__(self, designer: Designer) -> None:
+        self._designer = designer
+
+    async def preview(self, prompt: str, board: str) -> Preview:
+        answer = await self._designer.design(DesignRequest(prompt=prompt, board=board))
+        if isinstance(answer, Refusal):
+            return Preview(design=None, findings=answer.findings)
+        return Preview(design=answer, findings=answer.findings)
+
+
+class _ToolChecks:
+    """The checks of the compiler, the simulator and the confinement."""
+
+    async def run(self) -> Sequence[Check]:
+        return [
+            Check(check_name=c.name, ok=c.ok, detail=c.detail, fix=c.fix)
+            for c in await tool_checks()
+        ]
+
+
+@contextmanager
+def _only_one(instance: Instance) -> Iterator[None]:
+    """Hold the lock of the data directory; it goes with the process, however it ends."""
+    path = instance.run_dir / "controlplane.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise NotReadyError(
+            "ALREADY_RUNNING",
+            f"another control plane serves {instance.data_dir}",
+            path=str(instance.data_dir),
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _pid_file(path: Path) -> Iterator[None]:
+    path.write_text(f"{os.getpid()}\n")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

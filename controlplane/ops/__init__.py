@@ -1,0 +1,1 @@
+"""Running the control plane: logs, identity, secrets."""

@@ -1,0 +1,1 @@
+"""Runs sessions: stages in order, each once, resumable after any interruption."""

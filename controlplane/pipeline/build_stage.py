@@ -1,0 +1,203 @@
+"""BUILD: a design becomes a sketch, and a sketch becomes images."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchline.errors import BenchlineError, InvalidRequestError
+from controlplane.catalog.loader import Catalogue
+from controlplane.childproc.tools import ToolBrokenError
+from controlplane.domain.artifact import Artifact
+from controlplane.domain.build import Build, SourceFile
+from controlplane.domain.image import flat_image, read_image
+from controlplane.domain.session import Session
+from controlplane.domain.verdict import Outcome, Severity, Stage, StageFinding
+from controlplane.firmware.protocol import FirmwareAuthor
+from controlplane.pipeline.project import DESIGN_KEY, Project, load_project
+from controlplane.pipeline.slots import Slots
+from controlplane.pipeline.stage import StageResult, StageRun
+from controlplane.storage.artifacts import ArtifactStore
+from controlplane.storage.codec import from_json, to_json
+from controlplane.storage.sessions import SessionStore
+from controlplane.toolchains.protocol import BuildRequest, BuildResult, BuildVariant, Toolchain
+
+BUILD_KEY = "build"
+_MAX_DIAGNOSTIC_EVENTS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildParts:
+    """What the stage works with."""
+
+    artifacts: ArtifactStore
+    catalogue: Catalogue
+    store: SessionStore
+    author: FirmwareAuthor
+    toolchain: Toolchain
+    slots: Slots
+    work_dir: Path
+
+
+class BuildStage:
+    """Writes the sketch, compiles it twice (test and release), stores everything."""
+
+    def __init__(self, parts: BuildParts) -> None:
+        self._parts = parts
+
+    async def run(self, run: StageRun) -> StageResult:
+        """Build, or take the result of an identical earlier build."""
+        project = await load_project(run, self._parts.catalogue)
+        request = await self._request(run, project)
+        try:
+            fingerprint = await self._parts.toolchain.fingerprint(request.board_model)
+        except ToolBrokenError as error:
+            return await self._unbuilt(run, broken_build(error), "")
+        inputs_hash = _inputs_hash(request, fingerprint)
+        cached = await self._cached(run.session, inputs_hash)
+        if cached is not None:
+            return await self._conclude(run, project, cached, inputs_hash, from_cache=True)
+        async with self._parts.slots.compiler():
+            with TemporaryDirectory(dir=self._parts.work_dir, prefix="build-") as folder:
+                result = await self._parts.toolchain.build(request, Path(folder))
+                build = await self._stored(run, request, result)
+        if result.outcome in (Outcome.PASSED, Outcome.FAILED):
+            await self._parts.store.put_cached_stage(Stage.BUILD, inputs_hash, to_json(build))
+        if result.outcome in (Outcome.BROKEN, Outcome.REFUSED):
+            return await self._unbuilt(run, result, inputs_hash)
+        return await self._conclude(run, project, build, inputs_hash, from_cache=False)
+
+    async def _request(self, run: StageRun, project: Project) -> BuildRequest:
+        source = run.session.request.source
+        if source is not None:
+            files = source.files
+            if project.design is not None:
+                await run.keep(DESIGN_KEY, project.design.to_json())
+        elif project.design is not None:
+            files = (await self._parts.author.write(project.design)).sources
+        else:
+            raise InvalidRequestError("NOTHING_TO_BUILD", "there is neither a design nor a sketch")
+        return BuildRequest(
+            name=_sketch_name(files),
+            sources=files,
+            board_model=project.board_model.key,
+            design_hash=project.short_design_hash,
+        )
+
+    async def _cached(self, session: Session, inputs_hash: str) -> Build | None:
+        """An earlier build whose images are all still stored."""
+        text = await self._parts.store.cached_stage(Stage.BUILD, inputs_hash)
+        if text is None:
+            return None
+        build = from_json(Build, text)
+        try:
+            for artifact in build.artifacts:
+                await self._parts.artifacts.get(artifact.sha256)
+        except BenchlineError:
+            return None
+        return replace(build, session=session.name, attempt=session.attempt)
+
+    async def _stored(self, run: StageRun, request: BuildRequest, result: BuildResult) -> Build:
+        artifacts: list[Artifact] = []
+        for variant, image in result.images.items():
+            elf = image.elf.read_bytes()
+            flat = flat_image(read_image(elf, image.elf.name, base=0))
+            for data, ending in (
+                (elf, "elf"),
+                (flat, "bin"),
+                (image.hex.read_bytes(), "hex"),
+                (image.map.read_bytes(), "map"),
+            ):
+                artifacts.append(await self._put(data, f"firmware.{variant}.{ending}"))
+        if result.compile_commands is not None:
+            commands = result.compile_commands.read_bytes()
+            artifacts.append(await self._put(commands, "compile_commands.json"))
+        release = result.images.get(BuildVariant.RELEASE)
+        return Build(
+            session=run.session.name,
+            attempt=run.attempt,
+            outcome=result.outcome,
+            build_id=result.build_id,
+            toolchain=result.toolchain,
+            part=result.part,
+            artifacts=tuple(artifacts),
+            diagnostics=result.diagnostics,
+            flash_used_bytes=release.size.flash_used if release else 0,
+            flash_limit_bytes=release.size.flash_limit if release else 0,
+            ram_used_bytes=release.size.ram_used if release else 0,
+            ram_limit_bytes=release.size.ram_limit if release else 0,
+            confinement=result.confinement,
+            sources=request.sources,
+        )
+
+    async def _put(self, data: bytes, name: str) -> Artifact:
+        return await self._parts.artifacts.put(data, kind=name, filename=name)
+
+    async def _unbuilt(self, run: StageRun, result: BuildResult, inputs_hash: str) -> StageResult:
+        finding = StageFinding(
+            code="TOOLCHAIN_BROKEN" if result.outcome is Outcome.BROKEN else "PROJECT_REFUSED",
+            subject=result.tool or "project",
+            message=result.message,
+            fix=f"apt install {result.package}" if result.package else "",
+            stage=Stage.BUILD,
+        )
+        await run.record(finding)
+        return StageResult(outcome=result.outcome, message=result.message, inputs_hash=inputs_hash)
+
+    async def _conclude(
+        self,
+        run: StageRun,
+        project: Project,
+        build: Build,
+        inputs_hash: str,
+        *,
+        from_cache: bool,
+    ) -> StageResult:
+        await run.keep(BUILD_KEY, to_json(build))
+
+        def with_build(session: Session) -> Session:
+            return replace(
+                session,
+                artifacts=session.artifacts + build.artifacts,
+                board_model=project.board_model.key,
+            )
+
+        told = build.diagnostics[:_MAX_DIAGNOSTIC_EVENTS]
+        await run.record(*told, *build.artifacts, change=with_build)
+        errors = [d for d in build.diagnostics if d.severity is Severity.ERROR]
+        if build.outcome is Outcome.PASSED:
+            flash, ram = build.flash_used_bytes, build.ram_used_bytes
+            message = f"{flash:,} bytes of flash, {ram:,} bytes of RAM with {build.toolchain}"
+        elif errors:
+            first = errors[0]
+            message = f"{first.file}:{first.line}: {first.message} ({len(errors)} errors)"
+        else:
+            message = "the sketch does not build"
+        return StageResult(
+            outcome=build.outcome, message=message, cached=from_cache, inputs_hash=inputs_hash
+        )
+
+
+def broken_build(error: ToolBrokenError) -> BuildResult:
+    """The result of a build whose compiler could not even be asked."""
+    return BuildResult(
+        outcome=Outcome.BROKEN, message=str(error), tool=error.tool, package=error.package
+    )
+
+
+def _sketch_name(files: tuple[SourceFile, ...]) -> str:
+    """The name of the sketch: of the only .ino file, or the first in order.
+
+    Raises:
+        InvalidRequestError: SKETCH_MISSING.
+    """
+    names = sorted(f.path.removesuffix(".ino") for f in files if f.path.endswith(".ino"))
+    if not names:
+        raise InvalidRequestError("SKETCH_MISSING", "the project has no .ino file")
+    return names[0]
+
+
+def _inputs_hash(request: BuildRequest, fingerprint: str) -> str:
+    document = json.dumps([asdict(request), fingerprint], sort_keys=True)
+    return hashlib.sha256(document.encode()).hexdigest()

@@ -1,0 +1,323 @@
+"""DEPLOY: flash a board, run the same scenarios on it, leave the release image on it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from benchline.errors import BenchlineError, ConflictError, NotReadyError
+from benchline.names import board_console
+from controlplane.catalog.loader import Catalogue
+from controlplane.domain.bench import Board, BoardKind, Lease
+from controlplane.domain.deployment import Deployment
+from controlplane.domain.event import LeaseChanged, Note, ScenarioStarted, StageChanged
+from controlplane.domain.image import ImageSegment
+from controlplane.domain.session import Session
+from controlplane.domain.verdict import (
+    Evidence,
+    Outcome,
+    ScenarioResult,
+    Stage,
+    State,
+    worst,
+)
+from controlplane.fleet.commands import Commands
+from controlplane.journal.journal import Journal
+from controlplane.leasing.book import LeaseBook
+from controlplane.pipeline.board_run import BoardRunner, RunInterrupted
+from controlplane.pipeline.flashing import BoardFlasher, FlashFailed, FlashMemory, written
+from controlplane.pipeline.images import images_of, segments_of
+from controlplane.pipeline.judging import BOARD_CAPABILITIES, PreparedScenario, prepare
+from controlplane.pipeline.project import Project, load_project, session_seed
+from controlplane.pipeline.stage import StageResult, StageRun
+from controlplane.pipeline.summary import first_failure
+from controlplane.storage.artifacts import ArtifactStore
+from controlplane.storage.boards import BoardStore
+from controlplane.storage.codec import to_json
+from controlplane.storage.console_log import ConsoleLog
+
+log = logging.getLogger(__name__)
+
+_LEASE_TTL = timedelta(seconds=60)
+_LEASE_RENEWAL_S = 15.0
+_QUICK_LEASE = timedelta(milliseconds=200)
+_RERUNS = 3
+_LEASE_KEY = "deploy.lease"
+_CLEAN_UP_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployParts:
+    """What the stage works with."""
+
+    artifacts: ArtifactStore
+    boards: BoardStore
+    catalogue: Catalogue
+    commands: Commands
+    console_log: ConsoleLog
+    journal: Journal
+    leases: LeaseBook
+    board_wait: timedelta
+    secret: bytes
+
+
+class DeployStage:
+    """Proves the firmware on a board of the design's model."""
+
+    def __init__(self, parts: DeployParts) -> None:
+        self._parts = parts
+
+    async def run(self, run: StageRun) -> StageResult:
+        """Flash, judge, release. Resumes from what the journal and the agent remember."""
+        project = await load_project(run, self._parts.catalogue)
+        await self._verify_everything(run.session)
+        selector = board_selector(run.session, project)
+        async with self._leased(run, selector) as (lease, board):
+            if board.kind is BoardKind.PHYSICAL:
+                return StageResult(
+                    outcome=Outcome.REFUSED,
+                    message=f"{board.board_id} is a physical board; scenarios with injected inputs "
+                    "are run on virtual boards only until its owner can allow them",
+                )
+            return await self._prove(run, project, lease, board)
+
+    async def _verify_everything(self, session: Session) -> None:
+        """No stored byte of this session may have changed before a board is touched."""
+        for artifact in session.artifacts:
+            await self._parts.artifacts.read(artifact.sha256)
+
+    async def _prove(
+        self, run: StageRun, project: Project, lease: Lease, board: Board
+    ) -> StageResult:
+        seed = session_seed(run.session, project, self._parts.secret)
+        images = images_of(run.session)
+        memory = FlashMemory.of(project.port)
+        artifacts = self._parts.artifacts
+        test = await segments_of(artifacts, images.test, base=memory.base)
+        release = await segments_of(artifacts, images.release, base=memory.base)
+        flasher = await BoardFlasher.resume(
+            run=run,
+            commands=self._parts.commands,
+            journal=self._parts.journal,
+            lease=lease,
+            board=board,
+            part=project.part,
+        )
+        results: list[ScenarioResult] = []
+        trouble = ""
+        try:
+            results = await self._judge_all(run, _prepared(project, seed), flasher, memory, test)
+        except FlashFailed as error:
+            trouble = str(error)
+        except asyncio.CancelledError:
+            if run.cancel_requested():
+                await self._leave_release(flasher, memory, release)
+            raise
+        left = await self._leave_release(flasher, memory, release)
+        outcome = worst([r.outcome for r in results]) if not trouble else Outcome.BROKEN
+        if left != "release" and outcome is Outcome.PASSED:
+            outcome, trouble = Outcome.BROKEN, "the release image could not be left on the board"
+        evidence = _evidence(board)
+        deployment = Deployment(
+            session=run.session.name,
+            attempt=run.attempt,
+            board=board.name,
+            outcome=outcome,
+            evidence=evidence,
+            flashes=tuple(flasher.records),
+            results=tuple(results),
+            left_image=left,
+        )
+        await run.keep("deployment", to_json(deployment))
+        message = trouble or first_failure(tuple(results), outcome)
+        if not message:
+            passed = sum(r.outcome is Outcome.PASSED for r in results)
+            message = f"{passed} scenarios passed on {board.board_id}; {left} image left on it"
+        return StageResult(outcome=outcome, message=message, evidence=evidence)
+
+    async def _judge_all(
+        self,
+        run: StageRun,
+        scenarios: list[PreparedScenario],
+        flasher: BoardFlasher,
+        memory: FlashMemory,
+        test: tuple[ImageSegment, ...],
+    ) -> list[ScenarioResult]:
+        results: list[ScenarioResult] = []
+        to_write = test  # with the first scenario that is really run
+        for prepared in scenarios:
+            runner = flasher.board.board_id
+            result = _already_judged(run.session, prepared.scenario_id, runner)
+            if result is None and prepared.missing:
+                result = prepared.skipped(Stage.DEPLOY, runner)
+                await self._record_result(run, result)
+            if result is None:
+                result = await self._judge(run, prepared, flasher, memory, to_write)
+            if result.outcome is not Outcome.SKIPPED:
+                to_write = ()
+            results.append(result)
+        return results
+
+    async def _record_result(self, run: StageRun, result: ScenarioResult) -> None:
+        await run.record(result, change=lambda s: _with_result(s, result))
+
+    async def _judge(
+        self,
+        run: StageRun,
+        prepared: PreparedScenario,
+        flasher: BoardFlasher,
+        memory: FlashMemory,
+        test: tuple[ImageSegment, ...],
+    ) -> ScenarioResult:
+        board = flasher.board
+        started = ScenarioStarted(
+            scenario_id=prepared.scenario_id,
+            title=prepared.title,
+            runner=board.board_id,
+            seed=prepared.seed,
+            device_ms=prepared.end_ms,
+            assertion_ids=prepared.assertion_ids,
+        )
+        await run.record(started)
+        table = ImageSegment(memory.table_address, prepared.table)
+        image = await written(self._parts.artifacts, (*test, table))
+        head = await flasher.flash_for(prepared.scenario_id, image, with_test=bool(test))
+        runner = BoardRunner(
+            run=run,
+            artifacts=self._parts.artifacts,
+            console_log=self._parts.console_log,
+            boards=self._parts.boards,
+            console=board_console(board.name),
+            board=board,
+            patience=self._parts.board_wait,
+        )
+        for again in range(1, _RERUNS + 1):
+            try:
+                result = await runner.judge(prepared, head, _evidence(board))
+                break
+            except RunInterrupted as interruption:
+                if again == _RERUNS:
+                    result = prepared.undecided(
+                        Outcome.BROKEN,
+                        Stage.DEPLOY,
+                        board.board_id,
+                        str(interruption),
+                        _evidence(board),
+                    )
+                    break
+                why = f"{prepared.scenario_id} is run again on {board.board_id}: {interruption}"
+                await run.record(Note(text=why))
+                head = await flasher.reset_for(prepared.scenario_id, again)
+        await self._record_result(run, result)
+        return result
+
+    async def _leave_release(
+        self,
+        flasher: BoardFlasher,
+        memory: FlashMemory,
+        release: tuple[ImageSegment, ...],
+    ) -> str:
+        """Put the release image and a blank stimulus table on the board, also after a cancel."""
+        if not flasher.touched:
+            return "unknown"
+        blank = ImageSegment(memory.table_address, b"\xff" * memory.table_size)
+
+        try:
+            async with asyncio.timeout(_CLEAN_UP_S):
+                image = await written(self._parts.artifacts, (*release, blank))
+                await flasher.flash_release(image)
+        except (FlashFailed, BenchlineError, TimeoutError) as error:
+            log.warning("board left without release image", extra={"why": str(error)})
+            return "unknown"
+        return "release"
+
+    @asynccontextmanager
+    async def _leased(self, run: StageRun, selector: str) -> AsyncIterator[tuple[Lease, Board]]:
+        lease, board = await self._acquire(run, selector)
+        keeper = asyncio.create_task(self._keep(lease))
+        try:
+            yield lease, board
+        finally:
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+            # A control plane that is shut down keeps the lease, to resume under it.
+            if run.cancel_requested() or not run.stopping():
+                await self._parts.leases.release(lease.name)
+                await run.record(_lease_fact(lease, "released"))
+
+    async def _acquire(self, run: StageRun, selector: str) -> tuple[Lease, Board]:
+        held = await run.kept(_LEASE_KEY)
+        if held is not None:
+            with contextlib.suppress(BenchlineError):
+                lease = await self._parts.leases.renew(held, _LEASE_TTL)
+                return lease, await self._parts.boards.get(lease.board)
+        try:
+            lease, board = await self._acquire_within(run, selector, _QUICK_LEASE)
+        except NotReadyError as error:
+            await self._waiting(run, State.WAITING, f"waiting for a board: {error}")
+            lease, board = await self._acquire_within(run, selector, self._parts.board_wait)
+            await self._waiting(run, State.RUNNING, f"{board.board_id} is free")
+        await run.keep(_LEASE_KEY, lease.name)
+        await run.record(
+            _lease_fact(lease, "granted"), change=lambda s: replace(s, board=board.name)
+        )
+        return lease, board
+
+    async def _acquire_within(
+        self, run: StageRun, selector: str, wait: timedelta
+    ) -> tuple[Lease, Board]:
+        return await self._parts.leases.acquire_wait(
+            selector, run.session.name, _LEASE_TTL, timeout=wait
+        )
+
+    async def _waiting(self, run: StageRun, state: State, message: str) -> None:
+        fact = StageChanged(stage=Stage.DEPLOY, state=state, message=message, runs=run.runs)
+        await run.record(fact, change=lambda s: replace(s, state=state))
+
+    async def _keep(self, lease: Lease) -> None:
+        while True:
+            await asyncio.sleep(_LEASE_RENEWAL_S)
+            with contextlib.suppress(ConflictError):
+                await self._parts.leases.renew(lease.name, _LEASE_TTL)
+
+
+def board_selector(session: Session, project: Project) -> str:
+    """What the leased board must match: the design's model, and the operator's wish if any."""
+    wish = session.request.board_wish
+    named = wish if "=" in wish else ""
+    model = f"model={project.board_model.key}"
+    return ",".join(part for part in (model, named) if part)
+
+
+def _already_judged(session: Session, scenario_id: str, runner: str) -> ScenarioResult | None:
+    """A scenario that this stage had finished before it was interrupted."""
+    return next(
+        (
+            r
+            for r in session.scenario_results
+            if r.stage is Stage.DEPLOY and r.scenario_id == scenario_id and r.runner == runner
+        ),
+        None,
+    )
+
+
+def _with_result(session: Session, result: ScenarioResult) -> Session:
+    return replace(session, scenario_results=(*session.scenario_results, result))
+
+
+def _evidence(board: Board) -> Evidence:
+    return Evidence.PHYSICAL if board.kind is BoardKind.PHYSICAL else Evidence.VIRTUAL
+
+
+def _lease_fact(lease: Lease, change: str) -> LeaseChanged:
+    return LeaseChanged(
+        lease=lease.name, board=lease.board, change=change, fencing_token=lease.fencing_token
+    )
+
+
+def _prepared(project: Project, seed: int) -> list[PreparedScenario]:
+    return [prepare(scenario, seed, BOARD_CAPABILITIES) for scenario in project.scenarios]

@@ -1,0 +1,87 @@
+"""DESIGN: a sentence becomes a design, or is refused whole."""
+
+from dataclasses import replace
+
+from controlplane.designers.protocol import Designer, DesignRequest, Refusal
+from controlplane.domain.design import Design
+from controlplane.domain.event import DesignMade
+from controlplane.domain.finding import Finding
+from controlplane.domain.finding import Severity as FindingSeverity
+from controlplane.domain.session import Session
+from controlplane.domain.verdict import Outcome, Severity, Stage, StageFinding
+from controlplane.pipeline.project import DESIGN_KEY
+from controlplane.pipeline.stage import StageResult, StageRun
+from controlplane.storage.artifacts import ArtifactStore
+
+
+class DesignStage:
+    """Asks the designer, stores the design."""
+
+    def __init__(self, designer: Designer, artifacts: ArtifactStore) -> None:
+        self._designer = designer
+        self._artifacts = artifacts
+
+    async def run(self, run: StageRun) -> StageResult:
+        """Design. The offline designer is deterministic, so a second run gives the same."""
+        request = run.session.request
+        wish = request.board_wish if "=" not in request.board_wish else ""
+        answer = await self._designer.design(DesignRequest(prompt=request.prompt, board=wish))
+        if isinstance(answer, Refusal):
+            findings = stage_findings(answer.findings)
+            if findings:
+                await run.record(*findings)
+            return StageResult(outcome=Outcome.REFUSED, message=refusal_message(answer))
+        return await self._keep(run, answer)
+
+    async def _keep(self, run: StageRun, design: Design) -> StageResult:
+        document = design.to_json()
+        stored = await self._artifacts.put(document.encode(), kind="design", filename="design.json")
+        await run.keep(DESIGN_KEY, document)
+
+        def with_design(session: Session) -> Session:
+            return replace(
+                session,
+                design_hash=design.design_hash,
+                board_model=design.board.model,
+                artifacts=(*session.artifacts, stored),
+            )
+
+        made = DesignMade(
+            design_hash=design.design_hash,
+            title=design.title,
+            board_model=design.board.model,
+            scenarios=tuple(f"{s.id}: {s.title}" for s in design.scenarios),
+        )
+        await run.record(made, stored, *stage_findings(design.findings), change=with_design)
+        checks = f"{len(design.behaviours)} behaviours, {len(design.scenarios)} scenarios"
+        message = f"{design.title}: {checks} on {design.board.model}"
+        return StageResult(
+            outcome=Outcome.PASSED, message=message, inputs_hash=design.prompt_digest
+        )
+
+
+def stage_findings(findings: tuple[Finding, ...]) -> tuple[StageFinding, ...]:
+    """A designer's findings as a session keeps them."""
+    return tuple(
+        StageFinding(
+            code=finding.code,
+            subject=finding.subject,
+            message=finding.message,
+            fix=finding.fix,
+            severity=(
+                Severity.ERROR if finding.severity is FindingSeverity.ERROR else Severity.WARNING
+            ),
+            stage=Stage.DESIGN,
+        )
+        for finding in findings
+    )
+
+
+def refusal_message(refusal: Refusal) -> str:
+    """One sentence: cannot, because of the first reason, and how many more there are."""
+    if not refusal.findings:
+        return "cannot, because the sentence was not understood"
+    first, rest = refusal.findings[0], len(refusal.findings) - 1
+    more = f" (and {rest} more)" if rest else ""
+    fix = f" {first.fix}" if first.fix else ""
+    return f"cannot, because {first.message}{fix}{more}"

@@ -1,0 +1,313 @@
+"""Runs sessions: takes them from the work queue and leads each through its stages."""
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from benchline.errors import BenchlineError, ConflictError, InvalidRequestError, NotReadyError
+from benchline.names import session_name
+from controlplane.domain.event import AttemptChanged, Note, SessionChanged, StageChanged
+from controlplane.domain.session import ALL_STAGES, Session, SessionRequest, StageRecord
+from controlplane.domain.verdict import Outcome, Stage, State
+from controlplane.pipeline.stage import StageResult, StageRun, StageWork
+from controlplane.pipeline.summary import session_evidence, session_message, session_outcome
+from controlplane.storage.database import Database
+from controlplane.storage.sessions import SessionStore
+from controlplane.storage.work_queue import Delivery, Job, SqliteWorkQueue
+
+log = logging.getLogger(__name__)
+
+_KIND = "session"
+_SHUTDOWN_GRACE = timedelta(
+    milliseconds=200
+)  # stages resume after a restart, so there is nothing to wait for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineParts:
+    """What the engine works with."""
+
+    database: Database
+    store: SessionStore
+    queue: SqliteWorkQueue
+    stages: Mapping[Stage, StageWork]
+    new_session_id: Callable[[], str]
+    owner: str
+    session_slots: int
+
+
+class Engine:
+    """Starts, runs, resumes and cancels sessions."""
+
+    def __init__(self, parts: EngineParts) -> None:
+        self._parts = parts
+        self._store = parts.store
+        self._cancelled: set[str] = set()
+        self._running: set[str] = set()
+        self._stopping = False
+
+    async def start(self, request: SessionRequest, principal: str, request_id: str) -> Session:
+        """Accept a session; it is PENDING and will be run.
+
+        Raises:
+            InvalidRequestError: STAGE_NOT_AVAILABLE, BOARD_UNKNOWN or DESIGNER_UNKNOWN.
+        """
+        stages = planned_stages(request)
+        now = datetime.now(UTC)
+        session = Session(
+            name=session_name(self._parts.new_session_id()),
+            request=request,
+            state=State.PENDING,
+            stages=tuple(StageRecord(stage=stage) for stage in stages),
+            principal=principal,
+            create_time=now,
+            update_time=now,
+            seed=request.seed or 0,
+        )
+        facts = (SessionChanged(state=State.PENDING, message="accepted"),)
+        stored = await self._store.create(session, request_id, facts)
+        await self._enqueue(stored.session_id)
+        return stored
+
+    async def cancel(self, session_id: str) -> Session:
+        """Ask a session to end.
+
+        Raises:
+            NotReadyError: SESSION_ENDED.
+        """
+        session = await self._store.get(session_id)
+        if session.state.ended:
+            raise NotReadyError(
+                "SESSION_ENDED", f"{session.name} is already over", session=session.name
+            )
+        self._cancelled.add(session_id)
+        await self._parts.database.transact(lambda tx: self._parts.queue.cancel(tx, session_id))
+        if session_id not in self._running:
+            await self._finish_cancelled(session_id)
+        return await self._store.get(session_id)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop. Sessions in work are resumed by the next start."""
+        for session in await self._store.unfinished():
+            await self._enqueue(session.session_id)
+        watcher = asyncio.create_task(self._note_stop(stop))
+        try:
+            await self._parts.queue.work(
+                self._deliver,
+                kinds={_KIND},
+                concurrency=self._parts.session_slots,
+                stop=stop,
+                grace=_SHUTDOWN_GRACE,
+            )
+        finally:
+            watcher.cancel()
+
+    async def _note_stop(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stopping = True
+
+    async def _enqueue(self, session_id: str) -> None:
+        job = Job(key=session_id, kind=_KIND)
+        await self._parts.database.transact(lambda tx: self._parts.queue.put(tx, job))
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        session_id = delivery.job.key
+        if session_id in self._running:
+            return
+        self._running.add(session_id)
+        try:
+            await self._lead(session_id)
+        except asyncio.CancelledError:
+            if session_id in self._cancelled:
+                await self._finish_cancelled(session_id)
+            raise
+        except ConflictError as error:
+            log.warning("session taken over", extra={"session": session_id, "why": str(error)})
+        finally:
+            self._running.discard(session_id)
+            self._cancelled.discard(session_id)
+
+    async def _lead(self, session_id: str) -> None:
+        session = await self._store.get(session_id)
+        if session.state.ended:
+            return
+        if session.state is State.PENDING:
+            session = await self._store.record(
+                session_id,
+                (
+                    SessionChanged(state=State.RUNNING),
+                    AttemptChanged(attempt=session.attempt, state=State.RUNNING),
+                ),
+                change=lambda s: replace(s, state=State.RUNNING),
+            )
+        for record in session.stages:
+            done = session.stage_record(record.stage)
+            if done is None or done.state is not State.DONE:
+                session = await self._run_stage(session, record.stage)
+                done = session.stage_record(record.stage)
+            if done is None or done.outcome not in (Outcome.PASSED, Outcome.SKIPPED):
+                break
+        await self._finish(session)
+
+    async def _run_stage(self, session: Session, stage: Stage) -> Session:
+        session_id = session.session_id
+        fence = await self._store.claim_stage(session_id, stage, self._parts.owner)
+        before = session.stage_record(stage) or StageRecord(stage=stage)
+        runs = before.runs + 1
+        started = StageChanged(stage=stage, state=State.RUNNING, runs=runs)
+        facts: tuple[StageChanged | Note, ...] = (started,)
+        if runs > 1:
+            why = f"{stage.lower()} was interrupted; run {runs} resumes it"
+            facts = (Note(text=why), started)
+        session = await self._store.record(
+            session_id,
+            facts,
+            stage=stage,
+            attempt=session.attempt,
+            change=lambda s: _with_stage(
+                s, replace(before, state=State.RUNNING, runs=runs, outcome=None)
+            ),
+            fence=fence,
+        )
+        run = StageRun(
+            store=self._store,
+            session=session,
+            stage=stage,
+            fence=fence,
+            runs=runs,
+            cancel_requested=lambda: session_id in self._cancelled,
+            stopping=lambda: self._stopping,
+        )
+        began = time.monotonic()
+        result = await self._guarded(run, self._parts.stages[stage])
+        spent = timedelta(seconds=time.monotonic() - began)
+
+        def finished(current: Session) -> Session:
+            record = StageRecord(
+                stage=stage,
+                state=State.DONE,
+                outcome=result.outcome,
+                duration=spent,
+                cached=result.cached,
+                message=result.message,
+                runs=runs,
+                inputs_hash=result.inputs_hash,
+            )
+            return result.change(_with_stage(current, record))
+
+        closing = StageChanged(
+            stage=stage,
+            state=State.DONE,
+            outcome=result.outcome,
+            message=result.message,
+            cached=result.cached,
+            runs=runs,
+            duration_ms=round(spent.total_seconds() * 1000),
+        )
+        return await self._store.record(
+            session_id,
+            (closing,),
+            stage=stage,
+            attempt=session.attempt,
+            change=finished,
+            fence=fence,
+        )
+
+    async def _guarded(self, run: StageRun, work: StageWork) -> StageResult:
+        """Run a stage; whatever it throws that is not ours to handle is the lab's fault."""
+        try:
+            return await work.run(run)
+        except BenchlineError as error:
+            if error.reason == "STALE_FENCE":
+                raise
+            return StageResult(outcome=Outcome.BROKEN, message=f"{error.reason}: {error}")
+        except Exception:
+            incident = uuid.uuid4().hex[:8]
+            log.exception(
+                "a stage threw",
+                extra={"incident": incident, "session": run.session_id, "stage": run.stage},
+            )
+            message = f"internal error, incident {incident}; the control plane's log has it"
+            return StageResult(outcome=Outcome.BROKEN, message=message)
+
+    async def _finish(self, session: Session) -> None:
+        outcome = session_outcome(session)
+        evidence = session_evidence(session)
+        message = session_message(session, outcome)
+        now = datetime.now(UTC)
+        facts = (
+            AttemptChanged(
+                attempt=session.attempt, state=State.DONE, outcome=outcome, message=message
+            ),
+            SessionChanged(state=State.DONE, outcome=outcome, evidence=evidence, message=message),
+        )
+        await self._store.record(
+            session.session_id,
+            facts,
+            attempt=session.attempt,
+            change=lambda s: replace(
+                s,
+                state=State.DONE,
+                outcome=outcome,
+                evidence=evidence,
+                message=message,
+                end_time=now,
+            ),
+        )
+        log.info("session ended", extra={"session": session.name, "outcome": outcome.value})
+
+    async def _finish_cancelled(self, session_id: str) -> None:
+        now = datetime.now(UTC)
+        message = "cancelled on request"
+
+        def cancelled(session: Session) -> Session:
+            stages = tuple(
+                r if r.state is State.DONE else replace(r, state=State.CANCELLED)
+                for r in session.stages
+            )
+            return replace(
+                session, state=State.CANCELLED, stages=stages, message=message, end_time=now
+            )
+
+        with contextlib.suppress(BenchlineError):  # it ended by itself in the meantime
+            await self._store.record(
+                session_id,
+                (SessionChanged(state=State.CANCELLED, message=message),),
+                change=cancelled,
+            )
+
+
+def planned_stages(request: SessionRequest) -> tuple[Stage, ...]:
+    """The stages that a request runs, in order.
+
+    Raises:
+        InvalidRequestError: STAGE_NOT_AVAILABLE.
+    """
+    if request.until not in ALL_STAGES:
+        names = ", ".join(stage.lower() for stage in ALL_STAGES)
+        raise InvalidRequestError(
+            "STAGE_NOT_AVAILABLE",
+            f"this server cannot run until {request.until.lower()}; it has {names}",
+            stage=request.until.value,
+        )
+    first = Stage.DESIGN
+    if request.source is not None:
+        first = Stage.SIMULATE if request.source.image_sha256 else Stage.BUILD
+    chosen = ALL_STAGES[ALL_STAGES.index(first) : ALL_STAGES.index(request.until) + 1]
+    if not chosen:
+        raise InvalidRequestError(
+            "STAGE_NOT_AVAILABLE",
+            f"the source starts at {first.lower()}, which is after {request.until.lower()}",
+            stage=request.until.value,
+        )
+    return chosen
+
+
+def _with_stage(session: Session, record: StageRecord) -> Session:
+    stages = tuple(record if r.stage is record.stage else r for r in session.stages)
+    return replace(session, stages=stages)

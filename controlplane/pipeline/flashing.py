@@ -1,0 +1,250 @@
+"""Writes to a board's flash: recorded before and after, repeated only for a recorded reason."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from controlplane.bench_core.manifest import CorePort
+from controlplane.domain.bench import Board, Lease
+from controlplane.domain.deployment import FlashRecord
+from controlplane.domain.image import ImageSegment
+from controlplane.domain.verdict import Outcome
+from controlplane.fleet.commands import Commands
+from controlplane.fleet.orders import (
+    CommandAnswer,
+    CommandTicket,
+    FlashOrder,
+    FlashPiece,
+    ImageRole,
+    Order,
+    ResetOrder,
+)
+from controlplane.journal.journal import Journal
+from controlplane.pipeline.progress import ProgressRecorder
+from controlplane.pipeline.stage import StageRun
+from controlplane.storage.artifacts import ArtifactStore
+
+_TRIES = 3
+_FLASH_TIME = timedelta(seconds=120)
+_RESET_TIME = timedelta(seconds=30)
+# Reasons after which the same write may succeed: nothing is wrong with the image or the plan.
+_WORTH_REPEATING = frozenset({"INTERRUPTED", "TOOL_HUNG", "TOOL_CRASHED", "PROBE_LOST"})
+
+
+class FlashFailed(Exception):  # noqa: N818 (the outcome's word)
+    """A write that could not be proved; the message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleStart:
+    """Where the console of a board stood when it was reset."""
+
+    offset: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashMemory:
+    """Where things go in the flash of a part."""
+
+    base: int
+    table_address: int
+    table_size: int
+
+    @classmethod
+    def of(cls, port: CorePort) -> "FlashMemory":
+        """The flash map of a bench core port."""
+        return cls(
+            base=port.flash_base, table_address=port.table_address, table_size=port.table_size
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one order writes: pieces in address order, and the digest of all their bytes."""
+
+    pieces: tuple[FlashPiece, ...]
+    sha256: str
+
+
+async def written(artifacts: ArtifactStore, segments: Sequence[ImageSegment]) -> Written:
+    """Store segments so that an agent can fetch them by digest."""
+    pieces, whole = [], hashlib.sha256()
+    for segment in sorted(segments, key=lambda s: s.address):
+        name = f"segment-{segment.address:08x}.bin"
+        stored = await artifacts.put(segment.data, kind="firmware.segment", filename=name)
+        whole.update(segment.data)
+        pieces.append(
+            FlashPiece(address=segment.address, sha256=stored.sha256, size_bytes=len(segment.data))
+        )
+    return Written(tuple(pieces), whole.hexdigest())
+
+
+class BoardFlasher:
+    """Gives flash and reset orders for one session on one leased board.
+
+    The id of each order follows from the lease, the step and the try, so that a stage that is run
+    again gives the same orders and gets the same answers: nothing is written twice unknowingly.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: StageRun,
+        commands: Commands,
+        lease: Lease,
+        board: Board,
+        part: str,
+        told: dict[str, FlashRecord],
+    ) -> None:
+        self.board = board
+        self.records: list[FlashRecord] = []
+        self.touched = bool(told)
+        self._run = run
+        self._commands = commands
+        self._lease = lease
+        self._part = part
+        self._told = told
+
+    @classmethod
+    async def resume(
+        cls,
+        *,
+        run: StageRun,
+        commands: Commands,
+        journal: Journal,
+        lease: Lease,
+        board: Board,
+        part: str,
+    ) -> "BoardFlasher":
+        """A flasher that knows which writes the journal already tells of."""
+        told: dict[str, FlashRecord] = {}
+        position = 1
+        while events := await journal.read(run.session_id, position, 500):
+            for event in events:
+                if isinstance(event.fact, FlashRecord):
+                    told[event.fact.command_id] = event.fact
+            position = events[-1].sequence + 1
+        return cls(run=run, commands=commands, lease=lease, board=board, part=part, told=told)
+
+    async def flash_for(self, scenario_id: str, image: Written, *, with_test: bool) -> ConsoleStart:
+        """Write a scenario's table, with the test image when it is not on the board yet.
+
+        Raises:
+            FlashFailed: not proved after every try that made sense.
+        """
+        role = ImageRole.TEST if with_test else ImageRole.TABLE
+        reason = f"run scenario {scenario_id}"
+        answer = await self._flash(image, role, step=f"flash-{scenario_id}", reason=reason)
+        return ConsoleStart(answer.console_offset, answer.console_epoch)
+
+    async def flash_release(self, image: Written) -> None:
+        """Leave the release image on the board.
+
+        Raises:
+            FlashFailed: not proved after every try that made sense.
+        """
+        await self._flash(
+            image, ImageRole.RELEASE, step="flash-release", reason="leave the release image"
+        )
+
+    async def reset_for(self, scenario_id: str, again: int) -> ConsoleStart:
+        """Reset the board, to run the table that is on it once more.
+
+        Raises:
+            FlashFailed: the board could not be reset.
+        """
+        answer = await self._order(ResetOrder(), f"reset-{scenario_id}-{again}", _RESET_TIME)
+        if answer.outcome is not Outcome.PASSED:
+            raise FlashFailed(f"{self.board.board_id} cannot be reset: {_why(answer)}")
+        return ConsoleStart(answer.console_offset, answer.console_epoch)
+
+    async def _flash(
+        self, image: Written, role: ImageRole, *, step: str, reason: str
+    ) -> CommandAnswer:
+        why, answer = reason, None
+        for number in range(1, _TRIES + 1):
+            answer = await self._flash_once(image, role, f"{step}-{number}", why)
+            if answer.outcome is Outcome.PASSED:
+                return answer
+            if answer.reason not in _WORTH_REPEATING:
+                break
+            why = f"{reason}; again because the last write ended {_why(answer)}"
+        raise FlashFailed(
+            f"the {role} image could not be written to {self.board.board_id}: {_why(answer)}"
+        )
+
+    async def _flash_once(
+        self, image: Written, role: ImageRole, step: str, reason: str
+    ) -> CommandAnswer:
+        command_id = self._command_id(step)
+        begun = self._told.get(command_id)
+        if begun is None:
+            begun = FlashRecord(
+                command_id=command_id,
+                board=self.board.name,
+                image=role,
+                image_sha256=image.sha256,
+                reason=reason,
+                start_time=datetime.now(UTC),
+            )
+            await self._run.record(begun)
+        self.touched = True
+        order = FlashOrder(pieces=image.pieces, part=self._part, reset_after=True, image=role)
+        async with ProgressRecorder(self._run) as progress:
+            answer = await self._order(order, step, _FLASH_TIME, progress)
+        ended = finished_record(begun, answer)
+        if begun.outcome is None:
+            await self._run.record(ended)
+        self.records.append(ended)
+        return answer
+
+    async def _order(
+        self,
+        order: Order,
+        step: str,
+        time: timedelta,
+        progress: "ProgressRecorder | None" = None,
+    ) -> CommandAnswer:
+        ticket = CommandTicket(
+            command_id=self._command_id(step),
+            agent=self.board.agent_id,
+            board=self.board.name,
+            lease=self._lease.name,
+            fencing_token=self._lease.fencing_token,
+            deadline=datetime.now(UTC) + time,
+            order=order,
+        )
+        return await self._commands.run(
+            ticket, timeout=time, on_progress=progress.take if progress else None
+        )
+
+    def _command_id(self, step: str) -> str:
+        return f"{self._run.session_id}-{self._lease.name.rsplit('/', 1)[-1]}-{step}"
+
+
+def finished_record(begun: FlashRecord, answer: CommandAnswer) -> FlashRecord:
+    """The record of a write after its end: ours, with the agent's counts and read-back digest."""
+    told = answer.flash
+    ended = replace(
+        begun,
+        outcome=answer.outcome,
+        message="" if answer.outcome is Outcome.PASSED else _why(answer),
+        end_time=datetime.now(UTC),
+    )
+    if told is None:
+        return ended
+    return replace(
+        ended,
+        sectors_erased=told.sectors_erased,
+        sectors_skipped=told.sectors_skipped,
+        bytes_programmed=told.bytes_programmed,
+        read_back_sha256=told.read_back_sha256,
+    )
+
+
+def _why(answer: CommandAnswer | None) -> str:
+    if answer is None:
+        return "no answer"
+    return f"{answer.outcome} {answer.reason}: {answer.message}".strip()

@@ -1,0 +1,55 @@
+"""The images of a session: what is simulated, what is flashed, and where it goes."""
+
+from dataclasses import dataclass
+
+from benchline.errors import InvalidRequestError
+from controlplane.domain.artifact import Artifact
+from controlplane.domain.image import ImageError, ImageSegment, read_image
+from controlplane.domain.session import Session
+from controlplane.storage.artifacts import ArtifactStore
+
+TEST_ELF = "firmware.test.elf"
+RELEASE_ELF = "firmware.release.elf"
+UPLOADED_IMAGE = "firmware.image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """Digests of the image that is judged and of the one that is left on the board."""
+
+    test: Artifact
+    release: Artifact
+
+
+def images_of(session: Session) -> Images:
+    """The images that BUILD made, or the one that the operator brought.
+
+    Raises:
+        InvalidRequestError: IMAGE_MISSING when the session has none.
+    """
+    by_kind = {artifact.kind: artifact for artifact in session.artifacts}
+    uploaded = by_kind.get(UPLOADED_IMAGE)
+    test, release = by_kind.get(TEST_ELF, uploaded), by_kind.get(RELEASE_ELF, uploaded)
+    if test is None or release is None:
+        raise InvalidRequestError(
+            "IMAGE_MISSING", f"{session.name} has no firmware image", session=session.name
+        )
+    return Images(test=test, release=release)
+
+
+async def segments_of(
+    artifacts: ArtifactStore, image: Artifact, *, base: int
+) -> tuple[ImageSegment, ...]:
+    """Read an image's bytes, checked against their digest, as address ranges.
+
+    Raises:
+        CorruptError: ARTIFACT_CORRUPT.
+        InvalidRequestError: IMAGE_INVALID.
+    """
+    data = await artifacts.read(image.sha256)
+    try:
+        return read_image(data, image.filename, base=base)
+    except ImageError as error:
+        raise InvalidRequestError(
+            "IMAGE_INVALID", f"{image.filename}: {error}", filename=image.filename
+        ) from error

@@ -1,0 +1,159 @@
+"""What a session is about once it is designed or uploaded: board, sources and scenarios."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from benchline.errors import InvalidRequestError, NotFoundError
+from benchline.scenario import Scenario, ScenarioError, parse_scenario
+from controlplane.bench_core.manifest import CorePort, port_for_board
+from controlplane.catalog.loader import Catalogue
+from controlplane.domain.codec import DocumentError
+from controlplane.domain.design import Design
+from controlplane.domain.part import BoardModel
+from controlplane.domain.session import Session, Source
+from controlplane.pipeline.stage import StageRun
+
+DESIGN_KEY = "design"
+_SEED_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Everything that later stages need besides images."""
+
+    title: str
+    board_model: BoardModel
+    port: CorePort
+    design: Design | None
+    scenarios: tuple[Scenario, ...]
+
+    @property
+    def part(self) -> str:
+        """Catalogue key of the part."""
+        return self.port.part
+
+    @property
+    def short_design_hash(self) -> str:
+        """First 12 hex digits of the design's hash, or "none"; what the firmware prints at boot."""
+        return self.design.design_hash[:12] if self.design else "none"
+
+
+async def load_project(run: StageRun, catalogue: Catalogue) -> Project:
+    """Put together the project of a session.
+
+    Raises:
+        InvalidRequestError: DESIGN_INVALID, SCENARIO_INVALID, BOARD_UNKNOWN or PART_NOT_SUPPORTED.
+        NotFoundError: DESIGN_NOT_FOUND.
+    """
+    session = run.session
+    source = session.request.source
+    if source is None:
+        design: Design | None = await _stored_design(run)
+        texts = [(s.id, s.yaml) for s in design.scenarios] if design else []
+    else:
+        design = uploaded_design(source)
+        texts = [(s.scenario_id, s.yaml) for s in source.scenarios]
+        if not texts and design is not None:
+            texts = [(s.id, s.yaml) for s in design.scenarios]
+    board_model = chosen_board_model(session, design, catalogue)
+    try:
+        port, _ = port_for_board(board_model.key)
+    except KeyError:
+        raise InvalidRequestError(
+            "PART_NOT_SUPPORTED",
+            f"there is no bench core for {board_model.key} ({board_model.part}) in this release",
+            board=board_model.key,
+        ) from None
+    return Project(
+        title=design.title if design else (source.title if source else "") or "project",
+        board_model=board_model,
+        port=port,
+        design=design,
+        scenarios=parsed_scenarios(texts),
+    )
+
+
+async def _stored_design(run: StageRun) -> Design:
+    text = await run.kept(DESIGN_KEY)
+    if text is None:
+        raise NotFoundError(
+            "DESIGN_NOT_FOUND", f"{run.session.name} has no design", session=run.session.name
+        )
+    return Design.from_json(text)
+
+
+def uploaded_design(source: Source) -> Design | None:
+    """The design that came with a project.
+
+    Raises:
+        InvalidRequestError: DESIGN_INVALID with every problem.
+    """
+    if not source.design_json:
+        return None
+    try:
+        return Design.from_json(source.design_json)
+    except (DocumentError, ValueError) as error:
+        raise InvalidRequestError(
+            "DESIGN_INVALID", f"design.json: {error}", problems=str(error)[:2000]
+        ) from error
+
+
+def chosen_board_model(session: Session, design: Design | None, catalogue: Catalogue) -> BoardModel:
+    """The board model of the design, or of the operator's wish, or the only one there is.
+
+    Raises:
+        InvalidRequestError: BOARD_UNKNOWN with the list of models.
+    """
+    wish = session.request.board_wish
+    if design is not None:
+        wanted = design.board.model
+    elif wish and "=" not in wish:
+        wanted = wish
+    else:
+        wanted = next(iter(catalogue.boards))
+    model = catalogue.find_board(wanted)
+    if model is None:
+        known = ", ".join(catalogue.boards)
+        raise InvalidRequestError(
+            "BOARD_UNKNOWN", f"{wanted!r} is not a board model; there is {known}", board=wanted
+        )
+    return model
+
+
+def parsed_scenarios(texts: list[tuple[str, str]]) -> tuple[Scenario, ...]:
+    """Parse scenario files.
+
+    Raises:
+        InvalidRequestError: SCENARIO_INVALID naming every finding of every file.
+    """
+    parsed, problems = [], []
+    for name, text in texts:
+        try:
+            parsed.append(parse_scenario(text))
+        except ScenarioError as error:
+            problems.append(f"{name}: {error}")
+    names = [scenario.id for scenario in parsed]
+    problems += [f"scenario id {n!r} is used twice" for n in set(names) if names.count(n) > 1]
+    if problems:
+        text = "\n".join(problems)
+        raise InvalidRequestError("SCENARIO_INVALID", text, problems=text[:2000])
+    return tuple(parsed)
+
+
+def session_seed(session: Session, project: Project, secret: bytes) -> int:
+    """The seed of a session: the one it was given, or one that nobody can know beforehand.
+
+    It then follows from the installation's secret and from what is judged, so that the author of
+    the firmware cannot know it and a repeated session draws the same values.
+    """
+    if session.request.seed is not None:
+        return session.request.seed
+    if project.design is not None:
+        subject = project.design.design_hash
+    else:
+        source = session.request.source
+        brought = [(s.scenario_id, s.yaml) for s in source.scenarios] if source else []
+        subject = hashlib.sha256(json.dumps(brought).encode()).hexdigest()
+    digest = hashlib.blake2b(subject.encode(), key=secret, digest_size=_SEED_BYTES).digest()
+    return int.from_bytes(digest, "big")

@@ -1,0 +1,107 @@
+"""What a stage is given and what it gives back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from controlplane.domain.event import Fact
+from controlplane.domain.session import Session
+from controlplane.domain.verdict import Evidence, Outcome, Stage, StageFinding
+from controlplane.storage.sessions import Fence, SessionStore
+
+SessionChange = Callable[[Session], Session]
+
+
+def unchanged(session: Session) -> Session:
+    """The change that changes nothing."""
+    return session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageResult:
+    """How a stage ended; `change` is applied to the session with the closing event."""
+
+    outcome: Outcome
+    message: str
+    evidence: Evidence | None = None
+    cached: bool = False
+    inputs_hash: str = ""
+    change: SessionChange = unchanged
+
+
+class StageRun:
+    """One run of one stage of one session, under its fence."""
+
+    def __init__(
+        self,
+        *,
+        store: SessionStore,
+        session: Session,
+        stage: Stage,
+        fence: Fence,
+        runs: int,
+        cancel_requested: Callable[[], bool],
+        stopping: Callable[[], bool],
+    ) -> None:
+        self.session = session
+        self.stage = stage
+        self.runs = runs
+        # Whether an operator asked for the end of the session: the stage cleans up behind itself.
+        self.cancel_requested = cancel_requested
+        # Whether the control plane is being shut down: the stage will be resumed, and keeps what
+        # it holds.
+        self.stopping = stopping
+        self._store = store
+        self._fence = fence
+
+    @property
+    def session_id(self) -> str:
+        """Id of the session, without its collection."""
+        return self.session.session_id
+
+    @property
+    def attempt(self) -> int:
+        """Turn of the repair loop, from 1."""
+        return self.session.attempt
+
+    async def record(self, *facts: Fact, change: SessionChange = unchanged) -> None:
+        """Append facts and change the session in one transaction.
+
+        Findings are also kept with the session.
+
+        Raises:
+            ConflictError: STALE_FENCE when another run of this stage has taken over.
+        """
+        findings = tuple(fact for fact in facts if isinstance(fact, StageFinding))
+
+        def with_findings(session: Session) -> Session:
+            return change(replace(session, findings=session.findings + findings))
+
+        self.session = await self._store.record(
+            self.session_id,
+            facts,
+            stage=self.stage,
+            attempt=self.attempt,
+            change=with_findings,
+            fence=self._fence,
+        )
+
+    async def keep(self, key: str, value: str) -> None:
+        """Store a small durable output of the stage, replacing an older one."""
+        await self._store.put_checkpoint(self.session_id, key, value, fence=self._fence)
+
+    async def kept(self, key: str) -> str | None:
+        """A small output that this or an earlier stage stored."""
+        return await self._store.get_checkpoint(self.session_id, key)
+
+
+class StageWork(Protocol):
+    """The work of one stage. Idempotent: it may be interrupted anywhere and run again."""
+
+    async def run(self, run: StageRun) -> StageResult:
+        """Do the work.
+
+        Raises:
+            BenchlineError: ends the stage BROKEN with the error's sentence.
+        """
+        ...
