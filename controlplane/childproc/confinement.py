@@ -26,7 +26,7 @@ async def strongest_confinement() -> Confinement:
     Raises:
         ConfinementMissingError: util-linux is not installed.
     """
-    key = (shutil.which("bwrap"), shutil.which("unshare"))
+    key = (_find("bwrap"), _find("unshare"))
     if key not in _probed:
         _probed[key] = await _probe()
     return _probed[key]
@@ -132,13 +132,21 @@ def _prlimit(limits: Limits, *, own_count: bool) -> tuple[str, ...]:
 
 
 def _program_of(level: Confinement) -> str | None:
-    return shutil.which("bwrap" if level is Confinement.BUBBLEWRAP else "unshare")
+    return _find("bwrap" if level is Confinement.BUBBLEWRAP else "unshare")
+
+
+def _find(name: str) -> str | None:
+    """A program of the system; its own directories first, since the child sees those."""
+    for path in (f"/usr/bin/{name}", f"/bin/{name}", shutil.which(name)):
+        if path is not None and os.access(path, os.X_OK):
+            return str(Path(path).absolute())
+    return None
 
 
 def _required(name: str) -> str:
-    for path in (shutil.which(name), f"/usr/bin/{name}", f"/bin/{name}"):
-        if path is not None and os.access(path, os.X_OK):
-            return str(Path(path).absolute())
+    found = _find(name)
+    if found is not None:
+        return found
     package = "bubblewrap" if name == "bwrap" else "util-linux"
     raise ConfinementMissingError(
         f"{name} is not installed; install the package {package} (apt install {package})"

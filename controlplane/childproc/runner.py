@@ -90,12 +90,11 @@ class Child(asyncio.SubprocessProtocol):
             self._paused = False
             self._pipe(STDOUT).resume_reading()
         self._caps[STDOUT] = 0
-        try:
+        # A process that left the group may still hold a pipe: then our end is let go of.
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(END_GRACE_SECONDS):
                 await self.wait_closed()
-        except TimeoutError:
-            # A process that left the group still holds a pipe: let go of our end.
-            self._subprocess.close()
+        self._subprocess.close()
         # Members that outlive the leader of the group die here.
         self._kill_group()
 
