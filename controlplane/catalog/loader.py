@@ -284,7 +284,9 @@ def _component_problems(catalogue: Catalogue) -> list[str]:
             problems.append(f"{kind.key}: no sources")
         if kind.signal_kind is SignalKind.ANALOG and kind.mv_per_unit <= 0:
             problems.append(f"{kind.key}: mv_per_unit must be above 0")
-        for word in kind.words:
-            if owner.setdefault(word, kind.key) != kind.key:
-                problems.append(f"{kind.key}: {word!r} also names {owner[word]}")
+        problems.extend(
+            f"{kind.key}: {word!r} also names {owner[word]}"
+            for word in kind.words
+            if owner.setdefault(word, kind.key) != kind.key
+        )
     return problems

@@ -20,7 +20,6 @@ from controlplane.domain.design import (
     PinAssignment,
     PinRole,
     Pull,
-    SignalKind,
     text_digest,
 )
 from controlplane.domain.finding import Finding
@@ -230,7 +229,6 @@ def _component(thing: Thing, board: BoardModel) -> DesignComponent:
 
 def _signal(thing: Thing) -> DesignSignal:
     kind = thing.kind
-    analog = kind.signal_kind is SignalKind.ANALOG
     return DesignSignal(
         id=thing.id,
         component=thing.id,
@@ -239,7 +237,7 @@ def _signal(thing: Thing) -> DesignSignal:
         line_name=thing.id,
         mv_at_zero=decimal_text(kind.mv_at_zero),
         mv_per_unit=decimal_text(kind.mv_per_unit),
-        minimum=decimal_text(kind.minimum if analog else kind.minimum),
+        minimum=decimal_text(kind.minimum),
         maximum=decimal_text(kind.maximum),
     )
 

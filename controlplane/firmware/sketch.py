@@ -121,8 +121,7 @@ def _text(design: Design, sketch: Sketch) -> str:
         "}\n"
     )
     sections = [
-        f"// Written by the offline designer for this wish:\n{comment}\n//\n{does}\n"
-        f"// Board: {design.board.model}\n",
+        f"// Wish:\n{comment}\n//\n{does}\n// Board: {design.board.model}\n",
         _section("Wiring", sketch.pins),
         _section("Numbers", sketch.numbers),
         _section("State", sketch.state),

@@ -19,7 +19,9 @@ from controlplane.domain.design import (
     SignalKind,
     text_digest,
 )
-from controlplane.planning.proofs import Timeline, prove_all
+from controlplane.planning.proofs import Proofs
+from controlplane.planning.runs import prove_all, prove_control, prove_patiently
+from controlplane.planning.timeline import Timeline
 
 SHOWN_IN_MAIN_MS = 8000
 """Longest period that the main scenario waits for; longer ones get a scenario of their own."""
@@ -45,12 +47,12 @@ def write_scenarios(
     quick = [b for b in behaviours if _period(b) <= SHOWN_IN_MAIN_MS]
     slow = [b for b in behaviours if _period(b) > SHOWN_IN_MAIN_MS]
     drafts = []
-    main = Timeline(signals=by_id)
+    main = Proofs(signals=by_id)
     prove_all(main, behaviours, periods_of=[b.id for b in quick])
     drafts.append(_Draft(id="main", title=title, timeline=main))
     for behaviour in slow:
-        patient = Timeline(signals=by_id)
-        patient.patient(behaviour)
+        patient = Proofs(signals=by_id)
+        prove_patiently(patient, behaviour)
         drafts.append(
             _Draft(
                 id=f"slow_{behaviour.id}"[:48],
@@ -60,7 +62,7 @@ def write_scenarios(
             )
         )
     control = Timeline(signals=by_id)
-    control.control(behaviours)
+    prove_control(control, behaviours)
     drafts.append(
         _Draft(
             id="control",

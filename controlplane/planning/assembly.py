@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from benchline.scenario.model import MAX_DURATION_MS
 from controlplane.domain.design import Assumption, Behaviour, BehaviourKind, Parameter
 from controlplane.domain.finding import Finding
 from controlplane.domain.part import BoardModel, ComponentKind
@@ -25,24 +24,23 @@ from controlplane.planning.intent import (
     ValueRef,
     Wire,
 )
+from controlplane.planning.limits import (
+    DEBOUNCE_DEFAULT_MS,
+    DEBOUNCE_RANGE_MS,
+    LONGEST_COMMAND,
+    LONGEST_PERIOD_MS,
+    LONGEST_S,
+    LONGEST_TEXT,
+    SHORTEST_BLINK_MS,
+    SHORTEST_PHASE_MS,
+    SHORTEST_REPORT_MS,
+    blink_behaviour,
+    identifier,
+    milliseconds,
+    thing_name,
+)
 from controlplane.planning.resolve import Resolver, Thing
 from controlplane.planning.thresholds import Rules, build_threshold
-
-SHORTEST_BLINK_MS = Fraction(10)
-"""Shortest blink period: 100 Hz is as fast as a 1 ms tick shows within 2 %."""
-
-SHORTEST_PHASE_MS = Fraction(1)
-SHORTEST_REPORT_MS = Fraction(20)
-"""A line of 20 characters takes 2 ms at 115200 baud; several reports share the wire."""
-
-LONGEST_PERIOD_MS = Fraction(MAX_DURATION_MS - 5000) * 50 / 51
-"""Longest period: one of it, 2 % late, has to fit into the longest scenario."""
-
-_LONGEST = int(LONGEST_PERIOD_MS / 1000)
-DEBOUNCE_DEFAULT_MS = Fraction(30)
-DEBOUNCE_RANGE_MS = (Fraction(5), Fraction(1000))
-LONGEST_TEXT = 80
-LONGEST_COMMAND = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +122,7 @@ class _Builder:
             self.resolver.complain(
                 "E152",
                 led.id,
-                f"the {_name(led)} is given two different rates.",
+                f"the {thing_name(led)} is given two different rates.",
                 "Say one rate for each LED.",
                 intent,
             )
@@ -135,7 +133,8 @@ class _Builder:
             self.resolver.complain(
                 "E152",
                 led.id,
-                f"the {_name(led)} {what}; the program runs on a 1 ms tick, so 100 Hz (10 ms) is the "
+                f"the {thing_name(led)} {what}; the program runs on a 1 ms tick, so 100 Hz (10 "
+                f"ms) is the "
                 "fastest.",
                 "Use a rate of 100 Hz or less.",
                 intent,
@@ -147,8 +146,8 @@ class _Builder:
         self.resolver.complain(
             "E152",
             subject,
-            f"a period above {_LONGEST} s cannot be proved here.",
-            f"Use a period of at most {_LONGEST} s.",
+            f"a period above {LONGEST_S} s cannot be proved here.",
+            f"Use a period of at most {LONGEST_S} s.",
             intent,
         )
 
@@ -203,7 +202,7 @@ class _Builder:
             signals=tuple(thing.id for thing in signals),
             parameters=(
                 Parameter(name="value", value=value.kind.value, unit=Unit.TEXT),
-                _milliseconds("period", period),
+                milliseconds("period", period),
             ),
             text=f"Report the {name} every {decimal_text(period, 3)} ms.",
         )
@@ -340,7 +339,7 @@ class _Builder:
 
     def finish(self) -> Assembly:
         """Build the behaviours and check what they share."""
-        behaviours = [_blink_behaviour(blink, led) for blink, led in self._blinks.values()]
+        behaviours = [blink_behaviour(blink, led) for blink, led in self._blinks.values()]
         behaviours += [behaviour for _, behaviour in self._reports.values()]
         thresholds = [build_threshold(rules, self.resolver) for rules in self._rules.values()]
         behaviours += [behaviour for behaviour in thresholds if behaviour is not None]
@@ -398,7 +397,7 @@ class _Builder:
                 self.resolver.complain(
                     "E151",
                     thing.id,
-                    f"what the {_name(thing)} does is not said.",
+                    f"what the {thing_name(thing)} does is not said.",
                     "Say what it does, or leave it out.",
                     self._where(thing),
                 )
@@ -421,7 +420,7 @@ class _Builder:
             return None
         debounce = self._debounce()
         toggles = [k.removeprefix("toggle ") for k in self._actions if k.startswith("toggle ")]
-        parameters = [_milliseconds("debounce", debounce)]
+        parameters = [milliseconds("debounce", debounce)]
         effects = [f"toggle the {output}" for output in toggles]
         if ActionKind.PRINT in self._actions:
             text = self._actions[ActionKind.PRINT].text
@@ -502,40 +501,9 @@ class _Builder:
             parameters.append(Parameter(name="value", value=kind.value, unit=Unit.TEXT))
             text = f"Answer {intent.word!r} with the last {name}."
         return Behaviour(
-            id=f"command_{_identifier(intent.word)}",
+            id=f"command_{identifier(intent.word)}",
             kind=BehaviourKind.COMMAND,
             signals=signals,
             parameters=tuple(parameters),
             text=text,
         )
-
-
-def _name(thing: Thing) -> str:
-    return "on-board LED" if thing.id == "led" else thing.id.replace("_", " ")
-
-
-def _milliseconds(name: str, value: Fraction) -> Parameter:
-    return Parameter(name=name, value=decimal_text(value), unit=Unit.MILLISECONDS)
-
-
-def _identifier(word: str) -> str:
-    plain = "".join(ch if ch.isalnum() and ch.isascii() else "_" for ch in word.lower())
-    return plain.strip("_")[:20].strip("_") or "symbol"
-
-
-def _blink_behaviour(intent: Blink, led: Thing) -> Behaviour:
-    on, off = intent.on * 1000, intent.off * 1000
-    rate = 1000 / (on + off) if on + off > 0 else Fraction(0)
-    return Behaviour(
-        id=f"blink_{led.id}",
-        kind=BehaviourKind.BLINK,
-        signals=(led.id,),
-        parameters=(
-            Parameter(name="rate", value=decimal_text(rate), unit=Unit.HERTZ),
-            _milliseconds("period", on + off),
-            _milliseconds("on", on),
-            _milliseconds("off", off),
-        ),
-        text=f"Blink the {_name(led)} at {decimal_text(rate, 3)} Hz: "
-        f"{decimal_text(on, 3)} ms on, {decimal_text(off, 3)} ms off.",
-    )

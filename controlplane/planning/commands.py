@@ -1,6 +1,5 @@
 """Console commands: "answer 'status' with the last temperature", in many wordings."""
 
-from controlplane.planning.clauses import CHANNEL, COMMA, LEAD, PRINT, verb, with_spans
 from controlplane.planning.grammar import (
     Alt,
     Feature,
@@ -14,6 +13,7 @@ from controlplane.planning.grammar import (
 )
 from controlplane.planning.intent import Command, SensorRef, ValueKind, ValueRef
 from controlplane.planning.phrases import TEXT, Things, value_of
+from controlplane.planning.wording import CHANNEL, COMMA, LEAD, PRINT, verb, with_spans
 
 _NOUN = "command|message|line|text|word|string|request|query|console command|serial command|input"
 _COMMAND = Mark(
@@ -72,12 +72,14 @@ _SENT = Words(
     + "|receiving|receipt of|getting|asked for|asked|sent|given|being sent|is sent|queried with"
 )
 _ARRIVES = Words(
-    "is received|is sent|is typed|is entered|arrives|comes in|received|has been received|is received on "
+    "is received|is sent|is typed|is entered|arrives|comes in|received|has been "
+    "received|is received on "
     "serial|was received|typed|entered|comes|appears|is asked|is asked for|is received over serial|"
     "is received on console|is sent over serial"
 )
 _WHEN = Words(
-    "when|if|whenever|on|upon|after|every time|each time|to|once|as soon as|for|in response to|in answer to"
+    "when|if|whenever|on|upon|after|every time|each time|to|once|as soon as|for|in "
+    "response to|in answer to"
 )
 
 

@@ -6,6 +6,7 @@ tokens may be skipped before any terminal, nothing else ever is.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from controlplane.planning.tokens import Kind, Token
 
@@ -13,7 +14,15 @@ Features = tuple[tuple[str, object], ...]
 Match = tuple[int, Features]
 
 SPAN = "span"
-"""Key of the feature (first token, end token, meaning) that :class:`Mark` adds."""
+"""Key of the feature that :class:`Mark` adds, a :class:`Span`."""
+
+
+class Span(NamedTuple):
+    """Tokens from ``first`` up to, not including, ``end``, and what they mean."""
+
+    first: int
+    end: int
+    meaning: str
 
 
 class Chart:
@@ -212,7 +221,7 @@ class Mark(Rule):
                 continue
             meaning = self._meaning if isinstance(self._meaning, str) else self._meaning(features)
             inner = tuple(feature for feature in features if feature[0] != SPAN)
-            matches.append((end, (*inner, (SPAN, (first, end, meaning)))))
+            matches.append((end, (*inner, (SPAN, Span(first, end, meaning)))))
         return matches
 
 

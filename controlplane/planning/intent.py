@@ -156,7 +156,7 @@ class Debounce(Intent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command(Intent):
-    """Answer a console line with a value or a fixed text. ``verb`` False: "... and 'a' with 'b'"."""
+    """Answer a console line with a value or a text. ``verb`` False: "... and 'a' with 'b'"."""
 
     word: str
     value: ValueRef | None = None

@@ -1,4 +1,4 @@
-"""Reads a whole prompt: the cheapest division into clauses, with every content word accounted for."""
+"""Reads a whole prompt: its division into clauses, with every content word accounted for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,14 +8,16 @@ from controlplane.domain.finding import Finding
 from controlplane.domain.part import BoardModel, ComponentKind
 from controlplane.planning.clauses import build_clauses
 from controlplane.planning.commands import build_commands
-from controlplane.planning.grammar import SPAN, Chart, Features, Rule, Words
+from controlplane.planning.grammar import SPAN, Chart, Features, Rule, Span, Words
 from controlplane.planning.intent import Intent, Unusable
 from controlplane.planning.phrases import build_things
 from controlplane.planning.tokens import MAX_PROMPT_CHARS, Kind, Token, tokenize
 
 _SEPARATORS = Words(
-    ",|;|.|:|!|?|and|&|+|plus|also|too|while|whilst|as well as|as well|in addition|additionally|furthermore|"
-    "moreover|meanwhile|at the same time|besides|but|finally|in parallel|with|where|thank you|thanks|-"
+    ",|;|.|:|!|?|and|&|+|plus|also|too|while|whilst|as well as|as well|in addition|"
+    "additionally|furthermore|"
+    "moreover|meanwhile|at the same time|besides|but|finally|in parallel|with|where|"
+    "thank you|thanks|-"
 )
 _LEFTOVER, _UNUSABLE, _CLAUSE = 1000, 400, 1
 _KEPT = 3
@@ -34,7 +36,7 @@ class Reading:
 class _Path:
     cost: int
     intents: tuple[Intent, ...] = ()
-    spans: tuple[tuple[int, int, str], ...] = ()
+    spans: tuple[Span, ...] = ()
     leftovers: tuple[int, ...] = ()
 
 
@@ -121,17 +123,12 @@ class _Divider:
 
 def _before(features: Features, rest: _Path) -> _Path:
     intents = tuple(v for k, v in features if k == "intent" and isinstance(v, Intent))
-    spans = tuple(v for k, v in features if k == SPAN)
+    spans = tuple(v for k, v in features if k == SPAN and isinstance(v, Span))
     cost = _CLAUSE + _UNUSABLE * sum(isinstance(intent, Unusable) for intent in intents)
-    first = min(span[0] for span in spans)  # type: ignore[index]
-    last = max(span[1] for span in spans)  # type: ignore[index]
+    first = min(span.first for span in spans)
+    last = max(span.end for span in spans)
     placed = tuple(replace(intent, start=first, end=last) for intent in intents)
-    return _Path(
-        cost + rest.cost,
-        placed + rest.intents,
-        spans + rest.spans,  # type: ignore[operator]
-        rest.leftovers,
-    )
+    return _Path(cost + rest.cost, placed + rest.intents, spans + rest.spans, rest.leftovers)
 
 
 def _cheapest(paths: list[_Path]) -> tuple[_Path, ...]:
@@ -267,7 +264,8 @@ _HINTS: Mapping[str, str] = {
 }
 _GENERAL = (
     'Nearest wordings: "blink the LED at 2 Hz", "report the temperature every second", '
-    '"switch a relay on above 30 C and off below 28 C", "toggle the LED when the button is pressed", '
+    '"switch a relay on above 30 C and off below 28 C", '
+    '"toggle the LED when the button is pressed", '
     '"answer \'status\' with the last temperature", "echo every line".'
 )
 
@@ -291,7 +289,7 @@ def _understood(prompt: str, tokens: Sequence[Token], path: _Path) -> tuple[Unde
     covered |= set(path.leftovers)
     for index, token in enumerate(tokens):
         if index not in covered and token.kind is not Kind.MARK:
-            spans.append((index, index + 1, "no wish of its own" if token.filler else "joins"))
+            spans.append(Span(index, index + 1, "no wish of its own" if token.filler else "joins"))
     return tuple(
         UnderstoodSpan(
             start=tokens[first].start,

@@ -99,8 +99,7 @@ class Resolver:
                 return self.last_outputs[0]
             self._unclear("it", 'Name the output, e.g. "the relay".', at)
             return None
-        thing = self._led(ref, at) if ref.kind == "led" else self._load(ref, at)
-        return thing
+        return self._led(ref, at) if ref.kind == "led" else self._load(ref, at)
 
     def button(self, ref: OutputRef | None, at: Intent) -> Thing | None:
         """The button that is meant; the on-board one unless a pin says otherwise."""

@@ -38,12 +38,48 @@ class Token:
 
 
 FILLERS = frozenset(
-    ["a", "an", "the", "please", "kindly", "just", "simply", "my", "our", "its", "exactly", "precisely", "approximately", "roughly", "about", "should", "shall", "must", "will", "automatically", "(", ")", "[", "]", "-"]
+    [
+        "a",
+        "an",
+        "the",
+        "please",
+        "kindly",
+        "just",
+        "simply",
+        "my",
+        "our",
+        "its",
+        "exactly",
+        "precisely",
+        "approximately",
+        "roughly",
+        "about",
+        "should",
+        "shall",
+        "must",
+        "will",
+        "automatically",
+        "(",
+        ")",
+        "[",
+        "]",
+        "-",
+    ]
 )
 """Words that carry no wish of their own; everything else has to be understood."""
 
 _SAME_LENGTH = str.maketrans(
-    {"’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "`": "'", "´": "'", "μ": "µ", "−": "-"}
+    {
+        "\u2019": "'",
+        "\u2018": "'",
+        "\u201c": '"',
+        "\u201d": '"',
+        "\u201e": '"',
+        "`": "'",
+        "\u00b4": "'",
+        "μ": "µ",
+        "\u2212": "-",
+    }
 )
 _TOKEN = re.compile(
     r"""
@@ -52,7 +88,7 @@ _TOKEN = re.compile(
     | (?P<comma>[0-9]+,[0-9]+(?![0-9,]))
     | (?P<number>(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)
     | (?P<word>[A-Za-z_µ]+[A-Za-z0-9_]*(?:'[A-Za-z]+)?)
-    | (?P<mark><=|>=|->|[-<>≤≥=°%℃℉,;.:!?&+/()\[\]–—*•])
+    | (?P<mark><=|>=|->|[-<>≤≥=°%℃℉,;.:!?&+/()\[\]\u2013\u2014*\u2022])
     | (?P<other>.)
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -61,7 +97,28 @@ _THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 _ONES = {
     word: value
     for value, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
 }
 _TENS = {
@@ -117,7 +174,7 @@ def _plain(kind: str, raw: str, start: int) -> Token | None:
     if kind == "other":
         return Token(Kind.UNKNOWN, raw, raw, start, end)
     lower = raw.lower()
-    lower = {"–": ";", "—": ";", "*": ";", "•": ";"}.get(lower, lower)
+    lower = {"\u2013": ";", "\u2014": ";", "*": ";", "\u2022": ";"}.get(lower, lower)
     return Token(
         Kind.WORD if kind == "word" else Kind.MARK, lower, raw, start, end, None, lower in FILLERS
     )

@@ -1,0 +1,225 @@
+"""Blinking: "blink the LED at 2 Hz", "on for 200 ms and off for 800 ms", in many wordings."""
+
+from fractions import Fraction
+
+from controlplane.planning.grammar import (
+    Alt,
+    Feature,
+    Features,
+    Items,
+    Mapped,
+    Mark,
+    Opt,
+    Rule,
+    Seq,
+    Words,
+)
+from controlplane.planning.intent import (
+    Blink,
+    OutputRef,
+    Unusable,
+)
+from controlplane.planning.phrases import (
+    CYCLE,
+    DURATION,
+    EVERY,
+    FREQUENCY,
+    NUMBER,
+    RATE_PREFIX,
+    TIMES_PER,
+    Things,
+    value_of,
+    values_of,
+)
+from controlplane.planning.wording import (
+    ALWAYS,
+    COMMA,
+    LEAD,
+    seconds_as,
+    verb,
+    with_spans,
+)
+
+_FOR = Opt(Words("for|is|stays|stay|remains|with|being|lit"))
+_ON_WORD = Words(
+    "on|on for|on time of|on time|on for time of|on phase of|lit for|high for|on :|on during"
+)
+_OFF_WORD = Words(
+    "off|off for|off time of|off time|off for time of|off phase of|dark for|low for|"
+    "off :|off during"
+)
+
+
+_ON = Mark(
+    Mapped(
+        Alt(
+            Seq(_FOR, _ON_WORD, DURATION),
+            Seq(Opt(Words("for|with|of")), DURATION, Words("on|on time|lit|high")),
+        ),
+        seconds_as("on"),
+    ),
+    "on time",
+)
+_OFF = Mark(
+    Mapped(
+        Alt(
+            Seq(_FOR, _OFF_WORD, DURATION),
+            Seq(Opt(Words("for|with|of")), DURATION, Words("off|off time|dark|low")),
+        ),
+        seconds_as("off"),
+    ),
+    "off time",
+)
+_THEN = Opt(Words(",|and|then|, then|, and|and then|, and then|followed by|/|;"))
+_PHASES = Alt(Seq(_ON, _THEN, _OFF), Seq(_OFF, _THEN, _ON))
+_DUTY = Mark(
+    Mapped(
+        Alt(
+            Seq(Opt(Words("with|at|and")), NUMBER, Words("%|percent"), Words("duty cycle|duty")),
+            Seq(
+                Opt(Words("with|at|and")),
+                Words("duty cycle of|duty cycle|duty of|duty"),
+                NUMBER,
+                Words("%|percent"),
+            ),
+        ),
+        lambda features: (("duty", value_of(features, "number")),),
+    ),
+    "duty cycle",
+)
+
+
+def cycle_clause(things: Things) -> Rule:
+    """Blink at a rate, or with a time on and a time off."""
+    items = Items(
+        {
+            "verb": Alt(
+                verb("blink|flash|pulse|wink|blink on and off|flash on and off", "blink"),
+                Mark(
+                    Words(
+                        "blink rate|blinking rate|flash rate|blinks|flashes|blinking frequency|"
+                        "blink frequency|blink period|go on and off|goes on and off|"
+                        "turn on and off|turns on and off|switch on and off|to go on and off",
+                        "verb",
+                    ),
+                    "blink",
+                ),
+            ),
+            "led": Seq(Opt(Words("using|with|on|use|of|for|by|,")), things.led),
+            "neutral": Mark(
+                Words(
+                    "turn|switch|keep|set|turns|switches|goes|go|turning|switching|is|"
+                    "should be|to be|be|drive|cycle|turned|switched|is turned|is switched"
+                ),
+                "switch",
+            ),
+            "cycle": CYCLE,
+            "phases": _PHASES,
+            "on": _ON,
+            "duty": _DUTY,
+            "always": ALWAYS,
+            "andback": Mark(Words("and repeat|repeating|and so on|in turn|alternately"), "repeats"),
+        },
+        ("led",),
+        Opt(Words(",|:")),
+        {"cycle": 2},
+    )
+    return Mapped(Seq(LEAD, items), _blink)
+
+
+def _blink(features: Features) -> Features | None:
+    output = value_of(features, "output")
+    periods = [p for p in values_of(features, "period") if isinstance(p, Fraction)]
+    has_verb = value_of(features, "verb") is not None
+    on, off, duty = (value_of(features, key) for key in ("on", "off", "duty"))
+    if not isinstance(output, OutputRef) or not (periods or isinstance(on, Fraction)):
+        return _vague_blink(features) if has_verb and isinstance(output, OutputRef) else None
+    if len(set(periods)) > 1 or (isinstance(off, Fraction) and periods):
+        return with_spans(features, _two_rates())
+    if isinstance(on, Fraction) and isinstance(off, Fraction):
+        return with_spans(features, Blink(output=output, on=on, off=off))
+    if not periods:
+        return None
+    period = periods[0]
+    if isinstance(duty, Fraction):
+        if not 0 < duty < 100 or on is not None:
+            return with_spans(features, _two_rates())
+        on = period * duty / 100
+    if isinstance(on, Fraction) and not has_verb and value_of(features, "on") is None:
+        return None
+    if not isinstance(on, Fraction):
+        on = period / 2
+    return with_spans(
+        features,
+        Blink(output=output, on=on, off=period - on, verb=has_verb or "on" in dict(features)),
+    )
+
+
+def _two_rates() -> Unusable:
+    return Unusable(
+        code="E152",
+        subject="blink",
+        message="the LED is given two different rates.",
+        fix='Say one rate, e.g. "blink the LED at 2 Hz".',
+    )
+
+
+def _vague_blink(features: Features) -> Features:
+    return with_spans(
+        features,
+        Unusable(
+            code="E201",
+            subject="blink",
+            message="how fast the LED blinks is not said.",
+            fix='Say a rate, e.g. "blink the LED at 2 Hz" or "every 500 ms".',
+        ),
+    )
+
+
+def toggle_clause(things: Things) -> Rule:
+    """Blink by toggling: a time or a count of toggles, never a rate in Hz."""
+    toggling = Alt(
+        verb("toggle|invert|flip", "toggle", "toggle"),
+        Mark(
+            Words(
+                "change state of|changes state|change state|changes its state|"
+                "switch state|switches state|to change state",
+                "toggle",
+            ),
+            "toggle",
+        ),
+    )
+    rate = Mark(Seq(RATE_PREFIX, FREQUENCY), "a rate")
+    items = Items(
+        {
+            "toggle": toggling,
+            "led": things.led,
+            "cycle": Alt(Mark(EVERY, "every half period"), Mark(TIMES_PER, "toggles in a time")),
+            "rate": Feature(rate, "ambiguous", True),
+            "always": ALWAYS,
+        },
+        ("toggle", "led"),
+        COMMA,
+        {"cycle": 2},
+    )
+    return Mapped(Seq(LEAD, items), _toggle)
+
+
+def _toggle(features: Features) -> Features | None:
+    output = value_of(features, "output")
+    periods = [p for p in values_of(features, "period") if isinstance(p, Fraction)]
+    if not isinstance(output, OutputRef) or not periods:
+        return None
+    if value_of(features, "ambiguous"):
+        return with_spans(
+            features,
+            Unusable(
+                code="E202",
+                subject="toggle",
+                message="a toggle rate in Hz can be read as toggles or as full cycles.",
+                fix='Say "blink the LED at 2 Hz" (full cycles) or "toggle the LED every 250 ms".',
+            ),
+        )
+    if len(set(periods)) > 1:
+        return with_spans(features, _two_rates())
+    return with_spans(features, Blink(output=output, on=periods[0], off=periods[0]))

@@ -1,0 +1,62 @@
+"""What behaviours may ask for, and how their numbers and ids are written."""
+
+from fractions import Fraction
+
+from benchline.scenario.model import MAX_DURATION_MS
+from controlplane.domain.design import Behaviour, BehaviourKind, Parameter
+from controlplane.domain.units import Unit, decimal_text
+from controlplane.planning.intent import (
+    Blink,
+)
+from controlplane.planning.resolve import Thing
+
+SHORTEST_BLINK_MS = Fraction(10)
+"""Shortest blink period: 100 Hz is as fast as a 1 ms tick shows within 2 %."""
+
+SHORTEST_PHASE_MS = Fraction(1)
+SHORTEST_REPORT_MS = Fraction(20)
+"""A line of 20 characters takes 2 ms at 115200 baud; several reports share the wire."""
+
+LONGEST_PERIOD_MS = Fraction(MAX_DURATION_MS - 5000) * 50 / 51
+"""Longest period: one of it, 2 % late, has to fit into the longest scenario."""
+
+LONGEST_S = int(LONGEST_PERIOD_MS / 1000)
+DEBOUNCE_DEFAULT_MS = Fraction(30)
+DEBOUNCE_RANGE_MS = (Fraction(5), Fraction(1000))
+LONGEST_TEXT = 80
+LONGEST_COMMAND = 32
+
+
+def thing_name(thing: Thing) -> str:
+    """How a thing is called in messages."""
+    return "on-board LED" if thing.id == "led" else thing.id.replace("_", " ")
+
+
+def milliseconds(name: str, value: Fraction) -> Parameter:
+    """A parameter in milliseconds, exact to a nanosecond."""
+    return Parameter(name=name, value=decimal_text(value), unit=Unit.MILLISECONDS)
+
+
+def identifier(word: str) -> str:
+    """An id made of the letters of a word."""
+    plain = "".join(ch if ch.isalnum() and ch.isascii() else "_" for ch in word.lower())
+    return plain.strip("_")[:20].strip("_") or "symbol"
+
+
+def blink_behaviour(intent: Blink, led: Thing) -> Behaviour:
+    """The behaviour of a blinking LED."""
+    on, off = intent.on * 1000, intent.off * 1000
+    rate = 1000 / (on + off) if on + off > 0 else Fraction(0)
+    return Behaviour(
+        id=f"blink_{led.id}",
+        kind=BehaviourKind.BLINK,
+        signals=(led.id,),
+        parameters=(
+            Parameter(name="rate", value=decimal_text(rate), unit=Unit.HERTZ),
+            milliseconds("period", on + off),
+            milliseconds("on", on),
+            milliseconds("off", off),
+        ),
+        text=f"Blink the {thing_name(led)} at {decimal_text(rate, 3)} Hz: "
+        f"{decimal_text(on, 3)} ms on, {decimal_text(off, 3)} ms off.",
+    )

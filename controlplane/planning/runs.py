@@ -1,0 +1,156 @@
+"""Whole runs: the main scenario, one for each long period, and the control run."""
+
+from collections.abc import Sequence
+
+from controlplane.domain.design import Behaviour, BehaviourKind
+from controlplane.planning.proofs import Proofs
+from controlplane.planning.timeline import (
+    PHASE_MS,
+    START_MS,
+    Timeline,
+    detects_absence,
+    exactly,
+    press_lines,
+    report_line,
+    resting_range,
+    single_quoted,
+)
+
+
+def prove_all(timeline: Proofs, behaviours: Sequence[Behaviour], periods_of: Sequence[str]) -> None:
+    """Fill the main scenario: rates first, then stimuli one after the other."""
+    timeline.begin()
+    timeline.ambient(behaviours)
+    for behaviour in behaviours:
+        if behaviour.id not in periods_of:
+            continue
+        if behaviour.kind is BehaviourKind.BLINK:
+            timeline.blink(behaviour)
+        elif behaviour.kind is BehaviourKind.REPORT:
+            timeline.report(behaviour)
+    timeline.now = START_MS + 200
+    by_kind = {kind: [b for b in behaviours if b.kind is kind] for kind in BehaviourKind}
+    for behaviour in by_kind[BehaviourKind.THRESHOLD]:
+        timeline.threshold(behaviour, behaviours)
+    _plain_sensors(timeline, behaviours)
+    for behaviour in by_kind[BehaviourKind.BUTTON]:
+        timeline.button(behaviour, behaviours)
+    for behaviour in by_kind[BehaviourKind.COMMAND]:
+        if behaviour.id not in timeline.proves:
+            timeline.command(behaviour)
+    for behaviour in by_kind[BehaviourKind.ECHO]:
+        timeline.echo(behaviour)
+    _press_reports(timeline, by_kind[BehaviourKind.REPORT], periods_of)
+    timeline.until(timeline.now + 200)
+
+
+def _plain_sensors(timeline: Proofs, behaviours: Sequence[Behaviour]) -> None:
+    """Sensors without a threshold: a second value, shown by reports and answers."""
+    switched = {b.signals[0] for b in behaviours if b.kind is BehaviourKind.THRESHOLD}
+    for signal in list(timeline.signals.values()):
+        if signal.kind != "analog" or signal.id in switched:
+            continue
+        low, high = resting_range([], signal)
+        timeline.set(signal.id, timeline.draw(f"{signal.id}_second", low, high, signal))
+        timeline.now += max(PHASE_MS, timeline.follow(behaviours, signal, limit=8001))
+        timeline.answers(behaviours, signal.id, "")
+
+
+def _press_reports(
+    timeline: Proofs, reports: Sequence[Behaviour], periods_of: Sequence[str]
+) -> None:
+    for behaviour in reports:
+        if behaviour.word("value") == "presses" and behaviour.id in periods_of:
+            period = round(behaviour.number("period"))
+            timeline.add(
+                timeline.now,
+                f"expect: {{id: presses_value, line: '^presses {timeline.presses}$', "
+                f"after: {timeline.now}ms, within: {period + START_MS}ms}}",
+            )
+            timeline.now += period + START_MS
+
+
+def prove_patiently(timeline: Proofs, behaviour: Behaviour) -> None:
+    """One interval of a long period, in a run of its own."""
+    timeline.begin()
+    timeline.ambient([behaviour])
+    period = behaviour.number("period")
+    if behaviour.kind is BehaviourKind.BLINK:
+        timeline.add(
+            timeline.now,
+            f"expect_period: {{id: {behaviour.signals[0]}_rate, pin: {behaviour.signals[0]}, "
+            f"edge: rising, period: {round(period)}ms, tolerance: 2%, count: 1}}",
+        )
+    else:
+        name, regex = report_line(behaviour)
+        timeline.add(
+            timeline.now,
+            f"expect_period: {{id: {name}_period, line: {single_quoted(regex)}, "
+            f"period: {round(period)}ms, tolerance: 2%, count: 1}}",
+        )
+        if behaviour.word("value") == "sensor":
+            _changed(timeline, behaviour, round(period))
+    timeline.proves.append(behaviour.id)
+    timeline.until(round(period * 102 / 100) + 2 * START_MS)
+
+
+def _changed(timeline: Proofs, behaviour: Behaviour, period: int) -> None:
+    signal = timeline.signals[behaviour.signals[0]]
+    name = f"{signal.id}"
+    timeline.show_value(f"{name}_value", signal, after=0, within=START_MS)
+    timeline.now = period // 2
+    low, high = resting_range([], signal)
+    timeline.set(name, timeline.draw(f"{name}_second", low, high, signal))
+    timeline.show_value(f"{name}_follows", signal, after=timeline.now, within=period)
+
+
+def prove_control(timeline: Timeline, behaviours: Sequence[Behaviour]) -> None:
+    """No stimulus at all: no values, no switching, no presses, no answers."""
+    timeline.begin()
+    timeline.until(2500)
+    for behaviour in behaviours:
+        match behaviour.kind:
+            case BehaviourKind.REPORT if behaviour.word("value") == "sensor":
+                signal = timeline.signals[behaviour.signals[0]]
+                any_value = timeline.value_regex(f"{signal.line_name} ", signal)
+                where = "" if detects_absence(signal) else ', where: "v > 0"'
+                timeline.add(
+                    timeline.now,
+                    f"never: {{id: no_{signal.id}, line: {single_quoted(any_value)}{where}}}",
+                )
+            case BehaviourKind.THRESHOLD:
+                _control_output(timeline, behaviour)
+            case BehaviourKind.BUTTON:
+                for index, line in enumerate(press_lines(behaviour)):
+                    regex = exactly(line).replace("#", "[0-9]+")
+                    timeline.add(
+                        timeline.now,
+                        f"never: {{id: no_press_{index + 1}, line: {single_quoted(regex)}}}",
+                    )
+                for output in behaviour.signals[1:]:
+                    timeline.add(
+                        timeline.now, f"never: {{id: {output}_untouched, pin: {output}, level: on}}"
+                    )
+            case BehaviourKind.COMMAND:
+                _control_command(timeline, behaviour)
+            case _:
+                pass
+
+
+def _control_output(timeline: Timeline, behaviour: Behaviour) -> None:
+    signal, output = timeline.signals[behaviour.signals[0]], behaviour.signals[1]
+    rising = behaviour.word("on_when").startswith(">")
+    if rising or detects_absence(signal):
+        timeline.add(timeline.now, f"never: {{id: {output}_stays_off, pin: {output}, level: on}}")
+    else:
+        timeline.add(
+            timeline.now,
+            f"expect: {{id: {output}_on_at_zero, pin: {output}, level: on, within: 1s}}",
+        )
+
+
+def _control_command(timeline: Timeline, behaviour: Behaviour) -> None:
+    text = behaviour.word("answer") or f"{behaviour.word('command')} "
+    regex = exactly(text)[:-1] + ("$" if behaviour.word("answer") else "")
+    name = behaviour.id.removeprefix("command_")
+    timeline.add(timeline.now, f"never: {{id: {name}_unasked, line: {single_quoted(regex)}}}")

@@ -1,0 +1,171 @@
+"""The timeline of a scenario under construction: steps, stimuli, drawn values, lines."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from controlplane.domain.design import Behaviour, BehaviourKind, DesignSignal
+from controlplane.domain.units import Unit, decimal_text, parse_decimal
+
+PHASE_MS = 600
+"""How long a stimulus stands: outputs are controlled every 100 ms."""
+
+REACTION_MS = 400
+"""What an output, a reply or a line may take."""
+
+SETTLED_MS = 60
+"""From then on what happens at start-up does not disturb short periods."""
+
+START_MS = 300
+"""Until then the first report must have come."""
+
+_REGEX_SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
+
+
+def exactly(text: str) -> str:
+    """A regex that matches a text and nothing else."""
+    return "^" + _REGEX_SPECIAL.sub(r"\\\1", text) + "$"
+
+
+def single_quoted(text: str) -> str:
+    """A YAML single-quoted scalar."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def console_line(text: str) -> str:
+    """A console line as a YAML double-quoted scalar."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}\\n"'
+
+
+def gaps(period_ms: Fraction) -> int:
+    """How many periods are measured: five where they are short, one where that takes seconds."""
+    if period_ms < 15:
+        return 3  # the mean is then allowed what whole milliseconds cannot show
+    return 5 if period_ms <= 600 else 3 if period_ms <= 2000 else 2 if period_ms <= 4000 else 1
+
+
+def step_of(unit: Unit) -> Fraction:
+    """The distance from a threshold at which a wrong constant must show: 1 C, 1 % or 10 mV."""
+    return Fraction(10) if unit is Unit.MILLIVOLTS else Fraction(1)
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Steps in the order of device time. ``now`` is where the next stimulus goes (ms)."""
+
+    signals: dict[str, DesignSignal]
+    placed: list[tuple[int, str]] = field(default_factory=list)
+    draws: dict[str, str] = field(default_factory=dict)
+    proves: list[str] = field(default_factory=list)
+    now: int = 0
+    end_ms: int = 0
+    presses: int = 0
+    level: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> list[str]:
+        """All steps in the order of device time, which is the order that expects are judged in."""
+        return [text for _, text in sorted(self.placed, key=lambda step: step[0])]
+
+    def add(self, at_ms: int, *steps: str) -> None:
+        """Add steps that belong to a moment."""
+        self.placed += [(at_ms, step) for step in steps]
+
+    def until(self, time_ms: int) -> None:
+        """The run must last at least until then."""
+        self.end_ms = max(self.end_ms, time_ms)
+
+    def draw(self, name: str, low: Fraction, high: Fraction, signal: DesignSignal) -> str:
+        """A variable between two values of a signal, clipped to its range."""
+        low = max(low, parse_decimal(signal.minimum))
+        high = min(high, parse_decimal(signal.maximum))
+        places = 0 if signal.unit is Unit.MILLIVOLTS else 2
+        first, last = (decimal_text(value, places) for value in (low, high))
+        step = "1" if places == 0 else "0.05" if high - low >= Fraction(1, 10) else "0.01"
+        self.draws[name] = f"{{draw: [{first}, {last}], step: {step}}}"
+        return name
+
+    def set(self, signal: str, variable: str) -> None:
+        """A stimulus at the present moment."""
+        self.add(self.now, f"stimulus: {{at: {self.now}ms, signal: {signal}, value: ${variable}}}")
+        self.level[signal] = variable
+
+    def value_regex(self, prefix: str, signal: DesignSignal) -> str:
+        """The regex of a line that ends in a value and its unit."""
+        number = r"-?[0-9]+" if signal.unit is Unit.MILLIVOLTS else r"-?[0-9]+\.[0-9]"
+        head = _REGEX_SPECIAL.sub(r"\\\1", prefix)
+        return f"^{head}(?P<v>{number}) {signal.unit}$"
+
+    def near(self, signal: DesignSignal, variable: str) -> str:
+        """The condition that a captured value is the stimulus, within what a line shows."""
+        return f"abs(v - {variable}) <= {decimal_text(step_of(signal.unit) / 5)}"
+
+    def begin(self) -> None:
+        """What every run starts with."""
+        self.add(
+            self.now,
+            "reset: {}",
+            "expect: {id: ready, type: READY, within: 1s}",
+            "never: {id: no_fault, type: FAULT}",
+        )
+
+    def ambient(self, behaviours: Sequence[Behaviour]) -> None:
+        """First values of all sensors that are used: where no threshold is passed yet."""
+        for signal in self.signals.values():
+            if signal.kind != "analog":
+                continue
+            low, high = resting_range(behaviours, signal)
+            self.set(signal.id, self.draw(f"{signal.id}_first", low, high, signal))
+
+
+def report_line(behaviour: Behaviour) -> tuple[str, str]:
+    """The name of a report and the regex of its lines."""
+    kind = behaviour.word("value")
+    if kind == "output":
+        return f"{behaviour.signals[0]}_state", f"^{behaviour.signals[0]} is (on|off)$"
+    name = behaviour.signals[0] if kind == "sensor" else kind
+    return name, f"^{name} "
+
+
+def press_lines(behaviour: Behaviour) -> list[str]:
+    """The lines of one press; "#" stands for the count."""
+    lines = []
+    if behaviour.word("count") == "print":
+        lines.append("button pressed #")
+    if behaviour.word("print"):
+        lines.append(behaviour.word("print"))
+    return lines
+
+
+def detects_absence(signal: DesignSignal) -> bool:
+    """Whether 0 V is no valid reading of the sensor."""
+    lowest = parse_decimal(signal.mv_at_zero) + parse_decimal(signal.minimum) * parse_decimal(
+        signal.mv_per_unit
+    )
+    return lowest > 0
+
+
+def resting_range(
+    behaviours: Sequence[Behaviour], signal: DesignSignal
+) -> tuple[Fraction, Fraction]:
+    """Values at which all outputs of a sensor are off, else a part of its range."""
+    minimum, maximum = parse_decimal(signal.minimum), parse_decimal(signal.maximum)
+    width = (maximum - minimum) / 10
+    low, high = minimum + width, maximum - width
+    step = step_of(signal.unit)
+    for behaviour in behaviours:
+        if behaviour.kind is BehaviourKind.THRESHOLD and behaviour.signals[0] == signal.id:
+            off = behaviour.number("off_value")
+            if behaviour.word("on_when").startswith(">"):
+                high = min(high, off - step / 5)
+                low = min(low, high - step / 2)
+                low = max(low, high - 8 * step)
+            else:
+                low = max(low, off + step / 5)
+                high = max(high, low + step / 2)
+                high = min(high, low + 8 * step)
+    if low > high:  # thresholds in both directions: rest between them
+        low, high = high, low
+    return low, high
