@@ -206,7 +206,8 @@ class Evaluator:
     def _line(self, event: Event) -> list[AssertionResult]:
         self._now_ms = max(self._now_ms, event.at_ms)
         self._open_line_ms = None
-        return self._notify("line", Seen(event=event)) + self._expire()
+        seen = Seen(event=event, line=event.text.encode("utf-8", "replace"))
+        return self._notify("line", seen) + self._expire()
 
     def _dispatch(self, event: Event) -> list[AssertionResult]:
         found = self._notify(event.type, Seen(event=event))

@@ -26,10 +26,14 @@ class PinChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One event as the assertions see it; ``change`` is set for PIN records of a signal."""
+    """One event as the assertions see it.
+
+    ``change`` is set for PIN records of a signal, ``line`` has the UTF-8 text of a user line.
+    """
 
     event: Event
     change: PinChange | None = None
+    line: bytes = b""
 
     @property
     def at_ms(self) -> int:
@@ -95,7 +99,7 @@ class Matcher:
 
     def __init__(self, selector: Selector, signals: Mapping[str, Signal]) -> None:
         self.selector = selector
-        self._regex = compile_regex(selector.regex) if selector.regex else None
+        self._regex = compile_regex(selector.regex, over_bytes=True) if selector.regex else None
         self._where = compile_where(selector.where) if selector.where else None
         signal = signals.get(selector.pin)
         self.inactive = 0 if signal is None or signal.active_high else 1
@@ -105,10 +109,13 @@ class Matcher:
         """None: not what is looked for. Pin levels match when a change reaches the level."""
         selector = self.selector
         if self._regex is not None:
-            found = self._regex.search(seen.event.text)
+            found = self._regex.search(seen.line)
             if found is None:
                 return None
-            captures = {name: captured(text) for name, text in found.groupdict().items()}
+            captures = {
+                name: captured((text or b"").decode("utf-8", "replace"))
+                for name, text in found.groupdict().items()
+            }
             return self._judge(seen, env, captures)
         if selector.type:
             return self._match_record(seen, env)

@@ -24,15 +24,18 @@ _REFERENCE = re.compile(r"\$([a-z][a-z0-9_]*)")
 _T = TypeVar("_T")
 
 
-def compile_regex(text: str) -> "re2._Regexp":
-    """Compile with google-re2 (linear time). Raises ValueError with the reason."""
+def compile_regex(text: str, *, over_bytes: bool = False) -> "re2._Regexp":
+    """Compile with google-re2 (linear time). Raises ValueError with the reason.
+
+    With ``over_bytes`` it searches UTF-8 bytes, which is several times faster.
+    """
     if len(text) > MAX_REGEX_CHARS:
         raise ValueError(f"longer than {MAX_REGEX_CHARS} characters")
     options = re2.Options()
     options.max_mem = MAX_REGEX_MEMORY
     options.log_errors = False
     try:
-        return re2.compile(text, options)
+        return re2.compile(text.encode() if over_bytes else text, options)
     except re2.error as error:
         reason = error.args[0] if error.args else error
         if isinstance(reason, bytes):

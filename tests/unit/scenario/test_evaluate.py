@@ -423,3 +423,9 @@ def test_live_and_batch_give_the_same_and_each_assertion_one_result(
     assert sorted(item.id for item in decided) == sorted(item.id for item in result.assertions)
     assert len({item.id for item in result.assertions}) == len(result.assertions)
     assert {spec.id for spec in plan.assertions} <= {item.id for item in result.assertions}
+
+
+def test_lines_beyond_ascii_are_matched_and_captured() -> None:
+    step = "expect: {id: x, line: '^(?P<v>[0-9.]+) .C (?P<w>.+)$', where: 'w == \"grün\"'}"
+    assert outcome(step, Device().line(5, "20.5 °C grün")) is PASSED
+    assert outcome(step, Device().line(5, "20.5 °C gr\u00fcner")) is FAILED
