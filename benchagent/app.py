@@ -141,7 +141,8 @@ class App:
             waiting.cancel()
 
     async def _found(self, boards: Sequence[Board]) -> None:
-        self.boards.update(boards)
+        if self.boards.update(boards):
+            self.link.console_added()
         self._looked.set()
         self._changed()
 

@@ -39,14 +39,19 @@ class Boards:
         """The console of a board that was here at some time."""
         return self.consoles.get(board_id)
 
-    def update(self, found: Sequence[Board]) -> None:
-        """Take what discovery found: open ports of new boards, close those of missing ones."""
+    def update(self, found: Sequence[Board]) -> bool:
+        """Take what discovery found: open ports of new boards, close those of missing ones.
+
+        True when a console came that was never read here.
+        """
+        known = len(self.consoles)
         self._boards = {board.board_id: board for board in found[:MAX_BOARDS]}
         for board in self._boards.values():
             self._console(board.board_id).watch(board.port, board.port_owner)
         for board_id, console in self.consoles.items():
             if board_id not in self._boards:
                 console.watch(None)
+        return len(self.consoles) > known
 
     def inventory(self) -> list[Board]:
         """All boards as they are told to the control plane."""

@@ -26,7 +26,7 @@ from benchagent.wire import (
     timestamp,
 )
 from benchline.channel import open_channel
-from benchline.errors import error_from
+from benchline.errors import ConflictError, error_from
 from benchline.v1 import agent_link_pb2 as pb
 from benchline.v1.agent_link_pb2_grpc import AgentLinkServiceStub
 from benchline.v1.artifact_pb2 import ReadArtifactRequest
@@ -104,12 +104,18 @@ class Link:
         self._handlers = handlers
         self._uploader: Uploader | None = None
         self._beat = asyncio.Event()
+        self._new_console = asyncio.Event()
         self.connected = asyncio.Event()
 
     def console_grew(self) -> None:
         """A console has new bytes."""
         if self._uploader is not None:
             self._uploader.kick()
+
+    def console_added(self) -> None:
+        """A console came that the last Hello did not name: how much of it the control plane
+        already holds is only told in a Welcome, so the link is made anew."""
+        self._new_console.set()
 
     async def run(self) -> None:
         """Connect, and connect again whenever the link is lost; end it by cancelling."""
@@ -137,14 +143,18 @@ class Link:
         call = stub.Connect(None)
         try:
             self._outbox.clear()
-            welcome = await self._greet(call)
+            self._new_console.clear()
+            mine = self._boards.heads()
+            welcome = await self._greet(call, mine)
             log.info("connected", extra={"link_epoch": welcome.link_epoch})
             heads = heads_from(welcome.console_acked)
             self._boards.acked(heads)
+            offsets = {head.board: 0 for head in mine}
+            offsets |= {head.board: head.offset for head in heads if head.board in offsets}
             self._uploader = Uploader(
                 boards=self._boards,
                 open_stream=lambda: _Upload(stub, self._identity.agent, welcome.link_epoch),
-                acked=heads,
+                acked=offsets,
                 credit_bytes=welcome.console_credit_bytes or DEFAULT_CREDIT_BYTES,
             )
             self.connected.set()
@@ -155,11 +165,12 @@ class Link:
                 tasks.create_task(self._talk(call, period_s))
                 tasks.create_task(self._watch_heartbeat(MISSED_HEARTBEATS * period_s))
                 tasks.create_task(self._repeat_results())
+                tasks.create_task(self._end_for_new_console())
                 tasks.create_task(self._uploader.run())
         finally:
             call.cancel()
 
-    async def _greet(self, call: "_Call") -> pb.Welcome:
+    async def _greet(self, call: "_Call", heads: Sequence[ConsoleHead]) -> pb.Welcome:
         hello = pb.Hello(
             agent=self._identity.agent,
             version=self._identity.version,
@@ -168,7 +179,7 @@ class Link:
             capabilities=self._identity.capabilities,
             boards=inventory_message(self._boards.inventory(), self._identity.agent),
             open_command_ids=await self._inbox.open_ids(),
-            console_heads=[head_message(head) for head in self._boards.heads()],
+            console_heads=[head_message(head) for head in heads],
         )
         try:
             async with asyncio.timeout(WELCOME_S):
@@ -258,6 +269,10 @@ class Link:
                 raise LinkLostError(message) from error
             await asyncio.sleep(0.2)
 
+    async def _end_for_new_console(self) -> None:
+        await self._new_console.wait()
+        raise LinkLostError("a new console has to be told in a Hello")
+
     async def _repeat_results(self) -> None:
         """Answers are said again until they are acknowledged."""
         while True:
@@ -272,10 +287,7 @@ class Link:
                 code, details = await call.code(), await call.details()
         except TimeoutError as error:
             raise LinkLostError("the stream does not end") from error
-        if code is grpc.StatusCode.ABORTED:
-            log.error("another agent of this name took over", extra={"details": details})
-            raise LinkLostError(f"superseded: {details}", SUPERSEDED_S)
-        raise LinkLostError(f"the control plane ended the stream: {code} {details}")
+        raise _ended(code is grpc.StatusCode.ABORTED, f"{code}: {details}")
 
 
 class _Upload:
@@ -338,10 +350,16 @@ class ArtifactReader:
 
 def _lost(error: grpc.RpcError) -> LinkLostError:
     found = error_from(error)
-    wait_s = SUPERSEDED_S if found.reason == "SUPERSEDED" else 0.0
-    if wait_s:
-        log.error("another agent of this name took over", extra={"details": found.message})
-    return LinkLostError(f"{found.reason}: {found.message}", wait_s)
+    return _ended(isinstance(found, ConflictError), f"{found.reason}: {found.message}")
+
+
+def _ended(superseded: bool, why: str) -> LinkLostError:
+    """The end of a control stream. ABORTED means that a newer stream of this name took over:
+    when that was another agent, coming back at once would make the two chase each other."""
+    if not superseded:
+        return LinkLostError(why)
+    log.error("another agent of this name took over", extra={"why": why})
+    return LinkLostError(why, SUPERSEDED_S)
 
 
 def _upload_lost(error: Exception) -> UploadLostError:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -54,12 +54,14 @@ class _Cursor:
 class Uploader:
     """The upload of one link session; made anew from each Welcome.
 
+    `acked` is how much of each console the control plane holds; only these are sent.
+
     `open_stream` opens one stream; an error of it ends that stream only, never the session.
     """
 
     boards: Boards
     open_stream: Callable[[], UploadStream]
-    acked: Sequence[ConsoleHead]
+    acked: Mapping[str, int]
     credit_bytes: int = DEFAULT_CREDIT_BYTES
     pacing: Pacing = field(default_factory=Pacing)
     idle_s: float = IDLE_S
@@ -87,7 +89,7 @@ class Uploader:
 
     async def run(self) -> None:
         """Upload for ever; end it by cancelling."""
-        known = {head.board: head.offset for head in self.acked}
+        known = self.acked
         try:
             while True:
                 self._track(known)
@@ -112,7 +114,6 @@ class Uploader:
         self._last_ack_s = time.monotonic()
         try:
             while await self._wait(acks):
-                self._track({})
                 while self._due(time.monotonic()) <= time.monotonic():
                     message = self._take()
                     if not message:
@@ -195,30 +196,19 @@ class Uploader:
         )
 
     def _waiting(self) -> int:
-        consoles = self.boards.consoles
-        total = sum(
-            consoles[board].spool.head.offset - cursor.sent
+        return sum(
+            self.boards.consoles[board].spool.head.offset - cursor.sent
             for board, cursor in self._cursors.items()
-        )
-        if len(self._cursors) == len(consoles):
-            return total
-        return total + sum(
-            console.spool.head.offset
-            for board, console in consoles.items()
-            if board not in self._cursors
         )
 
     def _unacked(self) -> int:
         return sum(cursor.sent - cursor.acked for cursor in self._cursors.values())
 
-    def _track(self, known: dict[str, int]) -> None:
-        """Cursors for all consoles there are, at what is stored of them."""
-        for board, console in self.boards.consoles.items():
-            if board not in self._cursors:
-                acked = known.get(board, 0)
-                self._cursors[board] = _Cursor(
-                    reader=console.spool.reader(acked), sent=acked, acked=acked
-                )
+    def _track(self, known: Mapping[str, int]) -> None:
+        """Put a cursor at what is stored of each console."""
+        for board, acked in known.items():
+            reader = self.boards.consoles[board].spool.reader(acked)
+            self._cursors[board] = _Cursor(reader=reader, sent=acked, acked=acked)
 
     def _forget(self) -> None:
         for cursor in self._cursors.values():

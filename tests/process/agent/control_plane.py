@@ -215,8 +215,12 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
         outgoing: asyncio.Queue[pb.ConnectResponse] = asyncio.Queue()
         self._streams.append(outgoing)
         acked = [
-            pb.ConsoleHead(board=board, offset=len(stored.data), epoch=stored.epoch)
-            for board, stored in self.consoles.items()
+            pb.ConsoleHead(
+                board=head.board,
+                offset=len(self.console(head.board).data),
+                epoch=self.console(head.board).epoch,
+            )
+            for head in first.hello.console_heads
         ]
         yield pb.ConnectResponse(
             welcome=pb.Welcome(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+
+import pytest
 
 from benchline.v1 import agent_link_pb2 as pb
 from benchline.v1 import verdict_pb2
@@ -152,15 +154,21 @@ async def test_a_board_that_restarts_is_read_again_with_a_gap(tmp_path: Path) ->
     assert stored.faults == []
 
 
-async def test_a_lost_spool_goes_on_after_what_the_server_holds(tmp_path: Path) -> None:
-    async with control_plane(tmp_path) as server:
+@pytest.mark.parametrize("board_is_late", [False, True])
+async def test_a_lost_spool_goes_on_after_what_the_server_holds(
+    tmp_path: Path, board_is_late: bool
+) -> None:
+    async with control_plane(tmp_path) as server, AsyncExitStack() as stack:
         server.console(BOARD).data += b"x" * 1000
         server.console(BOARD).epoch = 7
-        with pty_board(tmp_path) as board:
-            async with agent(server, tmp_path):
-                await server.board_ready(BOARD)
-                await board.say(b"hello\n")
-                assert await server.said(BOARD, b"hello\n") == 1000
+        if board_is_late:
+            await stack.enter_async_context(agent(server, tmp_path))
+            await server.linked(1)
+        board = stack.enter_context(pty_board(tmp_path))
+        await board.say(b"hello\n")
+        if not board_is_late:
+            await stack.enter_async_context(agent(server, tmp_path))
+        assert await server.said(BOARD, b"hello\n") == 1000
     stored = server.console(BOARD)
     assert stored.gaps == [(1000, "the agent's spool was lost")]
     assert (stored.epoch, stored.faults) == (7, [])
