@@ -19,6 +19,7 @@ from tui.feeds import Feeds
 from tui.headless import local
 from tui.screens.bench import BenchScreen
 from tui.screens.dialogs import HELP, AskScreen, TextScreen
+from tui.screens.frame import FramedScreen
 from tui.screens.new_run import NewRunScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
@@ -96,6 +97,13 @@ class BenchlineApp(App[int]):
         if self.store.model.link is Link.STARTING:
             self._note(Link.STARTING, error.message.splitlines()[0])
         self.notify(error.message, title=error.reason, severity="error", timeout=15, markup=False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Dim what the screen says is not possible now."""
+        screen = self.screen_stack[-1] if self.screen_stack else None
+        if isinstance(screen, FramedScreen) and screen.reason_against(action):
+            return None
+        return True
 
     def open_run(self, name: str) -> None:
         """Show one run."""

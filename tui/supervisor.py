@@ -293,7 +293,6 @@ def _take_lock(instance: Instance) -> int | None:
             time.sleep(0.02)
         else:
             os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
             return handle
 
 
@@ -302,12 +301,16 @@ def main() -> int:
     instance = current_instance()
     for folder in (instance.data_dir, instance.run_dir, instance.log_dir):
         make_private(folder)
-    if os.fork() > 0:
-        return 0
-    os.setsid()
-    if _take_lock(instance) is None:
+    lock = _take_lock(instance)
+    if lock is None:
         _say("another supervisor runs this instance")
         return 0
+    # The lock belongs to the open file, which the daemon inherits: it is held without a break.
+    daemon = os.fork()
+    if daemon > 0:
+        os.pwrite(lock, f"{daemon}\n".encode("ascii"), 0)
+        return 0
+    os.setsid()
     os.chdir(instance.data_dir)
     Supervisor(instance).run()
     return 0

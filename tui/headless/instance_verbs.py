@@ -115,10 +115,9 @@ async def _agent_checks() -> list[server_pb2.Check]:
 
 
 def _check(found: dict[str, object]) -> server_pb2.Check:
-    name = found.get("checkName") or found.get("check") or found.get("name") or "agent"
     return server_pb2.Check(
-        check_name=str(name),
-        ok=bool(found.get("ok")),
-        detail=str(found.get("detail", "")),
+        check_name=f"agent: {found.get('name', '')}",
+        ok=bool(found.get("good")) or not found.get("needed", True),
+        detail=str(found.get("message", "")),
         fix=str(found.get("fix", "")),
     )

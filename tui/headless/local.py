@@ -28,6 +28,7 @@ START_TIMEOUT_S = 30.0
 BOARDS_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 60.0
 _LOG_TAIL_LINES = 8
+_MOST_STARTS = 6
 
 Say = Callable[[str], None]
 """Where a sentence for the operator goes."""
@@ -99,8 +100,8 @@ async def wait_until_serving(
     """
     end = time.monotonic() + timeout_s
     while not await connection.is_serving():
-        if time.monotonic() >= end:
-            raise UnreachableError("INSTANCE_NOT_STARTED", _why_not(instance, timeout_s))
+        if time.monotonic() >= end or _keeps_dying(instance):
+            raise UnreachableError("INSTANCE_NOT_STARTED", _why_not(instance))
         await asyncio.sleep(0.05)
 
 
@@ -193,9 +194,17 @@ def stop(instance: Instance) -> bool:
     return ran
 
 
-def _why_not(instance: Instance, timeout_s: float) -> str:
+def _keeps_dying(instance: Instance) -> bool:
+    """The control plane ended again and again: waiting longer will not help."""
+    record = read_record(instance)
+    if record is None or supervisor_pid(instance) != record.supervisor.pid:
+        return False
+    return any(one.name == "controlplane" and one.starts > _MOST_STARTS for one in record.programs)
+
+
+def _why_not(instance: Instance) -> str:
     log = instance.log_dir / "controlplane.log"
-    text = f"the control plane did not get ready within {timeout_s:.0f} s; see {log}"
+    text = f"the control plane does not get ready; see {log}"
     return f"{text}\n{_tail(log)}".rstrip()
 
 

@@ -50,7 +50,6 @@ class BenchScreen(FramedScreen):
         for name, width in self._COLUMNS:
             self._table.add_column(name, width=width, key=name)
         self._table.add_column("Model", width=24, key="Model")
-        super().on_mount()
 
     @property
     def _table(self) -> DataTable[Text]:
@@ -176,7 +175,6 @@ class BoardScreen(FramedScreen):
 
     def on_mount(self) -> None:
         """Follow it as long as the screen is there."""
-        super().on_mount()
         self.query_one(ConsolePane).focus()
         self.run_worker(self._follow(), group="console", exclusive=True)
 

@@ -41,7 +41,10 @@ class FramedScreen(Screen[None]):
         yield from ()
 
     def on_mount(self) -> None:
-        """Paint at a fixed rate, and only after a change."""
+        """Paint at a fixed rate, and only after a change.
+
+        Textual calls the handler of every class, the screen's own before this one.
+        """
         self.set_interval(1 / self.PAINT_HZ, self._paint_if_changed)
         self.set_interval(1.0, self._paint_banner)
         self.repaint()
@@ -75,7 +78,8 @@ class FramedScreen(Screen[None]):
         """Say why a dimmed key does nothing."""
         active = self.active_bindings.get(event.key)
         if active is not None and not active.enabled:
-            reason = self.reason_against(active.binding.action)
+            action = active.binding.action.removeprefix("app.").partition("(")[0]
+            reason = self.reason_against(action)
             if reason:
                 self.notify(reason, title=active.binding.description, severity="warning")
 

@@ -57,7 +57,6 @@ class NewRunScreen(FramedScreen):
 
     def on_mount(self) -> None:
         """The examples are shown until something is typed."""
-        super().on_mount()
         self.query_one("#preview").border_title = "What I understood"
         self.query_one("#examples").border_title = "Examples: enter takes one"
         self.query_one("#examples").display = False

@@ -82,7 +82,6 @@ class RunScreen(FramedScreen):
         self.session.feeds.follow(self._run_name)
         self.query_one("#checks", OptionList).border_title = "Findings & assertions"
         self.query_one("#design").border_title = "Design & sketch"
-        super().on_mount()
         self.set_interval(0.5, self._paint_last)
         self._show_pane("checks")
 

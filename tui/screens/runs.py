@@ -55,7 +55,6 @@ class RunsScreen(FramedScreen):
         for name, width in (("Run", 12), ("Started", 8), ("Verdict", 18), ("Stages", 13)):
             table.add_column(name, width=width, key=name)
         table.add_column("What", width=self._title_width, key="What")
-        super().on_mount()
 
     @property
     def _table(self) -> DataTable[Text]:

@@ -27,6 +27,7 @@ class ConsolePane(ScrollView, can_focus=True):
     """
 
     PAINT_HZ: ClassVar[float] = 15.0
+    DEFAULT_CSS = "ConsolePane { scrollbar-size-horizontal: 0; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "toggle_follow", "Follow", id="console.follow"),
         Binding("b", "toggle_records", "Records", id="console.records"),
