@@ -113,7 +113,7 @@ class Matcher:
             if found is None:
                 return None
             captures = {
-                name: captured((text or b"").decode("utf-8", "replace"))
+                name.decode(): captured((text or b"").decode("utf-8", "replace"))
                 for name, text in found.groupdict().items()
             }
             return self._judge(seen, env, captures)
