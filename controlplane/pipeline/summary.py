@@ -49,7 +49,9 @@ def session_message(session: Session, outcome: Outcome) -> str:
 
 
 def first_failure(results: tuple[ScenarioResult, ...], outcome: Outcome) -> str:
-    """The sentence of the first assertion (or scenario) that ended so."""
+    """The sentence of the first assertion (or scenario) that ended so; "" when all is well."""
+    if outcome is Outcome.PASSED:
+        return ""
     for result in results:
         for assertion in result.assertions:
             if assertion.outcome is outcome:

@@ -47,6 +47,12 @@ namespace port {
 
 using namespace stm32f4;
 
+[[noreturn]] void halt() {
+  static_cast<void>(irqSave());
+  reg(kSystCsr) = 0;
+  for (;;) __asm volatile("wfi" ::: "memory");
+}
+
 uint32_t phaseUs() {
   const uint32_t left = cyclesLeft();
   // Let a tick that is due come before the caller looks at the tick count again.

@@ -43,9 +43,7 @@ void onFault(const Fault &fault) {
 #else
   static_cast<void>(fault);
 #endif
-  const uint32_t masked = port::irqSave();
-  static_cast<void>(masked);
-  for (;;) port::sleepMasked();
+  port::halt();
 }
 
 }  // namespace bench

@@ -29,6 +29,9 @@ bool canSleep();
 // Sleeps until an interrupt is pending. Call it with interrupts masked.
 void sleepMasked();
 
+// Stops the tick and sleeps for good, with interrupts masked.
+[[noreturn]] void halt();
+
 // Microseconds since the last tick, 0 to 999. Only where canSleep().
 uint32_t phaseUs();
 // Microseconds since start, modulo 2^32.

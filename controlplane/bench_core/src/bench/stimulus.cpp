@@ -47,7 +47,6 @@ uint32_t rowCount;
 uint32_t nextRow;
 const char *problem;
 bool injected;
-bool ended;
 
 // The CRC of zlib, without a table: it runs once.
 uint32_t crcUpdate(uint32_t crc, const uint8_t *bytes, size_t count) {
@@ -72,11 +71,14 @@ void applyConsole(uint32_t port, uint32_t count, uint32_t value) {
   }
 }
 
-void endRun() {
-  if (ended) return;
-  ended = true;
+// The sketch stops with its run: nothing that it does afterwards could be judged, and a pin must
+// not go on moving under a stimulus that is over.
+[[noreturn]] void endRun() {
+  consoleFlush();  // END itself must never be what does not fit
   pinsFinish();
   recordEnd();
+  consoleFlush();
+  port::halt();
 }
 
 void apply(const Row &row) {
@@ -93,7 +95,6 @@ void apply(const Row &row) {
       break;
     case kEnd:
       endRun();
-      break;
     default:
       reportSignal(row.signal);
   }
