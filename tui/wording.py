@@ -82,17 +82,23 @@ def stage_line(stage: StageMoved) -> str:
     word = stage.state.value if stage.outcome is Outcome.NONE else stage.outcome.value
     spent = clock(stage.duration_ms) if stage.state.ended else ""
     again = f"run {stage.runs}" if stage.runs > 1 else ""
-    extras = [spent, "cached" if stage.cached else "", again, visible(stage.message)]
+    extras = [spent, "cached" if stage.cached else "", again, one_line(stage.message, 90)]
     tail = "  ".join(filter(None, extras))
     mark = glyph(stage.outcome, stage.state)
     return f"{mark} {stage.stage.value:<9} {word:<8} {tail}".rstrip()
 
 
 def assertion_line(assertion: Assertion) -> str:
-    """``✓ relay_on  3.10 s  relay is on``; the time is device time."""
+    """``✓ relay_on  3.10 s  relay is on``; device time, and more words when it did not pass."""
     at = f"{assertion.at_ms / 1000:8.3f} s" if assertion.at_ms >= 0 else " " * 10
-    text = one_line(assertion.message, 200)
+    width = 72 if assertion.outcome is Outcome.PASSED else 600
+    text = one_line(bare_message(assertion), width)
     return f"{glyph(assertion.outcome)} {assertion.assertion_id:<18} {at}  {text}".rstrip()
+
+
+def bare_message(assertion: Assertion) -> str:
+    """The sentence of a check without the id that it may begin with."""
+    return assertion.message.removeprefix(f"{assertion.assertion_id}: ")
 
 
 def demand_lines(assertion: Assertion, width: int = 100) -> list[str]:

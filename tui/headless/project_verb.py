@@ -56,14 +56,7 @@ def project_files(held: Held) -> dict[str, str]:
     """
     if not held.sources:
         raise NotReadyError("NO_SKETCH", "this session has no sketch (yet)")
-    title = held.design.title if held.design is not None else ""
-    name = _UNSAFE.sub("_", title).strip("_").lower()[:48] or "sketch"
-    files: dict[str, str] = {}
-    sketches = [one for one in held.sources if one.path.endswith(".ino")]
-    for one in held.sources:
-        alone = len(sketches) == 1 and one.path.endswith(".ino") and held.design is not None
-        path = f"{name}.ino" if alone else _inside(one.path)
-        files[path] = one.content
+    files = {_inside(one.path): one.content for one in held.sources}
     if held.design is not None:
         if held.design.json:
             files["design.json"] = held.design.json

@@ -27,7 +27,7 @@ def session_lines(session: session_pb2.Session) -> list[str]:
     """The verdict, the stages and the scenarios of a session."""
     summary = summary_of(session)
     stands = ending(summary.state, summary.outcome, summary.evidence)
-    message = f"  {visible(summary.message)}" if summary.message else ""
+    message = f"  {one_line(summary.message, 140)}" if summary.message else ""
     lines = [f"{stands}{message}"]
     lines += [f"  {stage_line(stage)}" for stage in summary.stages]
     lines += _scenario_summaries(session)
@@ -50,9 +50,9 @@ def _scenario_summaries(session: session_pb2.Session) -> list[str]:
             f"{result.outcome.value}, {passed} of {len(result.assertions)} checks passed"
         )
         if result.outcome is not Outcome.PASSED:
-            if result.message:
-                lines.append(f"      {visible(result.message)}")
             bad = [a for a in result.assertions if a.outcome not in (Outcome.PASSED, Outcome.NONE)]
+            if result.message and not bad:
+                lines.append(f"      {visible(result.message)}")
             lines += [f"      {assertion_line(one)}" for one in bad]
     return lines
 

@@ -7,7 +7,15 @@ from rich.text import Text
 from tui.state.fact import Assertion, Diagnostic, Finding, Outcome, Severity
 from tui.state.run import FlashView, RunView, ScenarioView
 from tui.widgets.paint import BOLD, DIM, outcome_style
-from tui.wording import demand_lines, flash_line, glyph, one_line, runner_name, visible
+from tui.wording import (
+    bare_message,
+    demand_lines,
+    flash_line,
+    glyph,
+    one_line,
+    runner_name,
+    visible,
+)
 
 _SEVERITY = {
     Severity.ERROR: ("✗", "red"),
@@ -73,7 +81,7 @@ def _assertion_detail(one: Assertion, scenario: ScenarioView | None) -> list[str
         lines.append(f"scenario {scenario.scenario_id} on {scenario.runner}")
     if one.at_ms >= 0:
         lines.append(f"decided at {one.at_ms / 1000:.3f} s of device time")
-    lines += ["", visible(one.message), *demand_lines(one, 70)]
+    lines += ["", visible(bare_message(one)), "", *demand_lines(one, 70)]
     lines += [f"bytes [{r.start}, {r.end}) of {r.console}" for r in one.evidence]
     return lines
 
@@ -116,5 +124,5 @@ def _assertion(one: Assertion) -> Text:
     if one.at_ms >= 0:
         text.append(f" {one.at_ms / 1000:7.3f} s", DIM)
     if one.outcome not in (Outcome.PASSED, Outcome.NONE):
-        text.append(f"\n      {one_line(one.message, 400)}")
+        text.append(f"\n      {one_line(bare_message(one), 400)}")
     return text
