@@ -15,6 +15,7 @@ from benchline.scenario.model import (
     PinLevel,
     Press,
     Ramp,
+    Reset,
     Scenario,
     Selector,
     Send,
@@ -37,6 +38,7 @@ def check_references(scenario: Scenario) -> list[Finding]:
         return [Finding(code="too-many", subject="steps", message=message)]
     return [
         *_ids(scenario),
+        *_resets(scenario),
         *_formulas(scenario),
         *_constraints(scenario),
         *_expressions(scenario),
@@ -55,6 +57,13 @@ def _ids(scenario: Scenario) -> Iterator[Finding]:
         if step.id and step.id in seen:
             yield _finding("duplicate-id", step, f"the id {step.id!r} stands for another step too")
         seen.add(step.id)
+
+
+def _resets(scenario: Scenario) -> Iterator[Finding]:
+    for step in scenario.steps[1:]:
+        if isinstance(step, Reset):
+            message = "a reset during the run is not supported in version 1"
+            yield _finding("bad-step", step, message, "make it the first step, or leave it out")
 
 
 def formulas_of(step: Step) -> Iterator[Formula]:

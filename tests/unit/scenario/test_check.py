@@ -1,5 +1,8 @@
 """The linter: scenarios that cannot fail, cannot pass or do not fit."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from benchline.scenario import Severity, check, parse_scenario
@@ -48,6 +51,13 @@ def test_a_doubtful_step_is_found(step: str, code: str) -> None:
             codes(step)
         return
     assert code in codes(step)
+
+
+def test_the_first_example_of_the_manual_is_clean() -> None:
+    manual = Path(__file__).parents[3] / "docs" / "scenarios.md"
+    example = re.search(r"```yaml\n(scenario: 1.*?)```", manual.read_text("utf-8"), re.DOTALL)
+    assert example is not None
+    assert check(parse_scenario(example[1])) == ()
 
 
 def test_unused_variables_and_signals_are_found() -> None:

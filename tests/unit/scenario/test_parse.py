@@ -133,6 +133,10 @@ def test_yaml_truth_words_stay_words() -> None:
     assert scenario.steps[0].selector.value == "on"  # type: ignore[attr-defined]
 
 
+def test_a_reset_is_only_accepted_first() -> None:
+    assert codes(text_of(READY, "reset: {}")) == ["bad-step"]
+
+
 def test_pins_must_be_different() -> None:
     text = text_of(READY).replace("pin: PB0", "pin: PC12")
     assert codes(text) == ["pin-twice"]
