@@ -72,7 +72,7 @@ def _wire_clause(things: Things) -> Rule:
     thing = Alt(things.output, things.sensor, things.button)
     pin = Mark(PIN, "a pin")
     use = Seq(
-        Words("use|take|assign|using|with|uses|reserve|pin|on|put"),
+        Opt(Words("use|take|assign|using|with|uses|reserve|pin|on|put")),
         Opt(Words("pin")),
         Feature(pin, "outside", True),
         Words(

@@ -64,8 +64,8 @@ TIME_UNIT = words(
 )
 _PART = words(
     {
-        "half|half of|one half|one half of": F(1, 2),
-        "quarter|quarter of|one quarter of": F(1, 4),
+        "half|half of|halves of": F(1, 2),
+        "quarter|quarter of|quarters of|quarters": F(1, 4),
         "third of": F(1, 3),
         "tenth|tenth of": F(1, 10),
         "fifth of": F(1, 5),
