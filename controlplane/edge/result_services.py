@@ -104,8 +104,10 @@ class BuildService(build_pb2_grpc.BuildServiceServicer):
         self, request: build_pb2.GetBuildRequest, context: Context
     ) -> build_pb2.GetBuildResponse:
         """The newest build."""
-        build = await _checkpoint(self._store, request.session, "build", Build)
-        return build_pb2.GetBuildResponse(build=to_wire(build, build_pb2.Build))
+        found = await _checkpoint(self._store, request.session, "build", Build)
+        if found is None:
+            raise NotFoundError("BUILD_NOT_FOUND", f"{request.session} has no build yet")
+        return build_pb2.GetBuildResponse(build=to_wire(found, build_pb2.Build))
 
 
 class SimulationService(simulation_pb2_grpc.SimulationServiceServicer):
@@ -119,6 +121,8 @@ class SimulationService(simulation_pb2_grpc.SimulationServiceServicer):
     ) -> simulation_pb2.GetSimulationResponse:
         """The newest simulation."""
         found = await _checkpoint(self._store, request.session, "simulation", Simulation)
+        if found is None:
+            raise NotFoundError("SIMULATION_NOT_FOUND", f"{request.session} has no simulation yet")
         return simulation_pb2.GetSimulationResponse(
             simulation=to_wire(found, simulation_pb2.Simulation)
         )
@@ -135,21 +139,14 @@ class DeploymentService(deployment_pb2_grpc.DeploymentServiceServicer):
     ) -> deployment_pb2.GetDeploymentResponse:
         """The newest deployment."""
         found = await _checkpoint(self._store, request.session, "deployment", Deployment)
+        if found is None:
+            raise NotFoundError("DEPLOYMENT_NOT_FOUND", f"{request.session} has no deployment yet")
         return deployment_pb2.GetDeploymentResponse(
             deployment=to_wire(found, deployment_pb2.Deployment)
         )
 
 
-_MISSING = {
-    "build": "BUILD_NOT_FOUND",
-    "simulation": "SIMULATION_NOT_FOUND",
-    "deployment": "DEPLOYMENT_NOT_FOUND",
-}
-
-
-async def _checkpoint(store: SessionStore, name: str, key: str, kind: type[T]) -> T:
+async def _checkpoint(store: SessionStore, name: str, key: str, kind: type[T]) -> T | None:
     session = await store.find(session_id(name))
     text = await store.get_checkpoint(session.session_id, key)
-    if text is None:
-        raise NotFoundError(_MISSING[key], f"{session.name} has no {key}", session=session.name)
-    return from_json(kind, text)
+    return None if text is None else from_json(kind, text)

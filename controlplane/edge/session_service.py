@@ -183,7 +183,7 @@ def _read_request(request: session_pb2.CreateSessionRequest) -> SessionRequest:
     until = enum_from_wire(Stage, verdict_pb2.Stage.DESCRIPTOR, request.until)
     if until is Stage.PROVISION:
         raise InvalidRequestError(
-            "STAGE_UNAVAILABLE", "this server provisions nothing; stop before or after PROVISION"
+            "STAGE_NOT_AVAILABLE", "this server provisions nothing; stop before or after PROVISION"
         )
     return SessionRequest(
         prompt="" if has_source else read_prompt(request.prompt),

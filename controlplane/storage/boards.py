@@ -152,8 +152,7 @@ class BoardStore:
             InvalidRequestError: INVALID_SELECTOR.
         """
         wanted = read_selector(selector)
-        found = await self._database.read(lambda connection: self.select(connection, wanted))
-        return [self._fresh(board) for board in found]
+        return await self._database.read(lambda connection: self.select(connection, wanted))
 
     async def get(self, name: str) -> Board:
         """One board by its name, or by the last part of it when only one board has that.
@@ -209,7 +208,8 @@ class BoardStore:
             if value:
                 demands.append((f"b.{column} = ?", [value]))
         if selector.name:
-            demands.append(("(b.name = ? OR b.board_id = ?)", [selector.name] * 2))
+            column = "name" if "/" in selector.name else "board_id"
+            demands.append((f"b.{column} = ?", [selector.name]))
         if selector.word:
             columns = ("name", "board_id", "model", "part")
             either = " OR ".join(f"b.{column} = ?" for column in columns)
@@ -223,29 +223,7 @@ class BoardStore:
             f"{_VIEW} WHERE {where} ORDER BY b.name LIMIT ?",
             (*values, limit),
         ).fetchall()
-        return [self._board(row) for row in rows]
-
-    def _board(self, row: Any) -> Board:
-        (name, body, present, usable, lease, proven, seen_us, boot_id, holder, epoch, head) = row
-        inventory = _decoded(body)
-        state = BoardState.ACTIVE
-        if not present or boot_id != self._database.boot_id:
-            state = BoardState.OFFLINE
-        elif not usable:
-            state = inventory.state
-        elif lease:
-            state = BoardState.LEASED
-        return replace(
-            inventory,
-            name=name,
-            state=state,
-            lease=lease,
-            holder=holder or "",
-            proven_image_sha256=proven,
-            last_seen_time=from_us(seen_us),
-            console_epoch=epoch or 0,
-            console_bytes=head or 0,
-        )
+        return [_board(row, self._database.boot_id) for row in rows]
 
     def _fresh(self, board: Board) -> Board:
         seen = self._seen.get(board.agent_id)
@@ -296,6 +274,26 @@ def _board_row(agent: str, board: Board, now_us: int) -> tuple[object, ...]:
     )
 
 
-@lru_cache(maxsize=8192)
-def _decoded(body: str) -> Board:
-    return from_json(Board, body)
+# Watchers read whole inventories, in which few rows differ from the last time.
+@lru_cache(maxsize=16_384)
+def _board(row: tuple[Any, ...], boot_id: str) -> Board:
+    name, body, present, usable, lease, proven, seen_us, online_boot_id, holder, epoch, head = row
+    inventory = from_json(Board, body)
+    state = BoardState.ACTIVE
+    if not present or online_boot_id != boot_id:
+        state = BoardState.OFFLINE
+    elif not usable:
+        state = inventory.state
+    elif lease:
+        state = BoardState.LEASED
+    return replace(
+        inventory,
+        name=name,
+        state=state,
+        lease=lease,
+        holder=holder or "",
+        proven_image_sha256=proven,
+        last_seen_time=from_us(seen_us),
+        console_epoch=epoch or 0,
+        console_bytes=head or 0,
+    )

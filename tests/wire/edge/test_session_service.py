@@ -62,7 +62,7 @@ async def test_a_repeated_request_id_gives_the_first_session(edge: Edge) -> None
         ({"request_id": str(uuid.uuid1())}, "INVALID_REQUEST_ID"),
         ({"designer": "oracle"}, "UNKNOWN_DESIGNER"),
         ({"board": "x" * 401}, "BOARD_WISH_TOO_LONG"),
-        ({"until": verdict_pb2.STAGE_PROVISION}, "STAGE_UNAVAILABLE"),
+        ({"until": verdict_pb2.STAGE_PROVISION}, "STAGE_NOT_AVAILABLE"),
         ({"until": 77}, "INVALID_MESSAGE"),
     ],
 )
