@@ -338,6 +338,7 @@ async def _read_console(child: Child, run: _Run, cap: int, take: OnEvent) -> Non
                 take(event)
             return
         run.last_byte_at = time.monotonic()
+        piece = piece[: cap - len(run.console)]
         run.console += piece
         for event in splitter.feed(piece):
             take(event)
@@ -345,7 +346,7 @@ async def _read_console(child: Child, run: _Run, cap: int, take: OnEvent) -> Non
                 # What a later moment printed depends on the host's speed: it is not kept.
                 del run.console[event.end :]
                 return
-        if len(run.console) > cap:
+        if len(run.console) >= cap:
             run.console_full = True
             run.stop.set()
             return
