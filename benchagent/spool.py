@@ -113,6 +113,7 @@ class Spool:
         self._dirty = False
         self.was_read_before = False
         self._recover()
+        self._opened_at = self._position
         self._number = max(self._sizes, default=1)
         self._sizes.setdefault(self._number, 0)
         self._file = self._open(self._number)
@@ -157,12 +158,28 @@ class Spool:
         return self._position
 
     def rebase(self, offset: int, epoch: int, host_time_us: int) -> bool:
-        """Go on after what the control plane holds, when that is more than is known here."""
-        if offset <= self._position.offset:
+        """Go on after what the control plane holds, when that is more than is known here.
+
+        What was read since the spool was opened is not stored anywhere yet: it moves behind
+        `offset`.
+        """
+        old, opened = self._position, self._opened_at
+        self._opened_at = old
+        if offset <= old.offset:
             return False
-        self._position = Position(offset=offset, epoch=max(epoch, self._position.epoch))
+        shift = max(0, epoch - opened.epoch)
+        self._position = Position(offset=offset, epoch=opened.epoch + shift)
         self._note("the agent's spool was lost")
         self._mark(host_time_us)
+        reader = self.reader(opened.offset)
+        while reader.offset < old.offset:
+            for chunk in reader.read(MAX_CHUNK_BYTES):
+                self._position = replace(self._position, epoch=chunk.epoch + shift)
+                self._gap = self._gap or chunk.gap
+                self.append(chunk.data, chunk.host_time_us)
+        reader.close()
+        self._position = replace(self._position, epoch=old.epoch + shift)
+        self._opened_at = self._position
         return True
 
     def sync(self) -> None:

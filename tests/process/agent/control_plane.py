@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import pty
+import select
 import signal
 import sys
 import tty
@@ -377,8 +378,12 @@ async def agent(server: ControlPlane, folder: Path, *options: str) -> AsyncItera
     try:
         yield running
     finally:
-        if process.returncode is None:
-            assert await running.stop() == 0
+        try:
+            if process.returncode is None:
+                assert await running.stop() == 0
+        finally:
+            if process.returncode is None:
+                await running.kill()
 
 
 class PtyBoard:
@@ -388,8 +393,7 @@ class PtyBoard:
         self.name = name
         self.folder = virtual_dir / name
         self.folder.mkdir(parents=True)
-        self.master, self._slave = pty.openpty()
-        tty.setraw(self._slave)
+        self._open_terminal()
         self.publish()
 
     def publish(self, **fields: object) -> None:
@@ -420,14 +424,28 @@ class PtyBoard:
 
     def _write(self, data: bytes) -> None:
         while data:
-            data = data[os.write(self.master, data) :]
+            _, writable, _ = select.select([], [self.master], [], WAIT_S)
+            assert writable, f"nobody reads the console of {self.name}"
+            with contextlib.suppress(BlockingIOError):
+                data = data[os.write(self.master, data) :]
+
+    def typed(self) -> bytes:
+        """What was written to the board since the last look."""
+        try:
+            return os.read(self.master, 65536)
+        except BlockingIOError:
+            return b""
+
+    def _open_terminal(self) -> None:
+        self.master, self._slave = pty.openpty()
+        os.set_blocking(self.master, False)
+        tty.setraw(self._slave)
 
     def restart(self) -> None:
         """Power off and on: the terminal is another one."""
         os.close(self._slave)
         os.close(self.master)
-        self.master, self._slave = pty.openpty()
-        tty.setraw(self._slave)
+        self._open_terminal()
         self.publish()
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,16 +25,7 @@ REFUSED = verdict_pb2.OUTCOME_REFUSED
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[PtyBoard]:
     with pty_board(tmp_path) as found:
-        os.set_blocking(found.master, False)
         yield found
-
-
-def typed(board: PtyBoard) -> bytes:
-    """What the agent wrote to the board since the last look."""
-    try:
-        return os.read(board.master, 65536)
-    except BlockingIOError:
-        return b""
 
 
 def text(data: bytes) -> pb.SendCommand:
@@ -57,7 +47,7 @@ async def test_a_command_that_comes_twice_runs_once_and_is_answered_twice(
             await server.linked(2)
             server.command(board=BOARD, command_id="one", send=text(b"a"))
             await until("a third answer", lambda: len(server.answers("one")) == 3)
-    assert typed(board) == b"a"
+    assert board.typed() == b"a"
     assert {answer.outcome for answer in server.answers("one")} == {PASSED}
 
 
@@ -75,7 +65,7 @@ async def test_an_older_lease_is_refused_also_after_a_restart(
             assert (answer.outcome, answer.reason) == (REFUSED, "STALE_LEASE")
             same = await server.answer(server.command(board=BOARD, token=5, send=text(b"er")))
             assert same.outcome == PASSED
-    assert typed(board) == b"newer"
+    assert board.typed() == b"newer"
 
 
 async def test_a_command_whose_deadline_passed_is_refused(tmp_path: Path, board: PtyBoard) -> None:
@@ -84,7 +74,7 @@ async def test_a_command_whose_deadline_passed_is_refused(tmp_path: Path, board:
         late = server.command(board=BOARD, deadline_in_s=-1.0, send=text(b"late"))
         answer = await server.answer(late)
         assert (answer.outcome, answer.reason) == (REFUSED, "DEADLINE")
-    assert typed(board) == b""
+    assert board.typed() == b""
 
 
 async def test_what_makes_no_sense_is_refused(tmp_path: Path, board: PtyBoard) -> None:

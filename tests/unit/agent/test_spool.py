@@ -106,6 +106,30 @@ def test_what_the_server_holds_beyond_the_spool_is_skipped_with_a_gap(tmp_path: 
     assert (chunk.offset, chunk.epoch, chunk.gap) == (1000, 4, "the agent's spool was lost")
 
 
+def test_bytes_read_before_the_server_told_what_it_holds_move_behind_it(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.append(b"old", NOW_US)
+    spool.begin_epoch(NOW_US)
+    spool.append(b"new", NOW_US)
+    assert spool.rebase(1000, 7, NOW_US)
+    assert not spool.rebase(1006, 8, NOW_US)
+    old, new = everything(spool, offset=1000)
+    assert (old.offset, old.data, old.epoch) == (1000, b"old", 7)
+    assert (new.offset, new.data, new.epoch) == (1003, b"new", 8)
+    assert (old.gap, new.gap) == ("the agent's spool was lost", "")
+    assert spool.head == Position(offset=1006, epoch=8)
+
+
+def test_bytes_of_an_earlier_run_are_not_told_twice(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.append(b"stored already", NOW_US)
+    spool.close()
+    spool = Spool(tmp_path)
+    spool.append(b"fresh", NOW_US)
+    assert spool.rebase(1000, 1, NOW_US)
+    assert joined(everything(spool, offset=1000)) == b"fresh"
+
+
 def test_a_disk_that_refuses_makes_a_gap_of_known_size(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.append(b"before", NOW_US)
