@@ -1,6 +1,5 @@
 """The operator console."""
 
-import asyncio
 import functools
 import sys
 import time
@@ -44,18 +43,24 @@ class BenchlineApp(App[int]):
         Binding("ctrl+q", "leave", "Leave", id="app.quit", show=False, priority=True),
     ]
 
+    session: ConsoleSession
+
     def __init__(self, *, target: str, demo: bool = False, auto_up: bool = True) -> None:
         super().__init__()
         self._demo = demo
         self._auto_up = auto_up
+        self._target = target
         self.store = Store()
-        connection = Connection(target)
-        feeds = Feeds(connection, self.store, self._spawn, self._bring_back)
-        self.session = ConsoleSession(connection=connection, store=self.store, feeds=feeds)
         self.farewell = ""
 
     def on_mount(self) -> None:
-        """Show the list at once; the streams come when the instance is there."""
+        """Show the list at once; the streams come when the instance is there.
+
+        A channel belongs to the event loop that it was made in, hence here and not before.
+        """
+        connection = Connection(self._target)
+        feeds = Feeds(connection, self.store, self._spawn, self._bring_back)
+        self.session = ConsoleSession(connection=connection, store=self.store, feeds=feeds)
         self.push_screen(RunsScreen(self.session))
         self._spawn("start", self._start())
 
@@ -160,7 +165,7 @@ class BenchlineApp(App[int]):
 def run_console(*, demo: bool) -> int:
     """Run the console until the operator leaves."""
     app = BenchlineApp(target=current_instance().target, demo=demo)
-    result = app.run(loop=asyncio.new_event_loop())
+    app.run()
     if app.farewell:
         sys.stderr.write(app.farewell + "\n")
-    return result or 0
+    return app.return_code or 0

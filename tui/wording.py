@@ -93,7 +93,7 @@ def assertion_line(assertion: Assertion) -> str:
     at = f"{assertion.at_ms / 1000:8.3f} s" if assertion.at_ms >= 0 else " " * 10
     width = 72 if assertion.outcome is Outcome.PASSED else 600
     text = one_line(bare_message(assertion), width)
-    return f"{glyph(assertion.outcome)} {assertion.assertion_id:<18} {at}  {text}".rstrip()
+    return f"{glyph(assertion.outcome)} {assertion.assertion_id:<22} {at}  {text}".rstrip()
 
 
 def bare_message(assertion: Assertion) -> str:

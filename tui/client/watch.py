@@ -83,13 +83,16 @@ async def watch_boards(
 ) -> AsyncIterator[bench_pb2.WatchBoardsResponse | Back]:
     """The inventory, then a new one after every change, without end."""
     pause = _Pause()
+    told = False
     while True:
         try:
             async for answer in connection.bench.WatchBoards(bench_pb2.WatchBoardsRequest()):
                 if pause.broken:
                     yield Back()
                 pause.reset()
-                if answer.boards or answer.agents or answer.version:
+                # A heartbeat carries neither; so does the inventory of a server without a bench.
+                if answer.boards or answer.agents or not told:
+                    told = True
                     yield answer
         except grpc.aio.AioRpcError as error:
             if not is_away(error):

@@ -19,9 +19,9 @@ from tui.headless.summary import design_lines, source_lines
 from tui.screens.dialogs import TextScreen
 from tui.screens.frame import FramedScreen
 from tui.session import ConsoleSession
-from tui.state.fact import Outcome
+from tui.state.fact import Assertion, Outcome
 from tui.state.model import Model, run_of
-from tui.state.run import RunView, live_console
+from tui.state.run import FlashView, RunView, live_console
 from tui.widgets.checks import Row, check_rows, detail_of
 from tui.widgets.console_pane import ConsolePane
 from tui.widgets.paint import BOLD, DIM, outcome_style, stage_rail
@@ -29,6 +29,7 @@ from tui.wording import ending, one_line, passed_count
 
 PANES = ("checks", "console", "design")
 _TAIL_BYTES = 256 * 1024
+_BAD = (Outcome.FAILED, Outcome.BROKEN)
 _ELSEWHERE = (("1", "app.runs"), ("2", "app.bench"), ("n", "app.new_run"))
 """Keys that work here too, and leave the line of keys to those of a run."""
 
@@ -59,6 +60,7 @@ class RunScreen(FramedScreen):
         self._stream = ""
         self._rows: list[Row] = []
         self._pane = "checks"
+        self._looked_at = 0
         self._design_read = False
 
     @property
@@ -115,12 +117,13 @@ class RunScreen(FramedScreen):
             return
         options = self.query_one("#checks", OptionList)
         kept = options.highlighted
-        at_end = kept is None or kept >= len(self._rows) - 1
+        following = kept is None or kept == self._looked_at
         self._rows = rows
         options.clear_options()
         options.add_options([Option(row.text) for row in rows])
         if rows:
-            options.highlighted = len(rows) - 1 if at_end else kept
+            self._looked_at = _first_bad(rows) if run.state.ended else _newest(rows)
+            options.highlighted = self._looked_at if following else kept
         options.border_subtitle = "{} of {} passed".format(*passed_count(run))
 
     def _paint_last(self) -> None:
@@ -215,6 +218,27 @@ class RunScreen(FramedScreen):
         lines += [row.text.plain for row in self._rows]
         self.app.copy_to_clipboard("\n".join(lines))
         self.notify(f"copied the verdicts of {run.session_id[:12]}")
+
+
+def _newest(rows: list[Row]) -> int:
+    """The row that was decided last, or the write to flash that goes on."""
+    for index in range(len(rows) - 1, -1, -1):
+        match rows[index].subject:
+            case FlashView(outcome=Outcome.NONE):
+                return index
+            case Assertion(outcome=outcome) if outcome is not Outcome.NONE:
+                return index
+            case _:
+                continue
+    return 0
+
+
+def _first_bad(rows: list[Row]) -> int:
+    """The row that a person looks for in a run that is over."""
+    for index, row in enumerate(rows):
+        if isinstance(row.subject, Assertion) and row.subject.outcome in _BAD:
+            return index
+    return 0
 
 
 def last_line(run: RunView, now_ms: float) -> Text:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from tui.state.fact import Assertion, Diagnostic, Finding, Outcome, Severity
+from tui.state.fact import Assertion, Diagnostic, Finding, Outcome, Severity, Stage
 from tui.state.run import FlashView, RunView, ScenarioView
 from tui.widgets.paint import BOLD, DIM, outcome_style
 from tui.wording import (
@@ -38,8 +38,8 @@ def check_rows(run: RunView) -> list[Row]:
     """All lines in the order in which a person reads them."""
     rows = [Row(_finding(one), one) for one in run.findings]
     rows += [Row(_diagnostic(one), one) for one in run.diagnostics]
-    simulated = [one for one in run.scenarios if "/" not in one.runner]
-    on_boards = [one for one in run.scenarios if "/" in one.runner]
+    simulated = [one for one in run.scenarios if one.stage is not Stage.DEPLOY]
+    on_boards = [one for one in run.scenarios if one.stage is Stage.DEPLOY]
     rows += [row for one in simulated for row in _scenario(one)]
     rows += [Row(_flash(one), one) for one in run.flashes]
     rows += [row for one in on_boards for row in _scenario(one)]
@@ -120,7 +120,7 @@ def _scenario(one: ScenarioView) -> list[Row]:
 def _assertion(one: Assertion) -> Text:
     text = Text("  ")
     text.append(f"{glyph(one.outcome)} ", outcome_style(one.outcome))
-    text.append(f"{one.assertion_id:<16}")
+    text.append(f"{one.assertion_id:<22}")
     if one.at_ms >= 0:
         text.append(f" {one.at_ms / 1000:7.3f} s", DIM)
     if one.outcome not in (Outcome.PASSED, Outcome.NONE):

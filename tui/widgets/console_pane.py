@@ -108,6 +108,18 @@ class ConsolePane(ScrollView, can_focus=True):
         """Start the paint clock."""
         self.set_interval(1 / self.PAINT_HZ, self._paint)
 
+    def on_show(self) -> None:
+        """A pane that was hidden could not scroll."""
+        self._catch_up()
+
+    def on_resize(self) -> None:
+        """The end is elsewhere now."""
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        if self.following:
+            self.call_after_refresh(self.scroll_end, animate=False, x_axis=False)
+
     def watch_following(self, following: bool) -> None:
         """Catch up at once when following resumes."""
         self._held_lines = 0
