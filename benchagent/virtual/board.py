@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 EXIT_OK = 0
 EXIT_BROKEN = 3
 _IDLE_S = 0.25
+_STOP_POLL_S = 0.05
 _HEAL_DELAY_MAX_S = 60.0
 
 
@@ -126,7 +127,9 @@ class VirtualBoard:
         self._fault = self._machine.check().result()
         with self._core_lock:
             self.boot()
-        threading.Thread(target=self._server.serve_forever, name="probe", daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, args=(_STOP_POLL_S,), name="probe", daemon=True
+        ).start()
         return self._publish()
 
     def boot(self) -> None:

@@ -38,7 +38,7 @@ from tests.process.virtual.boards import (
 
 PART = "stm32f405rg"
 CODE = 0x0801_0000
-BIG = bytes(index * 7 % 251 for index in range(300_000))
+BIG = bytes(index * 7 % 251 for index in range(200_000))
 
 
 def probe_of(board: RunningBoard) -> ProbeRef:
@@ -107,7 +107,7 @@ async def test_only_changed_sectors_are_erased_and_unplanned_ones_are_kept(
         await flasher.flash(probe, plan_of(storage))
         await flasher.flash(probe, plan_of(vectors, FlashSegment.of(CODE, BIG)))
         changed = bytearray(BIG)
-        changed[200_000] ^= 0xFF
+        changed[199_000] ^= 0xFF
         result = await flasher.flash(probe, plan_of(vectors, FlashSegment.of(CODE, bytes(changed))))
         assert (result.erased, result.programmed, result.skipped) == ((6,), (6,), (0, 4, 5))
         assert board.stats()["mass_erases"] == 0
@@ -234,7 +234,7 @@ async def test_no_board_at_the_address_is_told(flasher: PyocdFlasher) -> None:
 async def test_a_probe_that_stops_answering_is_told_from_no_progress(
     tmp_path: Path, after: int
 ) -> None:
-    flasher = PyocdFlasher(state_dir=tmp_path / "agent", watchdog_s=4.0, grace_s=0.3)
+    flasher = PyocdFlasher(state_dir=tmp_path / "agent", watchdog_s=2.0, grace_s=0.3)
     with virtual_board(tmp_path, "--hang-after", str(after)) as board:
         result = await flasher.flash(probe_of(board), plan_of(FlashSegment.of(CODE, BIG)))
     assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, Reason.TOOL_HUNG)
@@ -271,7 +271,7 @@ async def flash_in_programming(
     half = asyncio.Event()
 
     def heard(progress: FlashProgress) -> None:
-        if progress.phase is Phase.PROGRAM and progress.fraction > 0.3:
+        if progress.phase is Phase.PROGRAM and progress.fraction > 0.4:
             half.set()
 
     plan = plan_of(FlashSegment.of(CODE, BIG))
@@ -306,7 +306,7 @@ async def test_a_killed_child_is_reported_and_the_next_flash_works(
         assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, Reason.TOOL_CRASHED)
         again = await flasher.flash(probe_of(board), plan_of(FlashSegment.of(CODE, BIG)))
         assert again.outcome is FlashOutcome.PASSED
-        assert again.erased
+        assert again.programmed
         assert stock_readback(board.probe, tmp_path)[0x1_0000:][: len(BIG)] == BIG
 
 

@@ -59,21 +59,32 @@ class RunningBoard:
         self.process.wait(timeout=WAIT_S)
 
 
+def environment(*first: Path) -> dict[str, str]:
+    """This process's environment with these folders, then the checkout, first for imports."""
+    paths = [*map(str, first), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
 def board_command(directory: Path, name: str, *options: str) -> list[str]:
     module = "benchagent.virtual.board"
     return [sys.executable, "-m", module, "--dir", str(directory), "--name", name, *options]
 
 
 @contextlib.contextmanager
-def virtual_board(directory: Path, *options: str, name: str = "vf405-01") -> Iterator[RunningBoard]:
-    """A board process that said it is ready; ended with SIGTERM."""
+def virtual_board(
+    directory: Path, *options: str, name: str = "vf405-01", holding: Path | None = None
+) -> Iterator[RunningBoard]:
+    """A board process that said it is ready, its flash `holding` an ELF; ended with SIGTERM."""
+    if holding is not None:
+        (directory / name).mkdir()
+        (directory / name / "flash.bin").write_bytes(flash_image(holding))
     process = subprocess.Popen(
         board_command(directory, name, *options),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=None,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
     )
     with process:
         try:

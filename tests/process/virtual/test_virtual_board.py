@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -20,6 +19,7 @@ from tests.process.virtual.boards import (
     board_command,
     build_firmware,
     console,
+    environment,
     flash_image,
     pyocd,
     require,
@@ -49,8 +49,7 @@ def test_flashed_firmware_runs_and_a_waiting_reader_misses_no_byte(tmp_path: Pat
 
 def test_a_reader_that_comes_later_still_gets_the_first_bytes(tmp_path: Path) -> None:
     elf = build_firmware(tmp_path, tag="alpha")
-    with virtual_board(tmp_path) as board:
-        stock_flash(board.probe, elf)
+    with virtual_board(tmp_path, holding=elf) as board:
         board.wait_run_state("RUNNING")
         with console(board.entry["tty"]) as tty:
             assert tty.until(b"tick 00000002").startswith(b"boot alpha")
@@ -82,8 +81,7 @@ def test_the_table_sector_reaches_the_firmware(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["halt", "under-reset", "attach", "pre-reset"])
 def test_every_connect_mode_of_stock_pyocd_resets_the_board(tmp_path: Path, mode: str) -> None:
     elf = build_firmware(tmp_path)
-    with virtual_board(tmp_path) as board:
-        stock_flash(board.probe, elf)
+    with virtual_board(tmp_path, holding=elf) as board:
         resets = board.stats()["resets"]
         with console(board.entry["tty"]) as tty:
             tty.until(b"tick 00000001")
@@ -95,8 +93,7 @@ def test_every_connect_mode_of_stock_pyocd_resets_the_board(tmp_path: Path, mode
 
 def test_reading_flash_does_not_disturb_running_firmware(tmp_path: Path) -> None:
     elf = build_firmware(tmp_path)
-    with virtual_board(tmp_path) as board, console(board.entry["tty"]) as tty:
-        stock_flash(board.probe, elf)
+    with virtual_board(tmp_path, holding=elf) as board, console(board.entry["tty"]) as tty:
         tty.until(b"tick 00000001")
         boots = board.stats()["boots"]
         assert stock_readback(board.probe, tmp_path) == flash_image(elf)
@@ -139,8 +136,7 @@ def test_a_killed_board_comes_back_with_its_flash_its_port_and_its_name(tmp_path
 
 def test_qemu_dies_with_a_killed_board(tmp_path: Path) -> None:
     elf = build_firmware(tmp_path)
-    with virtual_board(tmp_path) as board:
-        stock_flash(board.probe, elf)
+    with virtual_board(tmp_path, holding=elf) as board:
         board.wait_run_state("RUNNING")
         children = _children(board.process.pid)
         assert children
@@ -229,8 +225,7 @@ def test_a_qemu_that_fails_to_run_leaves_a_silent_board_with_a_fault(
     elf = build_firmware(tmp_path)
     version = 'if [ "$1" = --version ]; then echo "QEMU emulator version 7.2.0"; exit; fi\n'
     tool = _program(tmp_path / "qemu", version + run)
-    with virtual_board(tmp_path, "--qemu", tool, "--tool-answer", "1") as board:
-        stock_flash(board.probe, elf)
+    with virtual_board(tmp_path, "--qemu", tool, "--tool-answer", "1", holding=elf) as board:
         board.wait_run_state("FAULT")
         assert board.now()["fault"]["package"] == "qemu-system-arm"
         assert stock_readback(board.probe, tmp_path) == flash_image(elf)
@@ -239,8 +234,10 @@ def test_a_qemu_that_fails_to_run_leaves_a_silent_board_with_a_fault(
 def test_a_board_heals_when_qemu_is_installed_later(tmp_path: Path) -> None:
     elf = build_firmware(tmp_path, tag="alpha")
     tool = tmp_path / "qemu"
-    with virtual_board(tmp_path, "--qemu", str(tool)) as board, console(board.entry["tty"]) as tty:
-        stock_flash(board.probe, elf)
+    with (
+        virtual_board(tmp_path, "--qemu", str(tool), holding=elf) as board,
+        console(board.entry["tty"]) as tty,
+    ):
         board.wait_run_state("FAULT")
         real = require("qemu-system-arm", "qemu-system-arm")
         _program(tool, f'exec {real} "$@"')
@@ -250,8 +247,7 @@ def test_a_board_heals_when_qemu_is_installed_later(tmp_path: Path) -> None:
 
 def test_a_core_that_locks_up_is_silent_until_the_next_reset(tmp_path: Path) -> None:
     elf = build_firmware(tmp_path)
-    with virtual_board(tmp_path) as board, console(board.entry["tty"]) as tty:
-        stock_flash(board.probe, elf)
+    with virtual_board(tmp_path, holding=elf) as board, console(board.entry["tty"]) as tty:
         tty.until(b"tick 00000001")
         tty.send(b"!")
         board.wait_run_state("LOCKED_UP")
@@ -263,8 +259,7 @@ def test_a_core_that_locks_up_is_silent_until_the_next_reset(tmp_path: Path) -> 
 
 def test_firmware_that_floods_an_unread_console_never_blocks(tmp_path: Path) -> None:
     elf = build_firmware(tmp_path)
-    with virtual_board(tmp_path) as board, console(board.entry["tty"]) as tty:
-        stock_flash(board.probe, elf)
+    with virtual_board(tmp_path, holding=elf) as board, console(board.entry["tty"]) as tty:
         tty.until(b"tick 00000001")
         tty.send(b"#")
         wait_for("dropped bytes", lambda: board.stats()["console_dropped_bytes"] > 100_000)
@@ -282,7 +277,7 @@ def test_a_missing_unicorn_names_the_extra(tmp_path: Path) -> None:
         text=True,
         timeout=WAIT_S,
         check=False,
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        env=environment(tmp_path),
     )
     assert done.returncode == 3
     assert "benchline[virtual]" in done.stderr
