@@ -11,6 +11,7 @@ import grpc
 from benchline.errors import ExhaustedError, InvalidRequestError, NotFoundError
 from benchline.names import board_console
 from benchline.v1 import artifact_pb2, artifact_pb2_grpc, console_pb2, console_pb2_grpc
+from controlplane.edge.requests import position
 from controlplane.edge.translate import to_wire
 from controlplane.storage.artifacts import MAX_ARTIFACT_BYTES, ArtifactStore, check_digest
 from controlplane.storage.boards import BoardStore
@@ -44,10 +45,10 @@ class ConsoleService(console_pb2_grpc.ConsoleServiceServicer):
         head = await self._log.head(console)
         if head.epoch == 0 and head.offset == 0 and not request.follow:
             raise NotFoundError("CONSOLE_NOT_FOUND", f"{console} never said anything")
-        cursor = request.offset
+        cursor = position(request.offset)
         if request.follow and request.tail_bytes and not cursor:
-            cursor = max(head.oldest, head.offset - request.tail_bytes)
-        last = request.end or (None if request.follow else head.offset)
+            cursor = max(head.oldest, head.offset - position(request.tail_bytes))
+        last = position(request.end) or (None if request.follow else head.offset)
         first = True
         while last is None or cursor < last:
             limit = 1 << 62 if last is None else last

@@ -9,6 +9,8 @@ from benchline.errors import InvalidRequestError
 
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 1000
+# The wire counts to 2**64, the database to 2**63; nothing of ours comes near either.
+_LARGEST_POSITION = 2**62
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -60,3 +62,8 @@ def read_page_token(collection: str, token: str) -> str | None:
     raise InvalidRequestError(
         "INVALID_PAGE_TOKEN", f"the page token is not one of a list of {collection}"
     )
+
+
+def position(asked: int) -> int:
+    """A sequence number or byte offset of a caller, as the database can hold it."""
+    return min(asked, _LARGEST_POSITION)

@@ -18,6 +18,7 @@ from controlplane.edge.render import design_message, event_message, session_mess
 from controlplane.edge.requests import (
     check_request_id,
     page_size,
+    position,
     read_page_token,
     write_page_token,
 )
@@ -121,7 +122,7 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
     ) -> AsyncIterator[session_pb2.WatchSessionResponse]:
         """Stored events, then live ones, until the last of an ended session."""
         session = await self._store.find(session_id(request.name))
-        identity, cursor = session.session_id, max(1, request.from_sequence)
+        identity, cursor = session.session_id, max(1, position(request.from_sequence))
         while True:
             events = await self._journal.read(identity, cursor, _EVENTS_A_READ)
             message = session_pb2.WatchSessionResponse()

@@ -16,6 +16,7 @@ from controlplane.storage.instants import from_us, to_us, utc_now
 
 MAX_CHUNK_BYTES = 64 * 1024
 DEFAULT_CAP_BYTES = 64 * 1024 * 1024
+DEFAULT_TOTAL_BYTES = 4 * 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +57,20 @@ class _Position:
 class ConsoleLog:
     """Consoles of all boards and simulations. What `append` returned for is on disk."""
 
-    def __init__(self, database: Database, *, cap_bytes: int = DEFAULT_CAP_BYTES) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        cap_bytes: int = DEFAULT_CAP_BYTES,
+        total_bytes: int = DEFAULT_TOTAL_BYTES,
+    ) -> None:
         self._database = database
         self._cap_bytes = cap_bytes
+        self._total_bytes = total_bytes
         self._bell = Bell()
+        # Bytes since the total was last added up; only the writer thread uses it. A rolled back
+        # transaction makes it too large, which costs one addition and nothing else.
+        self._unchecked_bytes = total_bytes
 
     async def append(self, console: str, chunks: Sequence[Chunk]) -> int:
         """Store what is not stored yet; the new head, durable."""
@@ -91,6 +102,10 @@ class ConsoleLog:
                 position.console_id,
             ),
         )
+        self._unchecked_bytes += sum(len(row[-1]) for row in rows)
+        if self._unchecked_bytes > self._total_bytes // 20:
+            self._unchecked_bytes = 0
+            _drop_consoles(tx.connection, position.console_id, self._total_bytes)
         tx.after_commit(lambda: self._bell.ring(console))
         return position.head
 
@@ -196,6 +211,26 @@ def _drop_oldest(connection: sqlite3.Connection, position: _Position, cap_bytes:
         (position.console_id, keep_from),
     )
     position.oldest = keep_from
+
+
+def _drop_consoles(connection: sqlite3.Connection, keep: int, total_bytes: int) -> None:
+    """Empty whole consoles until all fit: those of simulations first, then the oldest."""
+    surplus = -total_bytes
+    surplus += connection.execute("SELECT SUM(stored_bytes) FROM consoles").fetchone()[0]
+    for console_id, size in connection.execute(
+        "SELECT console_id, stored_bytes FROM consoles"
+        " WHERE stored_bytes > 0 AND console_id <> ?"
+        " ORDER BY console LIKE 'consoles/sessions/%' DESC, console_id",
+        (keep,),
+    ).fetchall():
+        if surplus <= 0:
+            return
+        surplus -= size
+        connection.execute("DELETE FROM console_chunks WHERE console_id = ?", (console_id,))
+        connection.execute(
+            "UPDATE consoles SET oldest = head, stored_bytes = 0 WHERE console_id = ?",
+            (console_id,),
+        )
 
 
 def _select(

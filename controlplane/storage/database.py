@@ -67,7 +67,8 @@ class Database:
         self.boot_id = uuid.uuid4().hex
         self._loop = loop
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write_groups, name="storage-writer")
+        # A daemon: a program that ends without closing must not hang, and loses nothing by it.
+        self._writer: threading.Thread | None = None
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="storage-reader")
@@ -86,6 +87,10 @@ class Database:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         await asyncio.to_thread(bring_up_to_date, path)
         database = cls(path, asyncio.get_running_loop())
+        connection = await asyncio.to_thread(connect, path)
+        database._writer = threading.Thread(
+            target=database._write_groups, args=(connection,), name="storage-writer", daemon=True
+        )
         database._writer.start()
         return database
 
@@ -117,7 +122,8 @@ class Database:
             return
         self._closed = True
         self._jobs.put(None)
-        await asyncio.to_thread(self._writer.join)
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.join)
         await asyncio.to_thread(self._readers.shutdown)
         for connection in self._connections:
             connection.close()
@@ -135,8 +141,7 @@ class Database:
         finally:
             connection.execute("ROLLBACK")
 
-    def _write_groups(self) -> None:
-        connection = connect(self.path)
+    def _write_groups(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT_BYTES}")
         open_for_work = True

@@ -117,6 +117,25 @@ async def test_a_full_console_drops_its_oldest_bytes_and_says_so(database: Datab
     assert await log.append(C, [chunk(4900, b"\x31" * 100 + b"new")]) == 5003
 
 
+async def test_all_consoles_together_have_a_cap_and_boards_are_kept_longest(
+    database: Database,
+) -> None:
+    log = ConsoleLog(database, total_bytes=1000)
+    names = [C, *(f"consoles/sessions/s{n}/attempts/1/simulations/main" for n in range(30))]
+    for name in names:
+        await log.append(name, [chunk(0, bytes(100))])
+    kept = [name for name in names if (await log.head(name)).oldest == 0]
+    assert kept[0] == C
+    assert kept[1:] == names[-len(kept) + 1 :]
+    assert 8 <= len(kept) <= 11
+    dropped = names[1]
+    assert await log.read(dropped, 0, 1 << 62, 1000) == []
+    assert await log.append(dropped, [chunk(100, b"more")]) == 104
+    assert (await log.read(dropped, 0, 1 << 62, 1000))[0].gap_before == (
+        "bytes before 100 are no longer kept"
+    )
+
+
 async def test_a_waiter_is_woken_by_the_commit(database: Database) -> None:
     log = ConsoleLog(database)
     waiting = asyncio.ensure_future(log.wait(C, 2))

@@ -17,7 +17,7 @@ from controlplane.domain.event import Note, SessionChanged, StageChanged
 from controlplane.domain.session import Session, SessionRequest, StageRecord
 from controlplane.domain.verdict import Outcome, Stage, State
 from controlplane.journal.journal import Journal
-from controlplane.storage.database import Database
+from controlplane.storage.database import Database, Transaction
 from controlplane.storage.sessions import Fence, SessionStore
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -137,6 +137,24 @@ async def test_a_change_and_its_events_are_one(store: SessionStore, journal: Jou
         (1, Stage.DESIGN, 2, "sessions/abc"),
         (2, Stage.DESIGN, 2, "sessions/abc"),
     ]
+
+
+async def test_a_change_that_was_rolled_back_is_not_remembered(
+    database: Database, store: SessionStore
+) -> None:
+    await store.create(new("abc"), "", [])
+
+    def fail(tx: Transaction) -> None:
+        store.record_in(tx, "abc", [], change=lambda s: replace(s, message="never"))
+        raise ZeroDivisionError
+
+    kept = store.record("abc", [Note(text="kept")])
+    with pytest.raises(ZeroDivisionError):
+        await database.transact(fail)
+    changed = await kept
+    again = await store.record("abc", [], change=lambda s: replace(s, board="b"))
+    assert (changed.message, again.message, again.board) == ("", "", "b")
+    assert await store.get("abc") == again
 
 
 async def test_an_ended_session_takes_notes_and_nothing_else(store: SessionStore) -> None:

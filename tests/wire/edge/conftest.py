@@ -1,5 +1,6 @@
 """A real server on a unix socket over a real database, with a minimal runner of sessions."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -81,6 +82,8 @@ class RefusingDesigner:
     async def preview(self, prompt: str, board: str) -> Preview:
         if prompt == "crash":
             raise ZeroDivisionError("a secret of the server")
+        if prompt == "hang":
+            await asyncio.Event().wait()
         return Preview(
             design=None,
             findings=(

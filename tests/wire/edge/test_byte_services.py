@@ -104,7 +104,8 @@ async def test_stored_console_bytes_are_read_by_range(edge: Edge) -> None:
     assert await read(edge) == (data, len(data))
     assert await read(edge, offset=70_000, end=70_010) == (data[70_000:70_010], len(data))
     assert await read(edge, offset=len(data)) == (b"", len(data))
-    assert await read(edge, offset=10**9) == (b"", len(data))
+    assert await read(edge, offset=2**64 - 1, end=2**64 - 1) == (b"", len(data))
+    assert await read(edge, offset=699_999, end=2**64 - 1) == (data[-1:], len(data))
 
 
 async def test_a_console_that_never_spoke_is_not_found(edge: Edge) -> None:

@@ -13,11 +13,38 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from benchline.channel import open_channel
 from benchline.errors import InvalidRequestError, NotReadyError, error_from
-from benchline.v1 import design_pb2, design_pb2_grpc, server_pb2, server_pb2_grpc
-from controlplane.edge.interceptors import EdgeInterceptor
+from benchline.v1 import (
+    agent_link_pb2,
+    artifact_pb2,
+    bench_pb2,
+    build_pb2,
+    console_pb2,
+    deployment_pb2,
+    design_pb2,
+    design_pb2_grpc,
+    server_pb2,
+    server_pb2_grpc,
+    session_pb2,
+    simulation_pb2,
+)
+from controlplane.access.principal import Role
+from controlplane.edge.interceptors import EdgeInterceptor, required_role
 from controlplane.edge.server import _remove_stale, build_server
 from controlplane.edge.server_service import ServerService
 from tests.wire.edge.conftest import Edge, NoChecks
+
+SERVICE_MODULES: list[Any] = [
+    agent_link_pb2,
+    artifact_pb2,
+    bench_pb2,
+    build_pb2,
+    console_pb2,
+    deployment_pb2,
+    design_pb2,
+    server_pb2,
+    session_pb2,
+    simulation_pb2,
+]
 
 
 def mode_of(path: Path) -> int:
@@ -63,6 +90,45 @@ async def test_the_text_of_a_bug_never_reaches_the_caller(
     assert "secret" not in details
     incident = details.split("incident ")[1][:8]
     assert incident in {getattr(record, "incident", None) for record in caplog.records}
+
+
+async def test_a_unary_call_that_hangs_is_ended_by_the_server(
+    monkeypatch: pytest.MonkeyPatch, edge: Edge
+) -> None:
+    monkeypatch.setattr("controlplane.edge.interceptors.LONGEST_UNARY_S", 0.05)
+    stub = design_pb2_grpc.DesignServiceStub(edge.channel)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.PreviewDesign(design_pb2.PreviewDesignRequest(prompt="hang"))
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_call_that_its_caller_leaves_does_no_harm(edge: Edge) -> None:
+    stub = design_pb2_grpc.DesignServiceStub(edge.channel)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.PreviewDesign(design_pb2.PreviewDesignRequest(prompt="hang"), timeout=0.05)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    answer = await stub.PreviewDesign(design_pb2.PreviewDesignRequest(prompt="Fly."))
+    assert answer.findings
+
+
+def test_what_changes_something_needs_more_than_a_viewer() -> None:
+    changing = {
+        f"{service.name}.{method.name}"
+        for module in SERVICE_MODULES
+        for service in module.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+        if required_role(f"/{service.full_name}/{method.name}") > Role.VIEWER
+    }
+    assert changing == {
+        "AgentLinkService.Connect",
+        "AgentLinkService.UploadConsole",
+        "ArtifactService.WriteArtifact",
+        "BenchService.AcquireLease",
+        "BenchService.ReleaseLease",
+        "BenchService.RenewLease",
+        "SessionService.CancelSession",
+        "SessionService.CreateSession",
+    }
 
 
 async def test_a_sentence_that_is_not_understood_is_refused_with_findings(edge: Edge) -> None:

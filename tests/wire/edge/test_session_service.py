@@ -147,6 +147,13 @@ async def test_a_watcher_resumes_exactly(edge: Edge) -> None:
     assert events[0].note.text == "6"
 
 
+async def test_a_watch_from_beyond_the_end_of_an_ended_session_is_empty(edge: Edge) -> None:
+    session = await create(edge)
+    await edge.sessions.finish(session.name.removeprefix("sessions/"))
+    request = session_pb2.WatchSessionRequest(name=session.name, from_sequence=2**64 - 1)
+    assert [message async for message in stub(edge).WatchSession(request)] == []
+
+
 async def test_a_watch_of_compacted_history_says_where_to_begin(edge: Edge) -> None:
     session = await create(edge)
     identity = session.name.removeprefix("sessions/")
