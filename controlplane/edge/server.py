@@ -93,72 +93,39 @@ def build_server(services: Services, target: str) -> grpc.aio.Server:
 
 
 def _add_services(server: grpc.aio.Server, services: Services) -> list[str]:
-    pairs: list[tuple[Any, str, Callable[[Any, Any], None], Any]] = [
-        (
-            session_pb2,
-            "SessionService",
-            session_pb2_grpc.add_SessionServiceServicer_to_server,
-            services.sessions,
-        ),
-        (
-            design_pb2,
-            "DesignService",
-            design_pb2_grpc.add_DesignServiceServicer_to_server,
-            services.designs,
-        ),
-        (
-            build_pb2,
-            "BuildService",
-            build_pb2_grpc.add_BuildServiceServicer_to_server,
-            services.builds,
-        ),
+    """Add every service; their full names."""
+    pairs: tuple[tuple[Any, Callable[[Any, Any], None], Any], ...] = (
+        (session_pb2, session_pb2_grpc.add_SessionServiceServicer_to_server, services.sessions),
+        (design_pb2, design_pb2_grpc.add_DesignServiceServicer_to_server, services.designs),
+        (build_pb2, build_pb2_grpc.add_BuildServiceServicer_to_server, services.builds),
         (
             simulation_pb2,
-            "SimulationService",
             simulation_pb2_grpc.add_SimulationServiceServicer_to_server,
             services.simulations,
         ),
         (
             deployment_pb2,
-            "DeploymentService",
             deployment_pb2_grpc.add_DeploymentServiceServicer_to_server,
             services.deployments,
         ),
-        (
-            bench_pb2,
-            "BenchService",
-            bench_pb2_grpc.add_BenchServiceServicer_to_server,
-            services.bench,
-        ),
-        (
-            console_pb2,
-            "ConsoleService",
-            console_pb2_grpc.add_ConsoleServiceServicer_to_server,
-            services.consoles,
-        ),
+        (bench_pb2, bench_pb2_grpc.add_BenchServiceServicer_to_server, services.bench),
+        (console_pb2, console_pb2_grpc.add_ConsoleServiceServicer_to_server, services.consoles),
         (
             artifact_pb2,
-            "ArtifactService",
             artifact_pb2_grpc.add_ArtifactServiceServicer_to_server,
             services.artifacts,
         ),
-        (
-            server_pb2,
-            "ServerService",
-            server_pb2_grpc.add_ServerServiceServicer_to_server,
-            services.server,
-        ),
+        (server_pb2, server_pb2_grpc.add_ServerServiceServicer_to_server, services.server),
         (
             agent_link_pb2,
-            "AgentLinkService",
             agent_link_pb2_grpc.add_AgentLinkServiceServicer_to_server,
             services.agent_link,
         ),
-    ]
-    names = []
-    for module, name, add, servicer in pairs:
-        add(servicer, server)
-        names.append(module.DESCRIPTOR.services_by_name[name].full_name)
+    )
+    names: list[str] = []
+    for module, add_to, servicer in pairs:
+        add_to(servicer, server)
+        names += [item.full_name for item in module.DESCRIPTOR.services_by_name.values()]
     return names
 
 

@@ -24,8 +24,10 @@ def _integer(name: str, *, key: bool = False) -> sa.Column[int]:
 def upgrade() -> None:
     """Create every table."""
     _sessions()
+    _stages()
     _logs()
     _benches()
+    _leases()
     _dispatch()
 
 
@@ -53,6 +55,9 @@ def _sessions() -> None:
         unique=True,
         sqlite_where=sa.text("request_id <> ''"),
     )
+
+
+def _stages() -> None:
     op.create_table(
         "stage_leases",
         sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.session_id"), primary_key=True),
@@ -177,6 +182,9 @@ def _benches() -> None:
         ["name"],
         sqlite_where=sa.text("present = 1 AND usable = 1 AND lease = ''"),
     )
+
+
+def _leases() -> None:
     op.create_table(
         "leases",
         _text("name", key=True),
