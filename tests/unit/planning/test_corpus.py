@@ -1,5 +1,6 @@
 """The corpus: prompts with the designs they must give, and prompts that must be refused."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ ACCEPTED = read_corpus("accepted.txt", "=>")
 REFUSED = read_corpus("refused.txt", "!!")
 
 
+@cache
 def design(prompt: str) -> Design | Refusal:
     return DESIGNER.plan(DesignRequest(prompt=prompt))
 
@@ -124,7 +126,8 @@ def test_a_negation_is_never_dropped(word: str, place: int) -> None:
 
 @pytest.mark.parametrize("word", ["perhaps", "brightly", "wifi", "quux", "'text'", "PB7"])
 def test_a_foreign_word_anywhere_refuses_the_whole(word: str) -> None:
-    words = ["report", "the", "temperature", "every", "second", "and", "blink", "the", "LED", "at", "2", "Hz"]
+    words = ["report", "the", "temperature", "every", "second", "and", "blink", "the", "LED"]
+    words += ["at", "2", "Hz"]
     for place in range(len(words) + 1):
         prompt = " ".join([*words[:place], word, *words[place:]])
         found = design(prompt)

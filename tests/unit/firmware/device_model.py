@@ -1,0 +1,222 @@
+"""A model of the generated firmware in Python: what a board would print, without a compiler.
+
+It follows a design, not a sketch, and can be told to lie, so that scenarios show whether they
+notice. Ticks are whole milliseconds, as on the device.
+"""
+
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from benchline.scenario import Event, RecordSplitter, RunPlan
+from controlplane.domain.design import Active, Behaviour, BehaviourKind, Design, PinAssignment
+from controlplane.domain.units import Unit, parse_decimal
+
+NONCE = 7
+OPS: dict[str, Callable[[Fraction, Fraction], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+
+
+def pin_index(name: str) -> int:
+    return (ord(name[1]) - ord("A")) * 16 + int(name[2:])
+
+
+@dataclass
+class DeviceModel:
+    """One run. ``lies``: "silent" (no replies), "inverted", "constant", "bouncy"."""
+
+    design: Design
+    plan: RunPlan
+    lies: frozenset[str] = frozenset()
+    now: int = 0
+    out: list[bytes] = field(default_factory=list)
+    inputs: dict[int, int] = field(default_factory=dict)
+    driven: dict[str, bool] = field(default_factory=dict)
+    due: dict[str, Fraction] = field(default_factory=dict)
+    line: str = ""
+    presses: int = 0
+    counter: int = 0
+    button: tuple[bool, bool, int] = (False, False, 0)
+
+    def events(self) -> Iterator[Event]:
+        """Run to the end and give what the evaluator is fed."""
+        self._run()
+        splitter = RecordSplitter()
+        yield from splitter.feed(b"".join(self.out))
+
+    def _record(self, text: str) -> None:
+        self.out.append(f"\x1eBL {self.now} {text}\n".encode())
+
+    def _say(self, text: str) -> None:
+        self._record("OUT S0")
+        self.out.append(f"{text}\r\n".encode())
+
+    def _run(self) -> None:
+        self._record(
+            "BOOT core=1 part=stm32f405rg build=0123456789ab "
+            f"design={self.design.design_hash[:12]} nonce={NONCE:08x} sources=injected reset=pin"
+        )
+        rows = list(self.plan.rows)
+        self._apply(rows)
+        for pin in self.design.pins:
+            if pin.function == "gpio_out":
+                self.driven[pin.signal] = False
+                self._level(pin, on=False)
+        self._record("READY")
+        while self.now < self.plan.end_ms:
+            self._loop()
+            self.now += 1
+            self._apply(rows)
+        self._record("END dropped=0")
+
+    def _apply(self, rows: list) -> None:
+        while rows and rows[0].ms <= self.now:
+            row = rows.pop(0)
+            if row.signal == 0x0300:
+                data = row.value.to_bytes(4, "little")[: row.n]
+                for letter in data.decode():
+                    self._letter(letter)
+            elif row.signal < 0x0300:
+                self.inputs[row.signal] = row.value
+
+    def _level(self, pin: PinAssignment, *, on: bool) -> None:
+        high = on != (pin.active is Active.LOW)
+        if "inverted" in self.lies:
+            high = not high
+        self._record(f"PIN {pin.pin} v={int(high)}")
+
+    def _set(self, output: str, *, on: bool, say: bool = True) -> None:
+        if self.driven[output] == on:
+            return
+        self.driven[output] = on
+        self._level(self.design.pin_of(output), on=on)
+        if say:
+            self._say(f"{output.replace('_', ' ')} {'on' if on else 'off'}")
+
+    def _value(self, signal_id: str) -> Fraction:
+        signal = self.design.signal(signal_id)
+        pin = pin_index(self.design.pin_of(signal_id).pin)
+        counts = 900 if "constant" in self.lies else self.inputs.get(0x0100 + pin, 0)
+        millivolts = Fraction(counts * 3300, 4095)
+        return (millivolts - parse_decimal(signal.mv_at_zero)) / parse_decimal(signal.mv_per_unit)
+
+    def _valid(self, signal_id: str) -> bool:
+        signal = self.design.signal(signal_id)
+        lowest = parse_decimal(signal.minimum)
+        return lowest <= self._value(signal_id) <= parse_decimal(signal.maximum)
+
+    def _shown(self, signal_id: str) -> str:
+        signal = self.design.signal(signal_id)
+        if not self._valid(signal_id):
+            return f"{signal_id} sensor missing"
+        places = 0 if signal.unit is Unit.MILLIVOLTS else 1
+        return f"{signal_id} {float(self._value(signal_id)):.{places}f} {signal.unit}"
+
+    def _is_due(self, key: str, step: Fraction) -> bool:
+        due = self.due.setdefault(key, Fraction(0))
+        if self.now < due:
+            return False
+        self.due[key] = due + step
+        return True
+
+    def _loop(self) -> None:
+        sampling = self._is_due("sample", Fraction(100))
+        for behaviour in self.design.behaviours:
+            match behaviour.kind:
+                case BehaviourKind.THRESHOLD if sampling:
+                    self._threshold(behaviour)
+                case BehaviourKind.BLINK:
+                    led = behaviour.signals[0]
+                    name = "off" if self.driven[led] else "on"
+                    if self._is_due(behaviour.id, behaviour.number(name)):
+                        self._set(led, on=not self.driven[led], say=False)
+                case BehaviourKind.REPORT:
+                    if self._is_due(behaviour.id, behaviour.number("period")):
+                        self._report(behaviour)
+                case BehaviourKind.BUTTON:
+                    self._button(behaviour)
+                case _:
+                    pass
+
+    def _threshold(self, behaviour: Behaviour) -> None:
+        sensor, output = behaviour.signals
+        value = self._value(sensor)
+        if not self._valid(sensor):
+            self._set(output, on=False)
+        elif self.driven[output]:
+            if OPS[behaviour.word("off_when")](value, behaviour.number("off_value")):
+                self._set(output, on=False)
+        elif OPS[behaviour.word("on_when")](value, behaviour.number("on_value")):
+            self._set(output, on=True)
+
+    def _report(self, behaviour: Behaviour) -> None:
+        kind = behaviour.word("value")
+        if kind == "counter":
+            self.counter += 1
+        lines = {
+            "uptime": f"uptime {self.now // 1000} s",
+            "counter": f"counter {self.counter}",
+            "presses": f"presses {self.presses}",
+        }
+        if kind == "sensor":
+            self._say(self._shown(behaviour.signals[0]))
+        elif kind == "output":
+            output = behaviour.signals[0]
+            self._say(f"{output} is {'on' if self.driven[output] else 'off'}")
+        else:
+            self._say(lines[kind])
+
+    def _button(self, behaviour: Behaviour) -> None:
+        pin = self.design.pin_of("button")
+        idle = 1 if pin.pull == "up" else 0
+        level = self.inputs.get(pin_index(pin.pin), idle)
+        pressed = bool(level) != (pin.active is Active.LOW)
+        stable, was_read, changed = self.button
+        if pressed != was_read:
+            was_read, changed = pressed, self.now
+        debounce = 0 if "bouncy" in self.lies else behaviour.number("debounce")
+        if pressed != stable and self.now - changed >= debounce:
+            stable = pressed
+            if pressed:
+                self._pressed(behaviour)
+        self.button = (stable, was_read, changed)
+
+    def _pressed(self, behaviour: Behaviour) -> None:
+        for output in behaviour.signals[1:]:
+            self._set(output, on=not self.driven[output])
+        self.presses += 1
+        if behaviour.word("count") == "print":
+            self._say(f"button pressed {self.presses}")
+        if behaviour.word("print"):
+            self._say(behaviour.word("print"))
+
+    def _letter(self, letter: str) -> None:
+        if letter != "\n":
+            self.line += letter
+            return
+        line, self.line = self.line, ""
+        self._say(self._answer(line))
+
+    def _answer(self, line: str) -> str:
+        for behaviour in self.design.behaviours:
+            if behaviour.kind is BehaviourKind.COMMAND and behaviour.word("command") == line:
+                if "silent" in self.lies:
+                    return ""
+                return behaviour.word("answer") or f"{line} {self._known(behaviour)}"
+        echoes = any(b.kind is BehaviourKind.ECHO for b in self.design.behaviours)
+        return line if echoes else "unknown command"
+
+    def _known(self, behaviour: Behaviour) -> str:
+        kind = behaviour.word("value")
+        if kind == "sensor":
+            return self._shown(behaviour.signals[0])
+        if kind == "output":
+            output = behaviour.signals[0]
+            return f"{output} {'on' if self.driven[output] else 'off'}"
+        plain = {"uptime": f"uptime {self.now // 1000} s", "presses": f"presses {self.presses}"}
+        return plain.get(kind, f"counter {self.counter}")
