@@ -70,7 +70,7 @@ int consolePeek() { return input.peek(); }
 
 size_t consoleAvailable() { return input.used(); }
 
-bool consoleInject(uint8_t byte) {
+bool consoleReceive(uint8_t byte) {
   const IrqLock lock;
   if (input.room() == 0) return false;
   input.put(byte);
@@ -114,7 +114,7 @@ void consoleDiscardOutput() {
 
 #else
 
-void onConsoleByte(uint8_t byte) { consoleInject(byte); }
+void onConsoleByte(uint8_t byte) { consoleReceive(byte); }
 
 #endif
 

@@ -20,7 +20,7 @@ int consoleRead();
 int consolePeek();
 size_t consoleAvailable();
 // Adds a byte to the user's input. False when the queue is full.
-bool consoleInject(uint8_t byte);
+bool consoleReceive(uint8_t byte);
 
 #ifdef BENCH_TEST
 // Puts one whole record on the wire. From an interrupt a record that does not fit is counted as

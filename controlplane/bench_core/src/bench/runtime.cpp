@@ -23,8 +23,9 @@ extern char _heap_end[];
 void *__dso_handle = nullptr;
 
 [[noreturn]] void abort() {
-  const uint32_t caller = static_cast<uint32_t>(
-      reinterpret_cast<uintptr_t>(__builtin_return_address(0)) & ~uintptr_t{1});
+  // The call itself: what stands behind a call that never returns may be another function.
+  const uint32_t caller =
+      static_cast<uint32_t>((reinterpret_cast<uintptr_t>(__builtin_return_address(0)) & ~1U) - 2);
   bench::onFault({"abort", caller, caller, 0, 0, 0});
 }
 

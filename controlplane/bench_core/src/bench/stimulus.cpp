@@ -67,7 +67,7 @@ void applyConsole(uint32_t port, uint32_t count, uint32_t value) {
     return;
   }
   for (; count > 0; count--, value >>= 8) {
-    if (!consoleInject(static_cast<uint8_t>(value))) recordError("rx-overrun");
+    if (!consoleReceive(static_cast<uint8_t>(value))) recordError("rx-overrun");
   }
 }
 
@@ -175,12 +175,12 @@ void onConsoleByte(uint8_t byte) {
       if (byte == kRecordMark) {
         receive = Receive::kAfterMark;
       } else {
-        consoleInject(byte);
+        consoleReceive(byte);
       }
       return;
     case Receive::kAfterMark:
       if (byte == kRecordMark) {
-        consoleInject(byte);
+        consoleReceive(byte);
         receive = Receive::kUser;
         return;
       }
