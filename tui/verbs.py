@@ -141,6 +141,9 @@ def _scenario(parser: argparse.ArgumentParser) -> None:
     diff = actions.add_parser("diff", help="compare what the simulator and the board did")
     diff.add_argument("left", metavar="SESSION|FILE")
     diff.add_argument("right", nargs="?", metavar="SCENARIO|FILE")
+    diff.add_argument(
+        "--tolerance", type=int, default=5, metavar="MS", help="how far two clocks may be apart"
+    )
     for one in (check, run, diff):
         one.add_argument("--json", action="store_true", help="JSON, one object a line")
 

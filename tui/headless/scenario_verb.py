@@ -94,17 +94,22 @@ async def _run(options: argparse.Namespace) -> int:
 async def _diff(options: argparse.Namespace) -> int:
     files = (Path(options.left), Path(options.right)) if options.right else None
     if files and all(await asyncio.to_thread(_are_files, files)):
-        first, second = await asyncio.to_thread(_read_both, files)
-        return _tell(options, "", diff_traces(_events(first), _events(second)))
+        one, other = await asyncio.to_thread(_read_both, files)
+        found = diff_traces(_events(one), _events(other), tolerance_ms=options.tolerance)
+        return _tell(options, "", found)
     connection = await local.ensure_up()
     async with connection:
         pairs = await _pairs(connection, options.left, options.right)
         worst = 0
         for name, simulated, on_board in pairs:
             traces = [await _trace(connection, one) for one in (simulated, on_board)]
-            outcomes = tuple(_OUTCOMES.get(one.outcome) for one in (simulated, on_board))
-            known = (outcomes[0], outcomes[1]) if all(outcomes) else None
-            found = diff_traces(traces[0], traces[1], outcomes=known)  # type: ignore[arg-type]
+            first, second = _OUTCOMES.get(simulated.outcome), _OUTCOMES.get(on_board.outcome)
+            found = diff_traces(
+                traces[0],
+                traces[1],
+                outcomes=(first, second) if first and second else None,
+                tolerance_ms=options.tolerance,
+            )
             title = (
                 f"{name}: {runner_name(simulated.runner)} against {runner_name(on_board.runner)}"
             )

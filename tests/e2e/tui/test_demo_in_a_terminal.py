@@ -1,0 +1,138 @@
+"""The console in a real terminal, on a real local instance: nothing here is a stand-in."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tui.process import identify
+
+ROOT = Path(__file__).resolve().parents[3]
+PATIENCE_S = 180.0
+
+
+class Terminal:
+    """One tmux server of its own with one window of 80x24."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._socket = str(folder / "tmux.sock")
+        self._environment = environment
+
+    def open(self, *words: str) -> None:
+        line = f"{shlex.join(words)}; echo EXIT $?; sleep 600"
+        self._tmux("new-session", "-d", "-x", "80", "-y", "24", line)
+
+    def keys(self, *names: str) -> None:
+        self._tmux("send-keys", *names)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
+
+    def picture(self) -> str:
+        return self._tmux("capture-pane", "-p")
+
+    def shows(self, pattern: str) -> str:
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            text = self.picture()
+            if re.search(pattern, text):
+                return text
+            time.sleep(0.05)
+        pytest.fail(f"{pattern!r} did not appear:\n{self.picture()}")
+
+    def close(self) -> None:
+        subprocess.run(
+            ["tmux", "-S", self._socket, "kill-server"], capture_output=True, check=False
+        )
+
+    def _tmux(self, *words: str) -> str:
+        done = subprocess.run(
+            ["tmux", "-S", self._socket, *words],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    chosen = {
+        **os.environ,
+        "BENCHLINE_DATA_DIR": str(tmp_path / "data"),
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'proto'}",
+        "LC_ALL": "C.UTF-8",
+        "TERM": "xterm-256color",
+    }
+    yield chosen
+    benchline(chosen, "down")
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, environment: dict[str, str]) -> Iterator[Terminal]:
+    if shutil.which("tmux") is None:
+        pytest.fail("tmux is missing: apt install tmux")
+    terminal = Terminal(tmp_path, environment)
+    yield terminal
+    terminal.close()
+
+
+def benchline(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "tui", *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+
+def test_the_demo_ends_proved_although_the_control_plane_is_killed(
+    terminal: Terminal, environment: dict[str, str]
+) -> None:
+    terminal.open(sys.executable, "-P", "-m", "tui", "--demo")
+    terminal.shows("✓ Simulate")
+    told = json.loads(benchline(environment, "up", "--json").stdout)
+    assert told["attached"]
+    os.kill(told["pids"]["controlplane"], signal.SIGKILL)
+    terminal.shows("reconnecting|● live")
+    picture = terminal.shows(r"PASSED \(virtual\)")
+    assert "✓ Deploy" in picture
+    terminal.keys("Tab")
+    terminal.shows(r"following +[0-9,]+ lines")
+    terminal.resize(120, 40)
+    terminal.shows("Findings & assertions.*Console agents/bench/boards/vf405-0")
+    terminal.keys("2")
+    terminal.shows("vf405-02 +virtual +ACTIVE")
+    terminal.keys("q")
+    terminal.shows("EXIT 0")
+    listed = benchline(environment, "sessions", "--json")
+    assert [json.loads(line)["outcome"] for line in listed.stdout.splitlines()] == [
+        "OUTCOME_PASSED"
+    ]
+
+
+def test_up_attaches_down_leaves_nothing_and_a_killed_supervisor_is_survived(
+    environment: dict[str, str],
+) -> None:
+    first = json.loads(benchline(environment, "up", "--json").stdout)
+    assert len(first["boards"]) == 2
+    again = json.loads(benchline(environment, "up", "--json").stdout)
+    assert (again["attached"], again["pids"]) == (True, first["pids"])
+    os.kill(first["pids"]["supervisor"], signal.SIGKILL)
+    second = json.loads(benchline(environment, "up", "--json").stdout)
+    assert set(second["pids"].values()).isdisjoint(first["pids"].values())
+    assert benchline(environment, "down").returncode == 0
+    gone = [*first["pids"].values(), *second["pids"].values()]
+    assert [pid for pid in gone if identify(pid)] == []
