@@ -19,31 +19,40 @@ DEMO = (
     "Blink the on-board LED at 2 Hz and report the temperature every second; switch a relay on "
     "above 30 C and off below 28 C; answer 'status' with the last temperature."
 )
-PROMPTS = (
+PROMPTS = [
     DEMO,
-    (
-        "Blink the LED at 3 Hz, toggle the red LED when the button is pressed and count the presses"
-        ", 
-        "debounce 20 ms; answer 'n' with the count; print the uptime every second"
+    *(
+        " ".join(wish)
+        for wish in (
+            (
+                "Blink the LED at 3 Hz, toggle the red LED when the button is pressed",
+                "and count the presses, debounce 20 ms; answer 'n' with the count;",
+                "print the uptime every second",
+            ),
+            (
+                "Blink the LED 200 ms on and 50 ms off; heater on below 64.4 F and off above 68 F;",
+                "report the temperature every 333 ms; echo every line",
+            ),
+            (
+                "Switch the fan on when the voltage exceeds 2.5 V with a hysteresis of 100 mV;",
+                "answer 'fan' with the state of the fan; report the voltage twice a second",
+            ),
+            (
+                "Print a counter every 250 ms; reply 'pong' to 'ping'; print 'hey' when the button",
+                "on PB7 is pressed; report the number of presses every 2 seconds",
+            ),
+            (
+                "Turn the lamp on when the light level drops below 20 %;",
+                "report the light level every 3 s",
+            ),
+            ("Blink the LED at 33 Hz and report the temperature every 12 seconds",),
+            (
+                "Turn the pump on at or above 60 % and off below 50 %;",
+                "print the potentiometer every second",
+            ),
+        )
     ),
-    (
-        "Blink the LED 200 ms on and 50 ms off; heater on below 64.4 F and off above 68 F; "
-        "report the temperature every 333 ms; echo every line"
-    ),
-    (
-        "Switch the fan on when the voltage exceeds 2.5 V with a hysteresis of 100 mV; answer 'fan' "
-        "with the state of the fan; report the voltage twice a second"
-    ),
-    (
-        "Print a counter every 250 ms; reply 'pong' to 'ping'; print 'hey' when the button on PB7"
-        " is 
-        "pressed; report the number of presses every 2 seconds"
-    ),
-    "Turn the lamp on when the light level drops below 20 %; report the light level every 3 s",
-    "Blink the LED at 33 Hz and report the temperature every 12 seconds",
-    "Turn the pump on at or above 60 % and off below 50 %; "
-    "print the potentiometer every second",
-)
+]
 
 
 def design(prompt: str) -> Design:
