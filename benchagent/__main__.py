@@ -1,13 +1,10 @@
 """`benchline-agent`: lends the boards of this PC to a control plane."""
 
 import argparse
-import asyncio
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchline.errors import BenchlineError
 from benchline.instance import current_instance
 
 EXIT_OK = 0
@@ -43,10 +40,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    # Imported here, so that `--help` and `doctor` do not wait for gRPC.
+    import asyncio
+    import logging
+    import sqlite3
+
     from benchagent.app import claimed, serve
     from benchagent.config import Config, pid_file_of_environment
     from benchagent.flashers.pyocd import PyocdFlasher
     from benchagent.logs import log_to_stderr
+    from benchline.errors import BenchlineError
 
     log_to_stderr()
     log = logging.getLogger("benchagent")
@@ -64,7 +67,7 @@ def _run(options: argparse.Namespace) -> int:
     except BenchlineError as error:
         log.log(logging.ERROR, error.message, extra={"reason": error.reason})
         return EXIT_USAGE if error.reason == "INVALID_NAME" else EXIT_BROKEN
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         log.log(logging.ERROR, "cannot run", extra={"why": str(error)})
         return EXIT_BROKEN
     return EXIT_OK

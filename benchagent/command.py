@@ -10,6 +10,7 @@ from enum import StrEnum
 MAX_SEGMENTS = 16
 MAX_IMAGE_BYTES = 16 * 1024 * 1024
 MAX_SEND_BYTES = 4 * 1024
+MAX_TOKEN = 2**63 - 1
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _COMMAND_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 
@@ -161,11 +162,6 @@ class CommandError(Exception):
         self.refusal = Refusal(outcome=outcome, reason=reason, message=message)
 
 
-def is_command_id(text: str) -> bool:
-    """Whether the text can name a command."""
-    return _COMMAND_ID.fullmatch(text) is not None
-
-
 def stale(command: Command, highest_token: int) -> Refusal | None:
     """Refuses a command of a lease that a newer one has replaced."""
     if command.fencing_token >= highest_token:
@@ -191,18 +187,25 @@ def late(command: Command, now: datetime) -> Refusal | None:
 
 def malformed(command: Command) -> Refusal | None:
     """Refuses a command that makes no sense, whatever the board."""
-    match command.action:
-        case None:
-            fault = "it asks for nothing that this agent knows; update the agent"
-        case Reset():
-            fault = ""
-        case Send(data=data):
-            fault = "" if 0 < len(data) <= MAX_SEND_BYTES else f"1 to {MAX_SEND_BYTES} bytes a send"
-        case Flash(segments=segments):
-            fault = _segment_fault(segments)
+    fault = "" if _COMMAND_ID.fullmatch(command.command_id) else "its id is not an id"
+    if command.fencing_token > MAX_TOKEN:
+        fault = "its fencing token is too large"
+    fault = fault or _action_fault(command)
     if not fault:
         return None
     return Refusal(outcome=Outcome.REFUSED, reason=Reason.BAD_COMMAND, message=fault)
+
+
+def _action_fault(command: Command) -> str:
+    match command.action:
+        case None:
+            return "it asks for nothing that this agent knows; update the agent"
+        case Reset():
+            return ""
+        case Send(data=data):
+            return "" if 0 < len(data) <= MAX_SEND_BYTES else f"1 to {MAX_SEND_BYTES} bytes a send"
+        case Flash(segments=segments):
+            return _segment_fault(segments)
 
 
 def _segment_fault(segments: Sequence[Segment]) -> str:

@@ -33,7 +33,7 @@ from benchline.v1.artifact_pb2_grpc import (
 )
 
 ROOT = Path(__file__).resolve().parents[3]
-WAIT_S = 20.0
+WAIT_S = 60.0
 CHUNK_BYTES = 64 * 1024
 
 

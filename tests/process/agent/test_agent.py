@@ -35,7 +35,7 @@ REFUSED = verdict_pb2.OUTCOME_REFUSED
 CODE = 0x0801_0000
 VECTORS = 0x0800_0000
 TABLE = 0x0800_4000
-BIG = bytes(index * 7 % 251 for index in range(700_000))
+BIG = bytes(index * 7 % 251 for index in range(300_000))
 
 
 def firmware(folder: Path, tag: str) -> dict[int, bytes]:
@@ -159,7 +159,7 @@ async def test_a_stopped_agent_finishes_its_flash_first(
     tmp_path: Path, board: RunningBoard
 ) -> None:
     async with control_plane(tmp_path) as server:
-        async with agent(server, tmp_path) as running:
+        async with agent(server, tmp_path, "--grace", "60") as running:
             await server.board_ready(BOARD)
             flash = server.flash(BOARD, {CODE: BIG}, reset=False)
             waiting = server.flash(BOARD, {TABLE: b"\0" * 64}, image="table", reset=False)
@@ -186,7 +186,7 @@ async def test_a_corrupt_image_is_broken_before_any_erase(
         server.break_reads_after = 128 * 1024
         answer = await server.answer(server.command(board=BOARD, flash=command))
         assert answer.outcome == PASSED
-        assert len(set(server.read_offsets)) > 3, "reads were resumed where they broke off"
+        assert len(set(server.read_offsets)) > 2, "reads were resumed where they broke off"
 
 
 async def test_a_board_that_dies_is_told_with_its_health(tmp_path: Path) -> None:
