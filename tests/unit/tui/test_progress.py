@@ -1,0 +1,68 @@
+import pytest
+
+from tests.wire.tui.fake_server import passed_events
+from tui.client.translate import event_of
+from tui.headless.progress import lines_for, moving_line
+from tui.state.fact import Assertion, Event, Finding, Outcome, State
+from tui.state.run import RunView, reduce_run
+from tui.wording import assertion_line, clock, ending, one_line, visible
+
+LOG = [event_of(one) for one in passed_events()]
+
+
+def told(events: list[Event]) -> list[str]:
+    view, lines = RunView(name="sessions/x"), []
+    for event in events:
+        after = reduce_run(view, event)
+        lines += lines_for(event, view, after)
+        view = after
+    return lines
+
+
+def test_a_run_tells_each_stage_and_each_check_once() -> None:
+    lines = told(LOG)
+    assert sum("relay_on" in line for line in lines) == 2
+    assert sum(line.startswith("✓ BUILD") for line in lines) == 1
+    assert any("flash test image: PASSED, 3 sectors erased" in line for line in lines)
+
+
+def test_checks_that_come_only_with_the_end_of_a_scenario_are_told_then() -> None:
+    without = [one for one in LOG if type(one.fact).__name__ != "AssertionDecided"]
+    assert sum("relay_on" in line for line in told(without)) == 2
+
+
+def test_a_flash_moves_and_then_the_device_time_counts_down() -> None:
+    view = RunView(name="sessions/x", state=State.RUNNING)
+    seen = []
+    for event in LOG[:-1]:
+        view = reduce_run(view, event)
+        seen.append(moving_line(view, event.time_ms + 3_000).strip())
+    assert "vf405-01: flash test image: program 56 %" in seen
+    assert "main on vf405-01: 6 s of 9 s left" in seen
+    assert moving_line(reduce_run(view, LOG[-1]), 0) == ""
+
+
+def test_a_finding_names_the_way_forward_and_hides_no_control_character() -> None:
+    finding = Finding(code="X", subject="\x1b[2J", message="no", fix="do this")
+    lines = told([Event(sequence=1, fact=finding)])
+    assert lines == ["  error X ␛[2J: no", "    do this"]
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"), [(0, "0.00 s"), (410, "0.41 s"), (12_340, "12.3 s"), (125_000, "2 min 05 s")]
+)
+def test_spans_of_time_are_for_people(ms: int, text: str) -> None:
+    assert clock(ms) == text
+
+
+def test_words_stay_on_one_line_and_markup_is_only_text() -> None:
+    assert one_line("a\nb\x00[red]", 80) == "a b␀[red]"
+    assert one_line("abcdef", 4) == "abc…"
+    assert visible("\x9b\u202e") == "\\x9b\\u202e"
+
+
+def test_a_check_does_not_repeat_its_id_and_a_verdict_names_its_evidence() -> None:
+    check = Assertion(assertion_id="ready", outcome=Outcome.PASSED, message="ready: it is")
+    assert assertion_line(check).split() == ["✓", "ready", "it", "is"]
+    assert ending(State.DONE, Outcome.PASSED, "virtual") == "PASSED (virtual)"
+    assert ending(State.CANCELLED, Outcome.NONE, "") == "CANCELLED"
