@@ -85,9 +85,9 @@ def _decided(assertion: f.Assertion) -> bool:
 class Progress:
     """Follows a run: folds its events and talks about them. Use as an async context manager."""
 
-    def __init__(self, view: RunView) -> None:
+    def __init__(self, view: RunView, *, plain: bool = False) -> None:
         self.view = view
-        self._moving = sys.stderr.isatty()
+        self._moving = sys.stderr.isatty() and not plain
         self._shown = ""
         self._ticker: asyncio.Task[None] | None = None
 

@@ -93,11 +93,13 @@ async def _follow_to_end(
         return EXIT_LEFT
 
 
-async def follow(connection: Connection, name: str, *, json: bool, from_sequence: int = 1) -> int:
+async def follow(
+    connection: Connection, name: str, *, json: bool, from_sequence: int = 1, plain: bool = False
+) -> int:
     """Tell every event, then the finished session; gives the exit code of its outcome."""
     view = RunView(name=name, last_sequence=max(from_sequence, 1) - 1)
     gone = False
-    async with Progress(view) as progress:
+    async with Progress(view, plain=plain) as progress:
 
         async def away(reason: str) -> None:
             nonlocal gone
@@ -139,7 +141,11 @@ async def watch(options: argparse.Namespace) -> int:
         short = session.name.rpartition("/")[2]
         try:
             return await follow(
-                connection, session.name, json=options.json, from_sequence=options.from_sequence
+                connection,
+                session.name,
+                json=options.json,
+                from_sequence=options.from_sequence,
+                plain=options.plain,
             )
         except asyncio.CancelledError:
             talk(f"left; session {short} goes on: `benchline watch {short}` shows it")

@@ -9,15 +9,15 @@ from google.protobuf.message import Message
 
 from benchline.v1 import build_pb2, deployment_pb2, design_pb2, session_pb2, verdict_pb2
 from tui.client.connection import CALL_TIMEOUT_S, Connection, is_absent
-from tui.client.translate import finding_of, outcome_of, summary_of
+from tui.client.translate import finding_of, outcome_of
 from tui.client.watch import read_console
 from tui.headless import local
 from tui.headless.output import data
 from tui.headless.progress import finding_lines
-from tui.headless.summary import design_lines, head_lines, source_lines, why_lines
+from tui.headless.summary import design_lines, head_lines, source_lines, stage_lines, why_lines
 from tui.state.console import ConsoleText
 from tui.state.run import FlashView
-from tui.wording import flash_line, stage_line
+from tui.wording import flash_line
 
 _EXCERPT_BYTES = 600
 _EXCERPT_LINES = 4
@@ -101,7 +101,7 @@ def _dict(message: Message) -> dict[str, object]:
 async def _tell(connection: Connection, held: Held, *, transcript: bool) -> None:
     session = held.session
     lines = head_lines(session)
-    lines += ["", "STAGES"] + [f"  {stage_line(one)}" for one in summary_of(session).stages]
+    lines += ["", "STAGES", *stage_lines(session)]
     for finding in session.findings:
         lines += finding_lines(finding_of(finding))
     if held.design is not None:

@@ -9,7 +9,7 @@ from tui.client.translate import (
 )
 from tui.headless.output import table
 from tui.headless.progress import finding_lines
-from tui.state.fact import Outcome
+from tui.state.fact import Outcome, State
 from tui.wording import (
     assertion_line,
     clock,
@@ -29,13 +29,23 @@ def session_lines(session: session_pb2.Session) -> list[str]:
     stands = ending(summary.state, summary.outcome, summary.evidence)
     message = f"  {one_line(summary.message, 140)}" if summary.message else ""
     lines = [f"{stands}{message}"]
-    lines += [f"  {stage_line(stage)}" for stage in summary.stages]
+    lines += stage_lines(session)
     lines += _scenario_summaries(session)
     errors = [one for one in session.findings if one.severity == verdict_pb2.Finding.SEVERITY_ERROR]
     if summary.outcome is not Outcome.PASSED:
         for finding in errors:
             lines += finding_lines(finding_of(finding))
     lines.append(f"  seed {session.seed}; `benchline show {summary.session_id}` has the evidence")
+    return lines
+
+
+def stage_lines(session: session_pb2.Session) -> list[str]:
+    """One line a stage; of a session that is over, those that never began say so."""
+    summary = summary_of(session)
+    lines = []
+    for stage in summary.stages:
+        never = summary.state.ended and stage.state is State.PENDING
+        lines.append(f"  · {stage.stage.value:<9} not run" if never else f"  {stage_line(stage)}")
     return lines
 
 
