@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.bench_core.rig import CompileError, build, prove, run, table, text_rows
 from tests.process.bench_core.rig import END as END_SIGNAL
+from tests.process.bench_core.rig import CompileError, build, prove, run, table, text_rows
 
 SETUP = "void setup() { Serial.begin(115200); "
 
@@ -174,6 +174,28 @@ void loop() {}"""
     assert prove(tmp_path, sketch, end_ms=60).lines == ["30"] * 5
 
 
+def test_no_delay_ends_early_at_any_phase(tmp_path: Path) -> None:
+    sketch = (
+        SETUP
+        + """
+  unsigned long shortest = 9999, longest = 0;
+  for (unsigned phase = 0; phase < 1000; phase++) {
+    delay(1);
+    delayMicroseconds(phase);
+    unsigned long before = micros();
+    delay(2);
+    unsigned long took = micros() - before;
+    shortest = min(shortest, took);
+    longest = max(longest, took);
+  }
+  Serial.println(shortest >= 1940); Serial.println(longest <= 2030);
+}
+void loop() {}"""
+    )
+
+    assert prove(tmp_path, sketch, end_ms=5000).lines == ["1", "1"]
+
+
 def test_micros_and_millis_agree_and_never_go_back(tmp_path: Path) -> None:
     sketch = (
         SETUP
@@ -197,7 +219,11 @@ void loop() {}"""
 def test_global_objects_are_built_before_setup_and_may_use_the_core(tmp_path: Path) -> None:
     sketch = """
 struct Base { virtual ~Base() {} virtual int id() = 0; };
-struct Derived : Base { int n; Derived(int v) : n(v + (int)millis()) {} int id() override { return n; } };
+struct Derived : Base {
+  int n;
+  Derived(int v) : n(v + (int)millis()) {}
+  int id() override { return n; }
+};
 Derived derived(41);
 String greeting = String("he") + "llo";
 Base *made = nullptr;
@@ -265,7 +291,11 @@ def test_the_small_standard_headers_work(tmp_path: Path) -> None:
         preamble="".join(f"#include <{h}>\n" for h in headers.split())
         + """using namespace std;
 static array<int, 3> values = {3, 1, 2};
-static int total(std::initializer_list<int> list) { int t = 0; for (int v : list) t += v; return t; }
+static int total(std::initializer_list<int> list) {
+  int t = 0;
+  for (int v : list) t += v;
+  return t;
+}
 struct Sorter { Sorter() { sort(values.begin(), values.end()); } } sorter;
 """,
     )

@@ -60,11 +60,12 @@ void delay(unsigned long ms) {
     start = bench::uptimeMs();
     phase = port::phaseUs();
   } while (start != bench::uptimeMs());
-  if (phase > bench::kNearTickUs) {
-    start++;
+  uint32_t ticks = static_cast<uint32_t>(ms);
+  if (phase > bench::kNearTickUs && ticks != UINT32_MAX) {
+    ticks++;
     phase = 0;
   }
-  bench::sleepTicks(start, static_cast<uint32_t>(ms));
+  bench::sleepTicks(start, ticks);
   if (phase > bench::kOnGridUs) port::sleepUntilPhase(phase);
 }
 
