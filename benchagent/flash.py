@@ -104,7 +104,7 @@ class ProgressGate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class BoardTools:
     """What flashing needs: the board, its console, the tool."""
 
     board: Board
@@ -118,7 +118,7 @@ class Bench:
 
 
 async def flash_board(
-    bench: Bench,
+    tools: BoardTools,
     command: Command,
     flash: Flash,
     image: Image,
@@ -131,11 +131,11 @@ async def flash_board(
     The tool leaves the core halted, so that the console's new epoch begins exactly between the
     last byte of the old firmware and the first one of the new.
     """
-    part = flash.part or bench.board.part
+    part = flash.part or tools.board.part
     start_time = datetime.now(UTC)
     plan = FlashPlan(part=part, segments=image.segments, reset_after=False)
     gate = ProgressGate(on_progress, command, flash.image)
-    done = await bench.flasher.flash(bench.probe, plan, on_progress=gate, cancel=cancel)
+    done = await tools.flasher.flash(tools.probe, plan, on_progress=gate, cancel=cancel)
     result = Result(
         command_id=command.command_id,
         board=command.board,
@@ -154,7 +154,7 @@ async def flash_board(
     if not flash.reset_after:
         return result
     try:
-        return replace(result, console=await reset_board(bench, part))
+        return replace(result, console=await reset_board(tools, part))
     except CommandError as error:
         refusal = error.refusal
         return replace(
@@ -162,11 +162,11 @@ async def flash_board(
         )
 
 
-async def reset_board(bench: Bench, part: str) -> ConsoleHead:
+async def reset_board(tools: BoardTools, part: str) -> ConsoleHead:
     """Begin a new epoch and reset; gives where the console stood. Raises CommandError."""
-    head = await bench.console.begin_epoch()
+    head = await tools.console.begin_epoch()
     try:
-        await bench.flasher.reset(bench.probe, part)
+        await tools.flasher.reset(tools.probe, part)
     except FlasherError as error:
         outcome = _OUTCOMES[outcome_of(error.reason)]
         raise CommandError(error.reason, f"reset: {error}", outcome) from error

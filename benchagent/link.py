@@ -219,11 +219,12 @@ class Link:
         self._outbox.accepted(command.command_id)
         if entry.state is CommandState.DONE and entry.result is not None:
             self._outbox.result(entry.result)
-        elif entry.fresh:
+        elif entry.state is CommandState.ACCEPTED:
+            # Also one that is known: a link that died while it was written down left it there.
             log.info(
                 "command accepted", extra={"command": command.command_id, "board": command.board}
             )
-            await self._handlers.command(command)
+            await self._handlers.command(entry.command)
 
     async def _talk(self, call: "_Call", period_s: float) -> None:
         """Say what the outbox has, and a heartbeat every `period_s`."""

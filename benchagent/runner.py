@@ -23,7 +23,7 @@ from benchagent.command import (
     Send,
     late,
 )
-from benchagent.flash import Bench, Image, check_board, fetch_image, flash_board, reset_board
+from benchagent.flash import BoardTools, Image, check_board, fetch_image, flash_board, reset_board
 from benchagent.flashers.protocol import Flasher
 from benchagent.images import ImageCache
 from benchagent.inbox import Inbox
@@ -75,8 +75,12 @@ class Runner:
         self._stopping = False
 
     async def submit(self, command: Command) -> None:
-        """Queue a command that the journal has accepted."""
+        """Queue a command that the journal has accepted; one that is queued or runs already
+        stays where it is."""
         queue = self._queues.setdefault(command.board, deque())
+        queued = any(job.command.command_id == command.command_id for job in queue)
+        if queued or command.command_id in self._running:
+            return
         if len(queue) >= QUEUE_COMMANDS:
             message = f"{command.board} already has {QUEUE_COMMANDS} commands waiting"
             await self._answer(_refused(command, Reason.BUSY, message))
@@ -163,7 +167,7 @@ class Runner:
                 await self._reset(job, board)
             case Send(data=data):
                 await self._begin(command, f"sending {len(data)} bytes; some may have been sent")
-                await self._bench(board).console.send(data)
+                await self._tools(board).console.send(data)
                 await self._answer(_passed(command))
             case None:
                 raise CommandError(Reason.BAD_COMMAND, "nothing to do", Outcome.REFUSED)
@@ -180,7 +184,7 @@ class Runner:
         await self._begin(command, intent, flashing=image.sha256)
         before = self._boards.proven.pop(command.board, "")
         result = await flash_board(
-            self._bench(board),
+            self._tools(board),
             command,
             flash,
             image,
@@ -199,7 +203,7 @@ class Runner:
         command = job.command
         check_board(board, "")
         await self._begin(command, "resetting the board")
-        head = await reset_board(self._bench(board), board.part)
+        head = await reset_board(self._tools(board), board.part)
         await self._answer(
             Result(
                 command_id=command.command_id,
@@ -228,9 +232,9 @@ class Runner:
         )
         self._on_result(result)
 
-    def _bench(self, board: Board) -> Bench:
+    def _tools(self, board: Board) -> BoardTools:
         console = self._boards.consoles[board.board_id]
-        return Bench(board=board, console=console, flasher=self._flasher)
+        return BoardTools(board=board, console=console, flasher=self._flasher)
 
 
 async def _unless(job: _Job, work: Coroutine[Any, Any, Image]) -> Image:

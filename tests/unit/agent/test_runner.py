@@ -1,0 +1,77 @@
+"""The queues of commands."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from benchagent.bench import Boards
+from benchagent.command import Command, Reset, Result
+from benchagent.flashers.pyocd import PyocdFlasher
+from benchagent.images import ImageCache
+from benchagent.inbox import Inbox
+from benchagent.link import ArtifactReader
+from benchagent.runner import QUEUE_COMMANDS, Runner
+
+
+def command(number: int) -> Command:
+    return Command(
+        command_id=f"c{number}",
+        board="nobody",
+        lease="leases/x",
+        fencing_token=1,
+        deadline=None,
+        action=Reset(),
+    )
+
+
+class Bench:
+    """A runner without boards: every command that it runs is refused with UNKNOWN_BOARD."""
+
+    def __init__(self, folder: Path) -> None:
+        self.results: list[Result] = []
+        self.inbox = Inbox(folder / "agent.db")
+        self.runner = Runner(
+            inbox=self.inbox,
+            boards=Boards(folder / "spool", lambda: None, lambda: None),
+            images=ImageCache(folder / "images", ArtifactReader("unix:/nowhere")),
+            flasher=PyocdFlasher(state_dir=folder),
+            on_result=self.results.append,
+            on_progress=lambda _: None,
+            on_change=lambda: None,
+        )
+
+    async def submit(self, *commands: Command) -> None:
+        for wanted in commands:
+            await self.inbox.accept(wanted)
+        for wanted in commands:
+            await self.runner.submit(wanted)
+
+    async def answers(self, count: int) -> list[str]:
+        async with asyncio.timeout(30):
+            while len(self.results) < count:  # noqa: ASYNC110 - the condition is of other tasks
+                await asyncio.sleep(0.01)
+        await self.runner.stop(30)
+        self.inbox.close()
+        return [f"{result.command_id} {result.reason}" for result in self.results]
+
+
+async def test_a_command_that_is_submitted_again_runs_once(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    await bench.submit(command(1), command(1), command(2), command(1))
+    assert await bench.answers(2) == ["c1 UNKNOWN_BOARD", "c2 UNKNOWN_BOARD"]
+
+
+async def test_a_queue_that_is_full_refuses(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    await bench.submit(*(command(number) for number in range(QUEUE_COMMANDS + 1)))
+    found = await bench.answers(QUEUE_COMMANDS + 1)
+    assert f"c{QUEUE_COMMANDS} BUSY" in found
+    assert found.count(f"c{QUEUE_COMMANDS} BUSY") == 1
+
+
+async def test_a_cancelled_command_that_waits_is_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    await bench.submit(command(1), command(2))
+    await bench.runner.cancel("c2")
+    assert "c2 CANCELLED" in await bench.answers(2)
