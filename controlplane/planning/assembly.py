@@ -160,6 +160,8 @@ class _Builder:
                 'Say "report the temperature every second".',
                 intent,
             )
+        if intent.measured and intent.period is not None:
+            self.resolver.assumptions["measuring"] = "What is measured again and again is printed."
         for value in intent.values:
             if value.kind is ValueKind.PRESSES and intent.period is None:
                 self._act(Action(ActionKind.COUNT), intent)
@@ -399,11 +401,8 @@ class _Builder:
                     thing.id,
                     f"what the {thing_name(thing)} does is not said.",
                     "Say what it does, or leave it out.",
-                    self._where(thing),
+                    Intent(),
                 )
-
-    def _where(self, thing: Thing) -> Intent:
-        return Intent()
 
     def _button_behaviour(self) -> Behaviour | None:
         button = self.resolver.things.get("button")

@@ -17,6 +17,10 @@ SPAN = "span"
 """Key of the feature that :class:`Mark` adds, a :class:`Span`."""
 
 
+REACH = 8
+"""Tokens within which a terminal is looked for: at most seven fillers are skipped at a time."""
+
+
 class Span(NamedTuple):
     """Tokens from ``first`` up to, not including, ``end``, and what they mean."""
 
@@ -63,7 +67,7 @@ class Terminal(Rule):
         self._key = key
 
     def _match(self, chart: Chart, start: int) -> list[Match]:
-        for position in range(start, len(chart.tokens)):
+        for position in range(start, min(start + REACH, len(chart.tokens))):
             token = chart.tokens[position]
             if token.kind is self._kind:
                 value = token.number if self._kind is Kind.NUMBER else token.text
@@ -102,7 +106,7 @@ class Words(Rule):
             if isinstance(phrase, str):
                 value = self._values[phrase] if self._values else phrase
                 matches.append((position, ((self._key, value),) if self._key else ()))
-            for step in range(position, len(chart.tokens)):
+            for step in range(position, min(position + REACH, len(chart.tokens))):
                 token = chart.tokens[step]
                 if token.kind in (Kind.WORD, Kind.MARK):
                     below = node.get(token.text)

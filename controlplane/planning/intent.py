@@ -82,11 +82,15 @@ class Blink(Intent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report(Intent):
-    """Print values every ``period`` seconds (None: not said)."""
+    """Print values every ``period`` seconds (None: not said).
+
+    ``measured``: only measuring was asked for, printing is how it shows.
+    """
 
     values: tuple[ValueRef, ...]
     period: Fraction | None
     verb: bool = True
+    measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)

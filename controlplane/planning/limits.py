@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-from benchline.scenario.model import MAX_DURATION_MS
 from controlplane.domain.design import Behaviour, BehaviourKind, Parameter
 from controlplane.domain.units import Unit, decimal_text
 from controlplane.planning.intent import (
@@ -17,7 +16,10 @@ SHORTEST_PHASE_MS = Fraction(1)
 SHORTEST_REPORT_MS = Fraction(20)
 """A line of 20 characters takes 2 ms at 115200 baud; several reports share the wire."""
 
-LONGEST_PERIOD_MS = Fraction(MAX_DURATION_MS - 5000) * 50 / 51
+LONGEST_RUN_MS = 600_000
+"""Longest run that the scenario language accepts."""
+
+LONGEST_PERIOD_MS = Fraction(LONGEST_RUN_MS - 5000) * 50 / 51
 """Longest period: one of it, 2 % late, has to fit into the longest scenario."""
 
 LONGEST_S = int(LONGEST_PERIOD_MS / 1000)

@@ -1,7 +1,7 @@
 """Reads a whole prompt: its division into clauses, with every content word accounted for."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from controlplane.domain.design import UnderstoodSpan
 from controlplane.domain.finding import Finding
@@ -11,7 +11,7 @@ from controlplane.planning.commands import build_commands
 from controlplane.planning.grammar import SPAN, Chart, Features, Rule, Span, Words
 from controlplane.planning.intent import Intent, Unusable
 from controlplane.planning.phrases import build_things
-from controlplane.planning.tokens import MAX_PROMPT_CHARS, Kind, Token, tokenize
+from controlplane.planning.tokens import MAX_PROMPT_CHARS, MAX_TOKENS, Kind, Token, tokenize
 
 _SEPARATORS = Words(
     ",|;|.|:|!|?|and|&|+|plus|also|too|while|whilst|as well as|as well|in addition|"
@@ -40,6 +40,28 @@ class _Path:
     leftovers: tuple[int, ...] = ()
 
 
+_Place = tuple[int, bool]
+"""A token position, and whether a clause may begin there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One clause, separator, filler or leftover: where it leads and what it adds."""
+
+    to: _Place
+    adds: _Path = field(default_factory=lambda: _Path(0))
+
+    def before(self, rest: _Path) -> _Path:
+        """The path that begins with this step."""
+        adds = self.adds
+        return _Path(
+            adds.cost + rest.cost,
+            adds.intents + rest.intents,
+            adds.spans + rest.spans,
+            adds.leftovers + rest.leftovers,
+        )
+
+
 class PromptReader:
     """The grammar over one catalogue. Building it costs milliseconds, reading is pure."""
 
@@ -63,6 +85,13 @@ class PromptReader:
             return _refused(
                 "E200", "prompt", "the prompt is empty.", "Say what the device should do."
             )
+        if len(tokens) > MAX_TOKENS:
+            return _refused(
+                "E200",
+                "prompt",
+                f"the prompt has more than {MAX_TOKENS} words.",
+                "Say it in fewer words.",
+            )
         paths = _Divider(tokens, self._standing, self._trailing).best()
         return _reading(prompt, tokens, paths)
 
@@ -80,55 +109,56 @@ class _Divider:
         self._chart = Chart(tokens)
         self._standing = standing
         self._trailing = trailing
-        self._table: dict[tuple[int, bool], tuple[_Path, ...]] = {}
         self._may_leave = False
 
     def best(self) -> tuple[_Path, ...]:
         """The cheapest divisions with different meanings; without leftovers if that can be."""
         for self._may_leave in (False, True):
-            self._table.clear()
-            found = self._from(0, True)
+            found = self._divide()
             if found:
                 return found
         return ()
 
-    def _from(self, position: int, fresh: bool) -> tuple[_Path, ...]:
-        if position == len(self._tokens):
-            return (_Path(0),)
-        key = (position, fresh)
-        known = self._table.get(key)
-        if known is None:
-            self._table[key] = ()  # no division is made of itself
-            known = self._table[key] = _cheapest(self._divisions(position, fresh=fresh))
-        return known
+    def _divide(self) -> tuple[_Path, ...]:
+        """Forward to find what can be reached, backward to find what is cheapest."""
+        count = len(self._tokens)
+        steps: dict[_Place, list[_Step]] = {}
+        reached = {(0, True)}
+        for position in range(count):
+            for place in ((position, True), (position, False)):
+                if place in reached:
+                    steps[place] = list(self._steps(*place))
+                    reached.update(step.to for step in steps[place])
+        table: dict[_Place, tuple[_Path, ...]] = {
+            (count, fresh): (_Path(0),) for fresh in (True, False)
+        }
+        for place in reversed(steps):
+            paths = [step.before(rest) for step in steps[place] for rest in table.get(step.to, ())]
+            table[place] = _cheapest(paths)
+        return table[0, True]
 
-    def _divisions(self, position: int, *, fresh: bool) -> list[_Path]:
-        found: list[_Path] = []
+    def _steps(self, position: int, fresh: bool) -> Iterator[_Step]:
         if self._tokens[position].filler:
-            found += self._from(position + 1, fresh)
+            yield _Step((position + 1, fresh))
         for end, _ in _SEPARATORS.at(self._chart, position):
             if end > position:
-                found += self._from(end, True)
+                yield _Step((end, True))
         rule = self._standing if fresh else self._trailing
         for end, features in rule.at(self._chart, position):
             if end > position:
-                found += [_before(features, rest) for rest in self._from(end, False)]
+                yield _clause_step((end, False), features)
         if self._may_leave:
-            found += [
-                replace(rest, cost=rest.cost + _LEFTOVER, leftovers=(position, *rest.leftovers))
-                for rest in self._from(position + 1, True)
-            ]
-        return found
+            yield _Step((position + 1, True), _Path(_LEFTOVER, leftovers=(position,)))
 
 
-def _before(features: Features, rest: _Path) -> _Path:
+def _clause_step(to: _Place, features: Features) -> _Step:
     intents = tuple(v for k, v in features if k == "intent" and isinstance(v, Intent))
     spans = tuple(v for k, v in features if k == SPAN and isinstance(v, Span))
     cost = _CLAUSE + _UNUSABLE * sum(isinstance(intent, Unusable) for intent in intents)
     first = min(span.first for span in spans)
     last = max(span.end for span in spans)
     placed = tuple(replace(intent, start=first, end=last) for intent in intents)
-    return _Path(cost + rest.cost, placed + rest.intents, spans + rest.spans, rest.leftovers)
+    return _Step(to, _Path(cost, placed, spans))
 
 
 def _cheapest(paths: list[_Path]) -> tuple[_Path, ...]:

@@ -140,4 +140,12 @@ def _report(features: Features) -> Features | None:
         return with_spans(features, *(Wire(sensor=sensor) for sensor in sensors))
     if period is None and not printing:
         return None
-    return with_spans(features, Report(values=values, period=period, verb=printing or measuring))
+    return with_spans(
+        features,
+        Report(
+            values=values,
+            period=period,
+            verb=printing or measuring,
+            measured=measuring and not printing,
+        ),
+    )

@@ -12,6 +12,9 @@ from fractions import Fraction
 MAX_PROMPT_CHARS = 4000
 """Longest prompt that is read."""
 
+MAX_TOKENS = 500
+"""Most words and marks of a prompt; bounds the work of reading it."""
+
 
 class Kind(StrEnum):
     """What a token is."""

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from benchline.scenario import check, parse_scenario
+from benchline.scenario.model import MAX_DURATION_MS
 from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import DesignRequest, Refusal
 from controlplane.domain.design import Behaviour, BehaviourKind, Design, FixedBy
 from controlplane.domain.units import Unit
+from controlplane.planning.limits import LONGEST_RUN_MS
 from controlplane.planning.tokens import FILLERS, Kind, tokenize
 
 HERE = Path(__file__).parent
@@ -143,3 +145,12 @@ def test_the_unit_of_every_number_is_in_the_design() -> None:
 
     assert ("rate", "2", Unit.HERTZ) in numbers
     assert ("on_value", "30", Unit.CELSIUS) in numbers
+
+
+def test_the_longest_run_is_that_of_the_scenario_language() -> None:
+    assert LONGEST_RUN_MS == MAX_DURATION_MS
+
+
+@pytest.mark.parametrize("word", ["blah", "the", "led", "hundred", "'", "on above 2 C ,", "and"])
+def test_a_long_prompt_is_refused_and_does_not_exhaust_the_reader(word: str) -> None:
+    assert isinstance(design(f"{word} " * (3900 // (len(word) + 1))), Refusal)
