@@ -19,10 +19,10 @@ setup-dev: ## Install what developing and testing need
 	@npm ci --silent --no-audit --no-fund --prefix docs/examples/node
 
 demo: setup ## From a sentence to a verdict on flashed virtual boards
-	@if [ -t 0 ] && [ -t 1 ]; then ./benchline --demo; else ./benchline run --demo; fi
+	@infra/bootstrap/demo.sh
 
 test: setup-dev ## Run every test
-	$(PYTEST) -n 2 --dist loadgroup
+	$(PYTEST) -n 2 --dist loadgroup -rs
 
 check: setup-dev ## Format, lint, types, import rules, wire rules
 	$(BIN)/ruff format --check .

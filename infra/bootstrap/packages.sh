@@ -8,19 +8,17 @@ purpose=${1:?demo or test}
 wanted="python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm bubblewrap"
 # What the tests need besides: a terminal to drive the console in, a host compiler, a Node client.
 if [ "$purpose" = test ]; then
-    wanted="$wanted tmux g++ git"
-    command -v node >/dev/null || wanted="$wanted nodejs"
-    command -v npm >/dev/null || wanted="$wanted npm"
+    wanted="$wanted tmux g++ git nodejs npm"
 fi
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
-# The program that a package is wanted for; present means that the package need not be.
+# What a package is wanted for; where that is present the package need not be.
 provided() {
     case $1 in
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
-    g++) command -v g++ >/dev/null ;;
-    git) command -v git >/dev/null ;;
+    g++ | git | npm | tmux) command -v "$1" >/dev/null ;;
+    nodejs) command -v node >/dev/null ;;
     *) installed "$1" ;;
     esac
 }
@@ -35,25 +33,27 @@ if ! command -v apt-get >/dev/null; then
     echo "benchline: these are missing and this system has no apt-get:$missing" >&2
     exit 1
 fi
-if [ "$(id -u)" -eq 0 ]; then
-    sudo=""
-elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-    sudo="sudo"
-elif command -v sudo >/dev/null && [ -t 0 ]; then
-    sudo="sudo"
-else
+
+hand_over() {
     echo "benchline: some packages are missing. As root, run:" >&2
     echo "  apt-get install --no-install-recommends$missing" >&2
     exit 1
+}
+sudo=""
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || hand_over
+    sudo="sudo"
+    # A password can be asked for in a terminal only.
+    sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; } || hand_over
 fi
 
-export DEBIAN_FRONTEND=noninteractive
 # Lists that are missing or older than the packages make the size unknown and the install fail.
+echo "benchline: reading the lists of apt"
 $sudo apt-get update -qq
 echo "benchline: installing with apt:$missing"
 # shellcheck disable=SC2086
 LC_ALL=C apt-get install --no-install-recommends --assume-no $missing 2>/dev/null |
-    grep -E '^(Need to get|After this operation)' || true
+    sed -n 's/^\(Need to get\|After this operation\)/    &/p' || true
 # shellcheck disable=SC2086
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
     -o Dpkg::Use-Pty=0 $missing >/dev/null
