@@ -25,8 +25,15 @@ END_GRACE_SECONDS = 5.0
 class Child(asyncio.SubprocessProtocol):
     """A running child: its output as bounded pipes, its end as a future."""
 
-    def __init__(self, confinement: Confinement, stderr_cap: int, stdout_cap: int | None) -> None:
+    def __init__(
+        self,
+        confinement: Confinement,
+        stderr_cap: int,
+        stdout_cap: int | None,
+        gather_s: float = 0.0,
+    ) -> None:
         self.confinement = confinement
+        self._gather_s = gather_s
         self.truncated = False
         self._caps = {STDOUT: stdout_cap, STDERR: stderr_cap}
         self._buffers = {STDOUT: bytearray(), STDERR: bytearray()}
@@ -66,10 +73,19 @@ class Child(asyncio.SubprocessProtocol):
             await self._news.wait()
         taken = bytes(buffer[:max_bytes])
         del buffer[:max_bytes]
-        if self._paused and len(buffer) < STREAM_BUFFER_BYTES // 2:
+        if not self._gather_s:
+            self._resume()
+        return taken
+
+    def _resume(self) -> None:
+        """Read on, unless the reader has not kept up: then a later read does."""
+        if not self._paused or STDOUT in self._ended_pipes:
+            return
+        if len(self._buffers[STDOUT]) < STREAM_BUFFER_BYTES // 2:
             self._paused = False
             self._pipe(STDOUT).resume_reading()
-        return taken
+        elif self._gather_s:
+            asyncio.get_running_loop().call_later(self._gather_s, self._resume)
 
     async def wait(self) -> int:
         """Wait for the exit of the child itself and return its code."""
@@ -86,10 +102,10 @@ class Child(asyncio.SubprocessProtocol):
     async def end(self) -> None:
         """Kill the process group and wait for it; harmless when everything has ended."""
         self._kill_group()
-        if self._paused:
-            self._paused = False
-            self._pipe(STDOUT).resume_reading()
-        self._caps[STDOUT] = 0
+        if self._caps[STDOUT] is None:
+            self._buffers[STDOUT].clear()
+            self._caps[STDOUT] = 0
+        self._resume()
         # A process that left the group may still hold a pipe: then our end is let go of.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(END_GRACE_SECONDS):
@@ -123,6 +139,10 @@ class Child(asyncio.SubprocessProtocol):
             if len(buffer) >= STREAM_BUFFER_BYTES and not self._paused:
                 self._paused = True
                 self._pipe(fd).pause_reading()
+            elif self._gather_s and not self._paused:
+                self._paused = True
+                self._pipe(fd).pause_reading()
+                asyncio.get_running_loop().call_later(self._gather_s, self._resume)
         else:
             buffer += data[: max(0, cap - len(buffer))]
             self.truncated = self.truncated or len(buffer) >= cap
@@ -182,9 +202,16 @@ async def run(
 
 @asynccontextmanager
 async def stream(
-    command: Command, limits: Limits, *, confinement: Confinement | None = None
+    command: Command,
+    limits: Limits,
+    *,
+    confinement: Confinement | None = None,
+    gather_s: float = 0.0,
 ) -> AsyncIterator[Child]:
     """A running child whose stdout is read with `Child.read`; ends with the block.
+
+    With `gather_s` output is taken at most once in that many seconds: a child that writes byte
+    by byte then costs few wake-ups.
 
     The wall limit is the caller's to watch, since only the caller knows what progress is.
 
@@ -192,16 +219,21 @@ async def stream(
         OSError: the program cannot be started.
         ConfinementMissingError: util-linux is not installed.
     """
-    async with _child(command, limits, confinement, stdout_cap=None) as child:
+    async with _child(command, limits, confinement, stdout_cap=None, gather_s=gather_s) as child:
         yield child
 
 
 @asynccontextmanager
 async def _child(
-    command: Command, limits: Limits, confinement: Confinement | None, *, stdout_cap: int | None
+    command: Command,
+    limits: Limits,
+    confinement: Confinement | None,
+    *,
+    stdout_cap: int | None,
+    gather_s: float = 0.0,
 ) -> AsyncIterator[Child]:
     level = confinement or await strongest_confinement()
-    child = Child(level, limits.output_bytes, stdout_cap)
+    child = Child(level, limits.output_bytes, stdout_cap, gather_s)
     starting = asyncio.ensure_future(_start(child, confined_argv(command, limits, level), command))
     try:
         await asyncio.shield(starting)

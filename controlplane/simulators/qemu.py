@@ -51,6 +51,8 @@ TRANSLATION_MIB = 64
 MEMORY_BYTES = 1024 * MIB
 CANARY_SECONDS = 10.0
 STALL_SECONDS = 5.0
+GATHER_SECONDS = 0.004
+"""QEMU writes the console byte by byte; taking each alone would cost more than the run."""
 LOG_PIPE_BYTES = MIB
 READ_BYTES = 256 * 1024
 _LOCKUP_SIGN = b"Lockup"
@@ -207,7 +209,9 @@ class QemuSimulator:
             bounds = _child_limits(wall)
             with _log_pipe(root / "log", run, limits.log_bytes):
                 try:
-                    async with stream(command, bounds, confinement=level) as child:
+                    async with stream(
+                        command, bounds, confinement=level, gather_s=GATHER_SECONDS
+                    ) as child:
                         await _follow(child, run, limits, wall, take)
                 except OSError as error:
                     raise ToolBrokenError(
@@ -362,6 +366,15 @@ def _log_pipe(path: Path, run: _Run, cap: int) -> Iterator[None]:
         fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, LOG_PIPE_BYTES)
     loop = asyncio.get_running_loop()
 
+    def wait() -> None:
+        loop.remove_reader(descriptor)
+        gathering.append(loop.call_later(GATHER_SECONDS, gathered))
+        del gathering[:-1]
+
+    def gathered() -> None:
+        drain()
+        loop.add_reader(descriptor, wait)
+
     def drain() -> None:
         while True:
             try:
@@ -376,11 +389,14 @@ def _log_pipe(path: Path, run: _Run, cap: int) -> Iterator[None]:
             if len(piece) < READ_BYTES:
                 return
 
-    loop.add_reader(descriptor, drain)
+    gathering: list[asyncio.TimerHandle] = []
+    loop.add_reader(descriptor, wait)
     try:
         yield
         drain()
     finally:
+        for timer in gathering:
+            timer.cancel()
         loop.remove_reader(descriptor)
         os.close(descriptor)
 

@@ -145,8 +145,9 @@ async def test_a_console_flood_reaches_the_byte_cap(simulate: Simulate) -> None:
     sketch = 'void setup() { for (;;) Serial.println("0123456789"); }\nvoid loop() {}'
     result = await simulate(sketch, limits=SimulationLimits(console_bytes=10_000))
 
-    assert result.outcome is Outcome.BROKEN
+    assert result.outcome is Outcome.BROKEN, result.scenario.reason
     assert "byte cap" in result.scenario.reason
+    assert len(result.console) == 10_000
 
 
 async def test_a_file_that_is_no_image_fails(plan: RunPlan, tmp_path: Path) -> None:

@@ -1,0 +1,243 @@
+"""Sketches, right and wrong, through the installed compiler; and compilers that are at fault."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from controlplane.childproc.command import Confinement
+from controlplane.childproc.confinement import strongest_confinement
+from controlplane.domain.build import SourceFile
+from controlplane.domain.verdict import Outcome, Severity
+from controlplane.toolchains import compiler
+from controlplane.toolchains.bare_metal import BareMetalToolchain
+from controlplane.toolchains.protocol import BuildRequest, BuildResult, BuildVariant
+
+BLINK = """void setup() {
+  Serial.begin(115200);
+  pinMode(LED_BUILTIN, OUTPUT);
+}
+
+void loop() {
+  digitalWrite(LED_BUILTIN, LOW);
+  delay(250);
+  digitalWrite(LED_BUILTIN, HIGH);
+  Serial.println(millis());
+  delay(250);
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def request(text: str, **more: str) -> BuildRequest:
+    files = {"Sketch.ino": text, **{name.replace("__", "."): body for name, body in more.items()}}
+    sources = tuple(SourceFile(path=path, content=body) for path, body in files.items())
+    return BuildRequest(name="Sketch", sources=sources, board_model="olimex-stm32-h405")
+
+
+async def build(
+    cache: Path, out: Path, text: str, *, seconds: float = 60.0, **more: str
+) -> BuildResult:
+    return await BareMetalToolchain(cache, compile_seconds=seconds).build(
+        request(text, **more), out
+    )
+
+
+async def test_both_variants_come_with_all_artifacts(cache: Path, tmp_path: Path) -> None:
+    result = await build(cache, tmp_path, BLINK)
+
+    assert result.outcome is Outcome.PASSED, result.message
+    assert result.toolchain.startswith("arm-none-eabi-gcc ")
+    for variant in BuildVariant:
+        image = result.images[variant]
+        assert image.elf.read_bytes()[:4] == b"\x7fELF"
+        assert image.hex.read_text().endswith(":00000001FF\n")
+        assert [segment.address for segment in image.segments] == [0x08000000, 0x08010000]
+        assert all(s.path.stat().st_size == s.size for s in image.segments)
+        assert 0 < image.size.flash_used < image.size.flash_limit
+        assert 0 < image.size.ram_used < image.size.ram_limit == 128 * 1024
+        assert "Linker script and memory map" in image.map.read_text()
+
+
+async def test_a_release_image_holds_no_records(cache: Path, tmp_path: Path) -> None:
+    images = (await build(cache, tmp_path, BLINK)).images
+
+    assert b"BOOT" in images[BuildVariant.TEST].elf.read_bytes()
+    release = b"".join(s.path.read_bytes() for s in images[BuildVariant.RELEASE].segments)
+    assert b"BOOT" not in release
+    assert b"BTL1" not in release
+
+
+async def test_other_directories_and_caches_give_the_same_bytes(tmp_path: Path) -> None:
+    built = [await build(tmp_path / f"cache{n}", tmp_path / f"out{n}", BLINK) for n in (1, 22)]
+
+    for variant in BuildVariant:
+        first, second = (result.images[variant] for result in built)
+        assert first.elf.read_bytes() == second.elf.read_bytes()
+        assert first.map.read_bytes() == second.map.read_bytes()
+
+
+async def test_confinement_does_not_change_a_byte(tmp_path: Path) -> None:
+    hashes = set()
+    for level in (await strongest_confinement(), Confinement.RLIMITS):
+        toolchain = BareMetalToolchain(tmp_path / level.value, confinement=level)
+        result = await toolchain.build(request(BLINK), tmp_path / "out")
+        assert result.confinement == level.value
+        hashes.add(result.images[BuildVariant.TEST].elf_sha256)
+
+    assert len(hashes) == 1
+
+
+async def test_an_error_names_the_operators_line(cache: Path, tmp_path: Path) -> None:
+    result = await build(cache, tmp_path, BLINK.replace("millis()", "milis()"))
+
+    assert result.outcome is Outcome.FAILED
+    found = result.diagnostics[0]
+    assert (found.file, found.line, found.column) == ("Sketch.ino", 10, 18)
+    assert found.severity is Severity.ERROR
+    assert "'milis' was not declared" in found.message
+    assert ">   10 |   Serial.println(milis());" in found.excerpt
+
+
+async def test_an_undefined_function_names_its_caller(cache: Path, tmp_path: Path) -> None:
+    text = BLINK.replace("delay(250);\n}", "extern void away(); away();\n}")
+    result = await build(cache, tmp_path, text)
+
+    assert result.outcome is Outcome.FAILED
+    assert [(d.file, d.line, d.message) for d in result.diagnostics] == [
+        ("Sketch.ino", 11, "undefined reference to `away()'")
+    ]
+
+
+async def test_an_image_too_large_is_told(cache: Path, tmp_path: Path) -> None:
+    text = "char big[200000];\n" + BLINK.replace("println(millis())", "println(big)")
+    result = await build(cache, tmp_path, text)
+
+    assert result.outcome is Outcome.FAILED
+    assert any("overflowed by" in found.message for found in result.diagnostics)
+
+
+async def test_warnings_are_kept_when_the_object_is_cached(cache: Path, tmp_path: Path) -> None:
+    text = BLINK + "void spare() { int unused; }\n"
+    first = await build(cache, tmp_path, text)
+    second = await build(cache, tmp_path, text)
+
+    assert first.outcome is Outcome.PASSED
+    assert [d.severity for d in first.diagnostics] == [Severity.WARNING]
+    assert first.diagnostics == second.diagnostics
+
+
+async def test_further_files_are_compiled_and_listed(cache: Path, tmp_path: Path) -> None:
+    text = '#include "more.h"\n' + BLINK.replace("delay(250);\n}", "delay(pause());\n}")
+    body = '#include "more.h"\nint pause() { return 250; }\n'
+    result = await build(cache, tmp_path, text, more__h="int pause();\n", more__cpp=body)
+
+    assert result.outcome is Outcome.PASSED, result
+    assert result.compile_commands is not None
+    files = {row["file"] for row in json.loads(result.compile_commands.read_text())}
+    assert "sketch/more.cpp" in files
+
+
+async def test_a_file_of_the_machine_cannot_be_included(cache: Path, tmp_path: Path) -> None:
+    text = '#include "/etc/passwd"\n' + BLINK
+    strong = await build(cache, tmp_path, text)
+    weak = await BareMetalToolchain(cache, confinement=Confinement.RLIMITS).build(
+        request(text), tmp_path
+    )
+
+    assert strong.outcome is not Outcome.PASSED
+    assert not any("root:" in d.message + d.excerpt for d in strong.diagnostics)
+    assert weak.outcome is Outcome.REFUSED
+
+
+async def test_a_compile_without_end_is_the_sketchs_fault(cache: Path, tmp_path: Path) -> None:
+    bomb = (
+        "template <int N, int M> struct Bomb {"
+        " static const int v = Bomb<N - 1, M * 2>::v + Bomb<N - 1, M * 2 + 1>::v; };\n"
+        "template <int M> struct Bomb<0, M> { static const int v = 1; };\n"
+    )
+    await build(cache, tmp_path, BLINK)
+    result = await build(cache, tmp_path, bomb + BLINK + "int x = Bomb<28, 1>::v;\n", seconds=3)
+
+    assert result.outcome is Outcome.FAILED
+    assert "compile exceeded 3 s / 1 GiB" in [d.message for d in result.diagnostics]
+
+
+async def test_cancelling_leaves_no_scratch(tmp_path: Path) -> None:
+    toolchain = BareMetalToolchain(tmp_path / "cache")
+    task = asyncio.create_task(toolchain.build(request(BLINK), tmp_path / "out"))
+    async with asyncio.timeout(30):
+        while not list((tmp_path / "cache/scratch").glob("*/*.o")):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert list((tmp_path / "cache/scratch").iterdir()) == []
+
+
+class TestABrokenToolchain:
+    """Programs named like the compiler that are not what they should be."""
+
+    @pytest.fixture
+    def install(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+        directory = tmp_path / "programs"
+        directory.mkdir()
+        monkeypatch.setenv("PATH", str(directory))
+
+        def write(script: str) -> None:
+            for kind in ("gcc", "g++") if script else ():
+                answer = (
+                    f'case "$1" in --version) echo "arm-none-eabi-{kind} (x) 12.2.1 2022";'
+                    ' echo "Copyright (C) 2022 Free Software Foundation, Inc."; exit;; esac'
+                )
+                path = directory / f"arm-none-eabi-{kind}"
+                path.write_text(f"#!/bin/sh\n{answer}\n{script}\n")
+                path.chmod(0o755)
+
+        return write
+
+    @pytest.mark.parametrize(
+        ("script", "package", "told"),
+        [
+            ("", "gcc-arm-none-eabi", "was not found"),
+            ("exec /bin/sleep 1000", "gcc-arm-none-eabi", "did not compile a trivial file"),
+            ("kill -11 $$", "gcc-arm-none-eabi", "was ended by signal 11"),
+            ("exit 0", "gcc-arm-none-eabi", "made no object file"),
+            ("echo garbage >&2; exit 1", "gcc-arm-none-eabi", "cannot compile a trivial file"),
+            (
+                "echo 'x: internal compiler error: in foo' >&2; exit 1",
+                "gcc-arm-none-eabi",
+                "internal compiler error",
+            ),
+            (
+                "echo \"cannot read spec file 'nano.specs'\" >&2; exit 1",
+                "libnewlib-arm-none-eabi",
+                "the C library",
+            ),
+        ],
+        ids=["missing", "hangs", "crashes", "silent", "garbage", "internal", "newlib"],
+    )
+    async def test_is_broken_naming_the_package(
+        self,
+        tmp_path: Path,
+        install: Callable[[str], None],
+        monkeypatch: pytest.MonkeyPatch,
+        script: str,
+        package: str,
+        told: str,
+    ) -> None:
+        monkeypatch.setattr(compiler, "CANARY_SECONDS", 1.0)
+        install(script)
+        result = await build(tmp_path / "cache", tmp_path / "out", BLINK, seconds=1)
+
+        assert result.outcome is Outcome.BROKEN
+        assert result.package == package
+        assert told in result.message
+        assert f"install the package {package}" in result.message
