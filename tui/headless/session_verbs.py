@@ -87,7 +87,7 @@ async def _follow_to_end(
         short = session.name.rpartition("/")[2]
         if options.cancel_on_exit:
             await _cancel(connection, session.name)
-            talk(f"left; session {short} is cancelled")
+            talk(f"left; session {short} was asked to end")
         else:
             talk(f"left; session {short} goes on: `benchline watch {short}` shows it")
         return EXIT_LEFT

@@ -162,7 +162,7 @@ class RunScreen(FramedScreen):
     @on(ConsolePane.Painted)
     def _painted_console(self) -> None:
         pane = self.query_one(ConsolePane)
-        pane.border_title = f"Console {self._stream.removeprefix('consoles/')}"[-60:]
+        pane.border_title = f"Console {console_title(self._stream)}"
         pane.border_subtitle = pane.caption
 
     def _show_pane(self, pane: str) -> None:
@@ -218,6 +218,12 @@ class RunScreen(FramedScreen):
         lines += [row.text.plain for row in self._rows]
         self.app.copy_to_clipboard("\n".join(lines))
         self.notify(f"copied the verdicts of {run.session_id[:12]}")
+
+
+def console_title(console: str) -> str:
+    """``vf405-01``, or ``simulation of main`` for a simulator's console."""
+    last = console.rpartition("/")[2]
+    return f"simulation of {last}" if "/simulations/" in console else last
 
 
 def _newest(rows: list[Row]) -> int:

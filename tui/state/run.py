@@ -187,6 +187,7 @@ def _apply_life(view: RunView, fact: SessionMoved | StageMoved | AttemptMoved) -
         case SessionMoved():
             return replace(
                 view,
+                stages=_stopped(view.stages) if fact.state is State.CANCELLED else view.stages,
                 state=fact.state,
                 outcome=fact.outcome,
                 evidence=fact.evidence or view.evidence,
@@ -196,6 +197,14 @@ def _apply_life(view: RunView, fact: SessionMoved | StageMoved | AttemptMoved) -
             return replace(view, stages=_put(view.stages, fact, lambda one: one.stage))
         case AttemptMoved():
             return replace(view, attempts=_put(view.attempts, fact, lambda one: one.attempt))
+
+
+def _stopped(stages: tuple[StageMoved, ...]) -> tuple[StageMoved, ...]:
+    """The stages of a session that was cancelled: what went on, goes on no more."""
+    busy = (State.RUNNING, State.WAITING)
+    return tuple(
+        replace(one, state=State.CANCELLED) if one.state in busy else one for one in stages
+    )
 
 
 def _apply_scenario(

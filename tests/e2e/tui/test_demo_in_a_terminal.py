@@ -112,7 +112,7 @@ def test_the_demo_ends_proved_although_the_control_plane_is_killed(
     terminal.keys("Tab")
     terminal.shows(r"following +[0-9,]+ lines")
     terminal.resize(120, 40)
-    terminal.shows("Findings & assertions.*Console agents/bench/boards/vf405-0")
+    terminal.shows("Findings & assertions.*Console vf405-0")
     terminal.keys("2")
     terminal.shows("vf405-02 +virtual +ACTIVE")
     terminal.keys("q")

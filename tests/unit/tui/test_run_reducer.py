@@ -53,6 +53,13 @@ def test_progress_after_the_end_of_a_flash_is_ignored() -> None:
     assert reduce_all(RunView(name="s"), events).flashes[0].outcome is Outcome.PASSED
 
 
+def test_a_cancelled_session_leaves_no_stage_running() -> None:
+    began = reduce_all(RunView(name="s"), LOG[:5])
+    moved = SessionMoved(state=State.CANCELLED)
+    view = reduce_run(began, Event(sequence=6, fact=moved))
+    assert [one.state for one in view.stages] == [State.DONE, State.CANCELLED]
+
+
 def test_the_evidence_level_stays_when_a_later_move_names_none() -> None:
     moved = SessionMoved(state=State.RUNNING)
     assert reduce_run(WHOLE, Event(sequence=len(LOG) + 1, fact=moved)).evidence == "virtual"
