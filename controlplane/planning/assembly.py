@@ -36,6 +36,7 @@ from controlplane.planning.limits import (
     SHORTEST_REPORT_MS,
     blink_behaviour,
     identifier,
+    is_usable_text,
     milliseconds,
     thing_name,
 )
@@ -247,9 +248,8 @@ class _Builder:
                     'Say e.g. "switch the relay on above 30 C".',
                     intent,
                 )
-        if intent.condition.op == "else":
-            sensor = None
-        else:
+        sensor = None
+        if intent.condition.op != "else":
             sensor = self.resolver.sensor(intent.condition.sensor, intent.condition.amount, intent)
         self.resolver.last_outputs = outputs
         for output in outputs:
@@ -328,27 +328,19 @@ class _Builder:
         self._commands.setdefault(intent.word, intent)
 
     def _check_text(self, what: str, text: str, longest: int, intent: Intent) -> None:
-        plain = text.isascii() and text.isprintable() and text == text.strip()
-        if not text or not plain or len(text) > longest or "${" in text:
-            self.resolver.complain(
-                "E159",
-                what,
-                f"the {what} {text[:100]!r} cannot be used: it has to be 1 to {longest} "
-                "printable ASCII characters without spaces at its ends.",
-                "Change the text.",
-                intent,
-            )
+        if not is_usable_text(text, longest):
+            message = f"the {what} {text[:100]!r} cannot be used: it has to be 1 to {longest} "
+            message += "printable ASCII characters without spaces at its ends."
+            self.resolver.complain("E159", what, message, "Change the text.", intent)
 
     def finish(self) -> Assembly:
         """Build the behaviours and check what they share."""
         behaviours = [blink_behaviour(blink, led) for blink, led in self._blinks.values()]
         behaviours += [behaviour for _, behaviour in self._reports.values()]
         thresholds = [build_threshold(rules, self.resolver) for rules in self._rules.values()]
-        behaviours += [behaviour for behaviour in thresholds if behaviour is not None]
         commands = [self._command_behaviour(c) for c in self._commands.values()]
-        button = self._button_behaviour()
-        behaviours += [button] if button else []
-        behaviours += [command for command in commands if command is not None]
+        found = (*thresholds, self._button_behaviour(), *commands)
+        behaviours += [behaviour for behaviour in found if behaviour is not None]
         if self._echo:
             text = "Send every received line back" + (", except the commands." if commands else ".")
             behaviours.append(

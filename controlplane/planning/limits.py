@@ -39,6 +39,12 @@ def milliseconds(name: str, value: Fraction) -> Parameter:
     return Parameter(name=name, value=decimal_text(value), unit=Unit.MILLISECONDS)
 
 
+def is_usable_text(text: str, longest: int) -> bool:
+    """Whether a text can travel as a line: printable ASCII, no spaces around it, no "${"."""
+    plain = text.isascii() and text.isprintable() and text == text.strip()
+    return bool(text) and plain and len(text) <= longest and "${" not in text
+
+
 def identifier(word: str) -> str:
     """An id made of the letters of a word."""
     plain = "".join(ch if ch.isalnum() and ch.isascii() else "_" for ch in word.lower())

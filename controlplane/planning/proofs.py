@@ -250,10 +250,10 @@ class Proofs(Timeline):
                     f"within: {settle + REACTION_MS}ms}}",
                 )
             for output in toggles:
-                level = "on" if number == 1 else "off"
+                level, edge = ("on", "rising") if number == 1 else ("off", "falling")
                 self.add(
                     self.now,
-                    f"expect: {{id: {output}_toggles_{level}, pin: {output}, level: {level}, "
+                    f"expect: {{id: {output}_toggles_{level}, pin: {output}, edge: {edge}, "
                     f"after: {press}ms, within: {settle + REACTION_MS}ms}}",
                 )
             self.now += hold + settle + REACTION_MS

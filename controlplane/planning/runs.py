@@ -101,7 +101,9 @@ def _changed(timeline: Proofs, behaviour: Behaviour, period: int) -> None:
     timeline.now = period // 2
     low, high = resting_range([], signal)
     timeline.set(name, timeline.draw(f"{name}_second", low, high, signal))
-    timeline.show_value(f"{name}_follows", signal, after=timeline.now, within=period)
+    timeline.show_value(
+        f"{name}_follows", signal, after=timeline.now, within=period - timeline.now + START_MS
+    )
 
 
 def prove_control(timeline: Timeline, behaviours: Sequence[Behaviour]) -> None:
