@@ -52,7 +52,7 @@ echo "benchline: reading the lists of apt"
 $sudo apt-get update -qq
 echo "benchline: installing with apt:$missing"
 # shellcheck disable=SC2086
-LC_ALL=C apt-get install --no-install-recommends --assume-no $missing 2>/dev/null |
+$sudo env LC_ALL=C apt-get install --no-install-recommends --assume-no $missing 2>/dev/null |
     sed -n 's/^\(Need to get\|After this operation\)/    &/p' || true
 # shellcheck disable=SC2086
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
