@@ -142,6 +142,7 @@ class Database:
             connection.execute("ROLLBACK")
 
     def _write_groups(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")  # kept in the file, for readers too
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT_BYTES}")
         open_for_work = True
@@ -218,10 +219,9 @@ def _explained(error: Exception) -> Exception:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection in WAL mode that begins and ends transactions only when told to."""
+    """A connection that begins and ends transactions only when told to."""
     connection = sqlite3.connect(
         path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
-    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
