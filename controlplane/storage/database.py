@@ -87,7 +87,7 @@ class Database:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         await asyncio.to_thread(bring_up_to_date, path)
         database = cls(path, asyncio.get_running_loop())
-        connection = await asyncio.to_thread(connect, path)
+        connection = await asyncio.to_thread(_connect_writer, path)
         database._writer = threading.Thread(
             target=database._write_groups, args=(connection,), name="storage-writer", daemon=True
         )
@@ -142,9 +142,6 @@ class Database:
             connection.execute("ROLLBACK")
 
     def _write_groups(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")  # kept in the file, for readers too
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT_BYTES}")
         open_for_work = True
         while open_for_work:
             group: list[_Job[Any]] = []
@@ -216,6 +213,14 @@ def _explained(error: Exception) -> Exception:
     if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
         return ExhaustedError("DISK_FULL", "the disk of the data directory is full; make room")
     return error
+
+
+def _connect_writer(path: Path) -> sqlite3.Connection:
+    connection = connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")  # kept in the file, for readers too
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT_BYTES}")
+    return connection
 
 
 def connect(path: Path) -> sqlite3.Connection:
