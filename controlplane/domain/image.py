@@ -50,6 +50,30 @@ def read_image(data: bytes, filename: str, *, base: int) -> tuple[ImageSegment, 
     return _in_order(segments, filename)
 
 
+def leave_out(segments: tuple[ImageSegment, ...], start: int, end: int) -> tuple[ImageSegment, ...]:
+    """The segments without an address range, which must be erased (0xFF) where they cover it.
+
+    Raises:
+        ImageError: other bytes lie in the range.
+    """
+    kept: list[ImageSegment] = []
+    for one in segments:
+        low, high = max(one.address, start), min(one.end, end)
+        if low >= high:
+            kept.append(one)
+            continue
+        covered = one.data[low - one.address : high - one.address]
+        if covered.strip(b"\xff"):
+            raise ImageError(
+                f"the image holds bytes of its own between {low:#x} and {high:#x}, where the "
+                "stimulus table goes"
+            )
+        before, after = one.data[: low - one.address], one.data[high - one.address :]
+        kept += [ImageSegment(one.address, before)] if before else []
+        kept += [ImageSegment(high, after)] if after else []
+    return tuple(kept)
+
+
 def flat_image(segments: tuple[ImageSegment, ...]) -> bytes:
     """The bytes from the first to the last address, gaps filled as erased flash reads (0xFF)."""
     start = segments[0].address

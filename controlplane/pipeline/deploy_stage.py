@@ -96,8 +96,8 @@ class DeployStage:
         images = images_of(run.session)
         memory = FlashMemory.of(project.port)
         artifacts = self._parts.artifacts
-        test = await segments_of(artifacts, images.test, base=memory.base)
-        release = await segments_of(artifacts, images.release, base=memory.base)
+        test = await segments_of(artifacts, images.test, base=memory.base, table=memory.table)
+        release = await segments_of(artifacts, images.release, base=memory.base, table=memory.table)
         flasher = await BoardFlasher.resume(
             run=run,
             commands=self._parts.commands,

@@ -59,6 +59,11 @@ class FlashMemory:
             base=port.flash_base, table_address=port.table_address, table_size=port.table_size
         )
 
+    @property
+    def table(self) -> range:
+        """Addresses of the stimulus table."""
+        return range(self.table_address, self.table_address + self.table_size)
+
 
 @dataclass(frozen=True, slots=True)
 class Written:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from benchline.errors import InvalidRequestError
 from controlplane.domain.artifact import Artifact
-from controlplane.domain.image import ImageError, ImageSegment, read_image
+from controlplane.domain.image import ImageError, ImageSegment, leave_out, read_image
 from controlplane.domain.session import Session
 from controlplane.storage.artifacts import ArtifactStore
 
@@ -38,9 +38,11 @@ def images_of(session: Session) -> Images:
 
 
 async def segments_of(
-    artifacts: ArtifactStore, image: Artifact, *, base: int
+    artifacts: ArtifactStore, image: Artifact, *, base: int, table: range
 ) -> tuple[ImageSegment, ...]:
     """Read an image's bytes, checked against their digest, as address ranges.
+
+    `table` holds the addresses of the stimulus table: a raw binary spans them, erased.
 
     Raises:
         CorruptError: ARTIFACT_CORRUPT.
@@ -48,7 +50,8 @@ async def segments_of(
     """
     data = await artifacts.read(image.sha256)
     try:
-        return read_image(data, image.filename, base=base)
+        segments = read_image(data, image.filename, base=base)
+        return leave_out(segments, table.start, table.stop)
     except ImageError as error:
         raise InvalidRequestError(
             "IMAGE_INVALID", f"{image.filename}: {error}", filename=image.filename

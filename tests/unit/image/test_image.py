@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.domain.image import ImageError, ImageSegment, flat_image, read_image
+from controlplane.domain.image import (
+    ImageError,
+    ImageSegment,
+    flat_image,
+    leave_out,
+    read_image,
+)
 
 BASE = 0x0800_0000
 
@@ -93,3 +99,20 @@ def test_no_bytes_make_the_reader_throw_anything_else(data: bytes) -> None:
                 read_image(image, name, base=BASE)
             except ImageError:
                 continue
+
+
+def test_a_raw_binary_gives_up_the_erased_table() -> None:
+    whole = read_image(b"code" + b"\xff" * 8 + b"more", "a.bin", base=BASE)
+
+    assert leave_out(whole, BASE + 4, BASE + 12) == (
+        ImageSegment(BASE, b"code"),
+        ImageSegment(BASE + 12, b"more"),
+    )
+    assert leave_out(whole, BASE + 100, BASE + 200) == whole
+
+
+def test_an_image_with_code_in_the_table_is_refused() -> None:
+    whole = read_image(b"code" * 4, "a.bin", base=BASE)
+
+    with pytest.raises(ImageError, match="where the stimulus table goes"):
+        leave_out(whole, BASE + 4, BASE + 12)
