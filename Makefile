@@ -36,11 +36,12 @@ format: ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 proto: ## Generate the wire code
-	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto --grpc_python_out=proto \
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto --grpc_python_out=proto \
 		--mypy_out=quiet:proto --mypy_grpc_out=quiet:proto proto/benchline/v1/*.proto
 
-docs: ## Generate docs/api.md
+docs: ## Generate docs/api.md and docs/errors.md
 	$(BIN)/python docs/generate_api.py
+	$(BIN)/python docs/generate_errors.py
 
 lock: ## Renew the hash-locked requirements
 	infra/bootstrap/lock.sh

@@ -29,15 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _serve() -> None:
     config = load_config()
+    import uvloop
+
     from controlplane.app import serve
 
-    try:
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    except ImportError:
-        factory = asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(config))
 
 

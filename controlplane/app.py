@@ -47,7 +47,8 @@ from controlplane.pipeline.engine import Engine, EngineParts
 from controlplane.pipeline.simulate_stage import SimulateParts, SimulateStage
 from controlplane.pipeline.slots import Slots
 from controlplane.pipeline.stage import StageWork
-from controlplane.simulators.qemu import QemuSimulator
+from controlplane.pipeline.typist import BoardTypist
+from controlplane.simulators.qemu import MACHINE, QEMU, QemuSimulator
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
@@ -214,7 +215,11 @@ def _services(
         simulations=SimulationService(stores.sessions),
         deployments=DeploymentService(stores.sessions),
         bench=BenchService(stores.boards, leases),
-        consoles=ConsoleService(stores.console_log, stores.boards),
+        consoles=ConsoleService(
+            stores.console_log,
+            stores.boards,
+            BoardTypist(leases, Commands(stores.commands, registry)),
+        ),
         artifacts=ArtifactService(stores.artifacts),
         server=ServerService(
             _ToolChecks(),
@@ -250,7 +255,7 @@ class _ToolChecks:
     async def run(self) -> Sequence[Check]:
         return [
             Check(check_name=c.name, ok=c.ok, detail=c.detail, fix=c.fix)
-            for c in await tool_checks()
+            for c in await tool_checks(QEMU, MACHINE)
         ]
 
 

@@ -3,15 +3,18 @@
 import asyncio
 import hashlib
 import re
+import uuid
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 
 from benchline.errors import ExhaustedError, InvalidRequestError, NotFoundError
 from benchline.names import board_console
 from benchline.v1 import artifact_pb2, artifact_pb2_grpc, console_pb2, console_pb2_grpc
-from controlplane.edge.requests import position
+from controlplane.access.principal import current_principal
+from controlplane.domain.bench import Board
+from controlplane.edge.requests import check_request_id, position
 from controlplane.edge.translate import to_wire
 from controlplane.storage.artifacts import MAX_ARTIFACT_BYTES, ArtifactStore, check_digest
 from controlplane.storage.boards import BoardStore
@@ -24,17 +27,40 @@ _CONSOLE = re.compile(r"consoles/[a-z0-9][a-zA-Z0-9_/-]{0,250}")
 _KIND = re.compile(r"[a-z][a-z0-9._-]{0,63}")
 _FILENAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}")
 
+MAX_SEND_BYTES = 4096
+
 Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Typist(Protocol):
+    """What sends bytes to boards."""
+
+    async def send(
+        self, board: Board, data: bytes, *, holder: str, lease: str, request_id: str
+    ) -> None:
+        """Send under the lease, or under one for the moment; the same request once.
+
+        Raises:
+            NotReadyError: BOARD_BUSY or SEND_FAILED.
+            ConflictError: STALE_LEASE.
+        """
+        ...
 
 
 class ConsoleService(console_pb2_grpc.ConsoleServiceServicer):
     """Stored console bytes, and live ones as they are stored."""
 
     def __init__(
-        self, log: ConsoleLog, boards: BoardStore, *, heartbeat_s: float = HEARTBEAT_S
+        self,
+        log: ConsoleLog,
+        boards: BoardStore,
+        typist: Typist,
+        *,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self._log = log
         self._boards = boards
+        self._typist = typist
         self._heartbeat_s = heartbeat_s
 
     async def ReadConsole(  # noqa: N802
@@ -71,6 +97,25 @@ class ConsoleService(console_pb2_grpc.ConsoleServiceServicer):
                 first = False
         if first:
             yield _message([], head.offset)
+
+    async def SendConsole(  # noqa: N802
+        self, request: console_pb2.SendConsoleRequest, context: Context
+    ) -> console_pb2.SendConsoleResponse:
+        """Send bytes to a board."""
+        request_id = check_request_id(request.request_id)
+        if not 0 < len(request.data) <= MAX_SEND_BYTES:
+            raise InvalidRequestError(
+                "SEND_SIZE", f"between 1 and {MAX_SEND_BYTES} bytes can be sent at once"
+            )
+        board = await self._boards.get(request.board)
+        await self._typist.send(
+            board,
+            request.data,
+            holder=current_principal().name,
+            lease=request.lease,
+            request_id=request_id or str(uuid.uuid4()),
+        )
+        return console_pb2.SendConsoleResponse()
 
     async def _console(self, name: str) -> str:
         if name.startswith("agents/"):

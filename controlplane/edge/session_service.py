@@ -1,6 +1,7 @@
 """Sessions on the wire."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
@@ -31,6 +32,7 @@ from controlplane.storage.codec import from_json
 from controlplane.storage.sessions import SessionStore
 
 HEARTBEAT_S = 5.0
+_LIST_REST_S = 0.2
 _EVENTS_A_READ = 500
 _EVENT_BYTES_A_MESSAGE = 512 * 1024
 _DESIGNERS = ("", "offline")
@@ -147,6 +149,26 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
             except TimeoutError:
                 head = await self._journal.head(identity)
                 yield session_pb2.WatchSessionResponse(head_sequence=head)
+
+    async def WatchSessions(  # noqa: N802
+        self, request: session_pb2.WatchSessionsRequest, context: Context
+    ) -> AsyncIterator[session_pb2.WatchSessionsResponse]:
+        """The newest sessions, then those that change."""
+        with self._store.changes() as changes:
+            newest, _ = await self._store.page(page_size(request.initial_count), None)
+            yield session_pb2.WatchSessionsResponse(
+                sessions=[session_message(session) for session in newest]
+            )
+            while True:
+                message = session_pb2.WatchSessionsResponse()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._heartbeat_s):
+                        changed = await changes.take()
+                    for identity in sorted(changed, reverse=True):
+                        message.sessions.append(session_message(await self._store.get(identity)))
+                yield message
+                # A session in work changes many times a second; once is enough for a list.
+                await asyncio.sleep(_LIST_REST_S)
 
     async def GetSessionDesign(  # noqa: N802
         self, request: session_pb2.GetSessionDesignRequest, context: Context

@@ -252,4 +252,4 @@ def finished_record(begun: FlashRecord, answer: CommandAnswer) -> FlashRecord:
 def _why(answer: CommandAnswer | None) -> str:
     if answer is None:
         return "no answer"
-    return f"{answer.outcome} {answer.reason}: {answer.message}".strip()
+    return f"{answer.reason}: {answer.message}".strip()

@@ -1,8 +1,10 @@
 """Sessions, their stage leases and the small outputs of their stages."""
 
+import asyncio
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -35,6 +37,26 @@ class Fence:
     token: int
 
 
+class ChangedSessions:
+    """Ids of sessions that changed since somebody last looked; a session counts once."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._wake = asyncio.Event()
+
+    def add(self, session_id: str) -> None:
+        """Called after each commit that changed a session."""
+        self._ids.add(session_id)
+        self._wake.set()
+
+    async def take(self) -> set[str]:
+        """The ids, as soon as there is one."""
+        await self._wake.wait()
+        self._wake.clear()
+        taken, self._ids = self._ids, set()
+        return taken
+
+
 class SessionStore:
     """The truth about sessions. Every change is one transaction with its events."""
 
@@ -52,6 +74,7 @@ class SessionStore:
         self._cached_stages = cached_stages
         # Decoded sessions by the version of their row; only the writer thread uses it.
         self._decoded: OrderedDict[str, tuple[int, Session]] = OrderedDict()
+        self._watchers: set[ChangedSessions] = set()
 
     async def create(self, session: Session, request_id: str, facts: Sequence[Fact]) -> Session:
         """Store a new session and its first events; a repeated request gets the first answer.
@@ -94,6 +117,7 @@ class SessionStore:
                 raise ConflictError(
                     "SESSION_EXISTS", f"{session.name} exists already", session=session.name
                 ) from error
+            tx.after_commit(lambda: self._tell_watchers(session.session_id))
             return created
 
         return await self._database.transact(work)
@@ -169,6 +193,20 @@ class SessionStore:
         sessions = [from_json(Session, row[0]) for row in rows[:limit]]
         return sessions, sessions[-1].session_id if len(rows) > limit else None
 
+    @contextmanager
+    def changes(self) -> Iterator[ChangedSessions]:
+        """What changes from here on. Its memory is bounded by the number of sessions."""
+        watcher = ChangedSessions()
+        self._watchers.add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    def _tell_watchers(self, session_id: str) -> None:
+        for watcher in self._watchers:
+            watcher.add(session_id)
+
     async def unfinished(self) -> list[Session]:
         """Every session that has not ended, oldest first."""
         rows = await self._database.read(
@@ -232,6 +270,7 @@ class SessionStore:
             (to_json(changed), int(changed.state.ended), version + 1, session_id),
         )
         self._remember(session_id, version + 1, changed)
+        tx.after_commit(lambda: self._tell_watchers(session_id))
         return changed
 
     async def claim_stage(self, session_id: str, stage: Stage, owner: str) -> Fence:

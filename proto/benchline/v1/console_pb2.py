@@ -25,19 +25,23 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62\x65nchline/v1/console.proto\x12\x0c\x62\x65nchline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"f\n\x12ReadConsoleRequest\x12\x0f\n\x07\x63onsole\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x04\x12\x0e\n\x06\x66ollow\x18\x04 \x01(\x08\x12\x12\n\ntail_bytes\x18\x05 \x01(\x04\"V\n\x13ReadConsoleResponse\x12*\n\x06\x63hunks\x18\x01 \x03(\x0b\x32\x1a.benchline.v1.ConsoleChunk\x12\x13\n\x0bhead_offset\x18\x02 \x01(\x04\"~\n\x0c\x43onsoleChunk\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12-\n\thost_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ngap_before\x18\x05 \x01(\t2f\n\x0e\x43onsoleService\x12T\n\x0bReadConsole\x12 .benchline.v1.ReadConsoleRequest\x1a!.benchline.v1.ReadConsoleResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62\x65nchline/v1/console.proto\x12\x0c\x62\x65nchline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"T\n\x12SendConsoleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\r\n\x05lease\x18\x04 \x01(\t\"\x15\n\x13SendConsoleResponse\"f\n\x12ReadConsoleRequest\x12\x0f\n\x07\x63onsole\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x04\x12\x0e\n\x06\x66ollow\x18\x04 \x01(\x08\x12\x12\n\ntail_bytes\x18\x05 \x01(\x04\"V\n\x13ReadConsoleResponse\x12*\n\x06\x63hunks\x18\x01 \x03(\x0b\x32\x1a.benchline.v1.ConsoleChunk\x12\x13\n\x0bhead_offset\x18\x02 \x01(\x04\"~\n\x0c\x43onsoleChunk\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12-\n\thost_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ngap_before\x18\x05 \x01(\t2\xba\x01\n\x0e\x43onsoleService\x12T\n\x0bReadConsole\x12 .benchline.v1.ReadConsoleRequest\x1a!.benchline.v1.ReadConsoleResponse0\x01\x12R\n\x0bSendConsole\x12 .benchline.v1.SendConsoleRequest\x1a!.benchline.v1.SendConsoleResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'benchline.v1.console_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_READCONSOLEREQUEST']._serialized_start=77
-  _globals['_READCONSOLEREQUEST']._serialized_end=179
-  _globals['_READCONSOLERESPONSE']._serialized_start=181
-  _globals['_READCONSOLERESPONSE']._serialized_end=267
-  _globals['_CONSOLECHUNK']._serialized_start=269
-  _globals['_CONSOLECHUNK']._serialized_end=395
-  _globals['_CONSOLESERVICE']._serialized_start=397
-  _globals['_CONSOLESERVICE']._serialized_end=499
+  _globals['_SENDCONSOLEREQUEST']._serialized_start=77
+  _globals['_SENDCONSOLEREQUEST']._serialized_end=161
+  _globals['_SENDCONSOLERESPONSE']._serialized_start=163
+  _globals['_SENDCONSOLERESPONSE']._serialized_end=184
+  _globals['_READCONSOLEREQUEST']._serialized_start=186
+  _globals['_READCONSOLEREQUEST']._serialized_end=288
+  _globals['_READCONSOLERESPONSE']._serialized_start=290
+  _globals['_READCONSOLERESPONSE']._serialized_end=376
+  _globals['_CONSOLECHUNK']._serialized_start=378
+  _globals['_CONSOLECHUNK']._serialized_end=504
+  _globals['_CONSOLESERVICE']._serialized_start=507
+  _globals['_CONSOLESERVICE']._serialized_end=693
 # @@protoc_insertion_point(module_scope)

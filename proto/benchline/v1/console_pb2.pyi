@@ -20,6 +20,57 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class SendConsoleRequest(_message.Message):
+    """Request of SendConsole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    BOARD_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    LEASE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Retries with the same id send once (UUID4)."""
+    board: _builtins.str
+    """Board name, or its last part when that is unambiguous."""
+    data: _builtins.bytes
+    """The bytes; at most 4 KiB."""
+    lease: _builtins.str
+    """Lease under which to send; empty takes one for the moment."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        board: _builtins.str = ...,
+        data: _builtins.bytes = ...,
+        lease: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "data", b"data", "lease", b"lease", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendConsoleRequest: _TypeAlias = SendConsoleRequest  # noqa: Y015
+
+@_typing.final
+class SendConsoleResponse(_message.Message):
+    """Response of SendConsole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendConsoleResponse: _TypeAlias = SendConsoleResponse  # noqa: Y015
+
+@_typing.final
 class ReadConsoleRequest(_message.Message):
     """Request of ReadConsole."""
 

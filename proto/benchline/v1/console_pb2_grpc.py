@@ -40,6 +40,11 @@ class ConsoleServiceStub:
                 request_serializer=benchline_dot_v1_dot_console__pb2.ReadConsoleRequest.SerializeToString,
                 response_deserializer=benchline_dot_v1_dot_console__pb2.ReadConsoleResponse.FromString,
                 _registered_method=True)
+        self.SendConsole = channel.unary_unary(
+                '/benchline.v1.ConsoleService/SendConsole',
+                request_serializer=benchline_dot_v1_dot_console__pb2.SendConsoleRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_console__pb2.SendConsoleResponse.FromString,
+                _registered_method=True)
 
 
 class ConsoleServiceServicer:
@@ -53,6 +58,14 @@ class ConsoleServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendConsole(self, request, context):
+        """Sends bytes to the console of a board. The board is leased for the moment of sending, unless a lease is given.
+        FAILED_PRECONDITION/BOARD_BUSY when somebody else holds the board.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConsoleServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +73,11 @@ def add_ConsoleServiceServicer_to_server(servicer, server):
                     servicer.ReadConsole,
                     request_deserializer=benchline_dot_v1_dot_console__pb2.ReadConsoleRequest.FromString,
                     response_serializer=benchline_dot_v1_dot_console__pb2.ReadConsoleResponse.SerializeToString,
+            ),
+            'SendConsole': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendConsole,
+                    request_deserializer=benchline_dot_v1_dot_console__pb2.SendConsoleRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_console__pb2.SendConsoleResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +108,33 @@ class ConsoleService:
             '/benchline.v1.ConsoleService/ReadConsole',
             benchline_dot_v1_dot_console__pb2.ReadConsoleRequest.SerializeToString,
             benchline_dot_v1_dot_console__pb2.ReadConsoleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendConsole(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.ConsoleService/SendConsole',
+            benchline_dot_v1_dot_console__pb2.SendConsoleRequest.SerializeToString,
+            benchline_dot_v1_dot_console__pb2.SendConsoleResponse.FromString,
             options,
             channel_credentials,
             insecure,

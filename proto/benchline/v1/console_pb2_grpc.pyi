@@ -35,6 +35,10 @@ class ConsoleServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ConsoleServiceAsyncStub: ...
     ReadConsole: _grpc.UnaryStreamMultiCallable[_console_pb2.ReadConsoleRequest, _console_pb2.ReadConsoleResponse]
     """Streams the bytes of one console from an offset: first the stored ones, then, when following, live ones as they are stored."""
+    SendConsole: _grpc.UnaryUnaryMultiCallable[_console_pb2.SendConsoleRequest, _console_pb2.SendConsoleResponse]
+    """Sends bytes to the console of a board. The board is leased for the moment of sending, unless a lease is given.
+    FAILED_PRECONDITION/BOARD_BUSY when somebody else holds the board.
+    """
 
 @_typing.type_check_only
 class ConsoleServiceAsyncStub(ConsoleServiceStub):
@@ -43,6 +47,10 @@ class ConsoleServiceAsyncStub(ConsoleServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ReadConsole: _aio.UnaryStreamMultiCallable[_console_pb2.ReadConsoleRequest, _console_pb2.ReadConsoleResponse]  # type: ignore[assignment]
     """Streams the bytes of one console from an offset: first the stored ones, then, when following, live ones as they are stored."""
+    SendConsole: _aio.UnaryUnaryMultiCallable[_console_pb2.SendConsoleRequest, _console_pb2.SendConsoleResponse]  # type: ignore[assignment]
+    """Sends bytes to the console of a board. The board is leased for the moment of sending, unless a lease is given.
+    FAILED_PRECONDITION/BOARD_BUSY when somebody else holds the board.
+    """
 
 class ConsoleServiceServicer(metaclass=_abc_1.ABCMeta):
     """ConsoleService gives out stored console bytes and follows live ones."""
@@ -54,5 +62,15 @@ class ConsoleServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_console_pb2.ReadConsoleResponse], _abc.AsyncIterator[_console_pb2.ReadConsoleResponse]]:
         """Streams the bytes of one console from an offset: first the stored ones, then, when following, live ones as they are stored."""
+
+    @_abc_1.abstractmethod
+    def SendConsole(
+        self,
+        request: _console_pb2.SendConsoleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_console_pb2.SendConsoleResponse, _abc.Awaitable[_console_pb2.SendConsoleResponse]]:
+        """Sends bytes to the console of a board. The board is leased for the moment of sending, unless a lease is given.
+        FAILED_PRECONDITION/BOARD_BUSY when somebody else holds the board.
+        """
 
 def add_ConsoleServiceServicer_to_server(servicer: ConsoleServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

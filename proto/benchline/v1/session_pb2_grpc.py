@@ -60,6 +60,11 @@ class SessionServiceStub:
                 request_serializer=benchline_dot_v1_dot_session__pb2.WatchSessionRequest.SerializeToString,
                 response_deserializer=benchline_dot_v1_dot_session__pb2.WatchSessionResponse.FromString,
                 _registered_method=True)
+        self.WatchSessions = channel.unary_stream(
+                '/benchline.v1.SessionService/WatchSessions',
+                request_serializer=benchline_dot_v1_dot_session__pb2.WatchSessionsRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_session__pb2.WatchSessionsResponse.FromString,
+                _registered_method=True)
         self.GetSessionDesign = channel.unary_unary(
                 '/benchline.v1.SessionService/GetSessionDesign',
                 request_serializer=benchline_dot_v1_dot_session__pb2.GetSessionDesignRequest.SerializeToString,
@@ -108,6 +113,13 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchSessions(self, request, context):
+        """Streams the newest sessions, then each session that changed; a heartbeat every 5 s.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSessionDesign(self, request, context):
         """The design of a session. NOT_FOUND/DESIGN_NOT_FOUND before there is one.
         """
@@ -142,6 +154,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.WatchSession,
                     request_deserializer=benchline_dot_v1_dot_session__pb2.WatchSessionRequest.FromString,
                     response_serializer=benchline_dot_v1_dot_session__pb2.WatchSessionResponse.SerializeToString,
+            ),
+            'WatchSessions': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchSessions,
+                    request_deserializer=benchline_dot_v1_dot_session__pb2.WatchSessionsRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_session__pb2.WatchSessionsResponse.SerializeToString,
             ),
             'GetSessionDesign': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSessionDesign,
@@ -285,6 +302,33 @@ class SessionService:
             '/benchline.v1.SessionService/WatchSession',
             benchline_dot_v1_dot_session__pb2.WatchSessionRequest.SerializeToString,
             benchline_dot_v1_dot_session__pb2.WatchSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/benchline.v1.SessionService/WatchSessions',
+            benchline_dot_v1_dot_session__pb2.WatchSessionsRequest.SerializeToString,
+            benchline_dot_v1_dot_session__pb2.WatchSessionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

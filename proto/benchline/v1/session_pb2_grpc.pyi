@@ -47,6 +47,8 @@ class SessionServiceStub:
     """Streams the events of a session from a sequence number, first the stored ones, then live ones; ends after the last.
     OUT_OF_RANGE/HISTORY_COMPACTED with the oldest sequence when history is gone.
     """
+    WatchSessions: _grpc.UnaryStreamMultiCallable[_session_pb2.WatchSessionsRequest, _session_pb2.WatchSessionsResponse]
+    """Streams the newest sessions, then each session that changed; a heartbeat every 5 s."""
     GetSessionDesign: _grpc.UnaryUnaryMultiCallable[_session_pb2.GetSessionDesignRequest, _session_pb2.GetSessionDesignResponse]
     """The design of a session. NOT_FOUND/DESIGN_NOT_FOUND before there is one."""
 
@@ -69,6 +71,8 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """Streams the events of a session from a sequence number, first the stored ones, then live ones; ends after the last.
     OUT_OF_RANGE/HISTORY_COMPACTED with the oldest sequence when history is gone.
     """
+    WatchSessions: _aio.UnaryStreamMultiCallable[_session_pb2.WatchSessionsRequest, _session_pb2.WatchSessionsResponse]  # type: ignore[assignment]
+    """Streams the newest sessions, then each session that changed; a heartbeat every 5 s."""
     GetSessionDesign: _aio.UnaryUnaryMultiCallable[_session_pb2.GetSessionDesignRequest, _session_pb2.GetSessionDesignResponse]  # type: ignore[assignment]
     """The design of a session. NOT_FOUND/DESIGN_NOT_FOUND before there is one."""
 
@@ -118,6 +122,14 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Streams the events of a session from a sequence number, first the stored ones, then live ones; ends after the last.
         OUT_OF_RANGE/HISTORY_COMPACTED with the oldest sequence when history is gone.
         """
+
+    @_abc_1.abstractmethod
+    def WatchSessions(
+        self,
+        request: _session_pb2.WatchSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_session_pb2.WatchSessionsResponse], _abc.AsyncIterator[_session_pb2.WatchSessionsResponse]]:
+        """Streams the newest sessions, then each session that changed; a heartbeat every 5 s."""
 
     @_abc_1.abstractmethod
     def GetSessionDesign(

@@ -29,11 +29,15 @@ from controlplane.edge.result_services import (
 from controlplane.edge.server import Services, build_server
 from controlplane.edge.server_service import Check, ServerService
 from controlplane.edge.session_service import SessionService
+from controlplane.fleet.commands import Commands
+from controlplane.fleet.registry import Registry
 from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
+from controlplane.pipeline.typist import BoardTypist
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
+from controlplane.storage.commands import CommandStore
 from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
 from controlplane.storage.sessions import SessionStore
@@ -111,6 +115,7 @@ class Edge:
     boards: BoardStore
     book: LeaseBook
     sessions: DirectSessions
+    commands: CommandStore
 
 
 @pytest.fixture
@@ -124,6 +129,7 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     artifacts = ArtifactStore(tmp_path / "artifacts", database)
     consoles = ConsoleLog(database)
     boards = BoardStore(database)
+    commands = CommandStore(database)
     sessions = DirectSessions(store)
     async with LeaseBook(database, boards) as book:
         services = Services(
@@ -140,7 +146,12 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
             simulations=SimulationService(store),
             deployments=DeploymentService(store),
             bench=BenchService(boards, book, heartbeat_s=HEARTBEAT_S),
-            consoles=ConsoleService(consoles, boards, heartbeat_s=HEARTBEAT_S),
+            consoles=ConsoleService(
+                consoles,
+                boards,
+                BoardTypist(book, Commands(commands, Registry())),
+                heartbeat_s=HEARTBEAT_S,
+            ),
             artifacts=ArtifactService(artifacts),
             server=ServerService(
                 NoChecks(), version="0.1.0", data_dir=tmp_path, start_time=datetime.now(UTC)
@@ -161,6 +172,7 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
                 boards,
                 book,
                 sessions,
+                commands,
             )
         await server.stop(grace=0)
     await database.close()
