@@ -104,6 +104,8 @@ async def measure(rounds: int) -> dict[str, object]:
     return {
         "benchmark": "simulate_60_s",
         "rounds": rounds,
+        "bare_samples_s": plain,
+        "ours_samples_s": ours,
         "bare_median_s": round(statistics.median(plain), 3),
         "bare_range_s": [round(min(plain), 3), round(max(plain), 3)],
         "ours_median_s": round(statistics.median(ours), 3),

@@ -1,0 +1,203 @@
+"""All benchmarks, one after the other: `python -m tests.bench` writes docs/performance.md.
+
+Nothing else should run on the machine; the load before and after is written down.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from tests.bench import bench_deploy, bench_serial, bench_session
+from tests.bench.live import ROOT
+from tests.bench.row import Row
+
+PAGE = ROOT / "docs" / "performance.md"
+QUIET_LOAD = 1.5
+Found = tuple[list[Row], list[str]]
+
+HEAD = """# Performance
+
+Measured by `make bench`, which renews this page. Each row is the median of its rounds with the
+range in brackets; a ratio compares two medians of one run, whose rounds alternate. The budgets are
+those of the design; "new" sentences have numbers that were never used before.
+"""
+
+
+def script(name: str, *words: str) -> dict[str, object]:
+    """Run one of the scripts beside this file; gives the JSON object it prints first."""
+    command = [sys.executable, str(Path(__file__).parent / name), *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{name} ended {done.returncode}: {done.stderr[-2000:]}")
+    found: dict[str, object] = json.loads(done.stdout.splitlines()[0])
+    return found
+
+
+def simulation(rounds: int) -> Found:
+    """A minute of firmware beside the bare QEMU command."""
+    facts = script("bench_simulation.py", str(rounds))
+    row = Row(
+        what="simulate a scenario of 60 s",
+        ours=facts["ours_samples_s"],  # type: ignore[arg-type]
+        beside=facts["bare_samples_s"],  # type: ignore[arg-type]
+        beside_what="the bare QEMU command",
+        most_ratio=1.3,
+    )
+    return [row], []
+
+
+def flasher(rounds: int) -> Found:
+    """The flasher alone beside the stock tool, whole and with one sector changed."""
+    facts = script("bench_flash.py", "--rounds", str(rounds))
+    samples: dict[str, list[float]] = facts["samples_s"]  # type: ignore[assignment]
+    rows = [
+        Row(
+            what="flash 1008 KiB and read back, the flasher alone",
+            ours=samples["full"],
+            beside=samples["full_bare"],
+            beside_what="`pyocd flash` and `savemem`",
+            most_ratio=1.1,
+        ),
+        Row(
+            what="the same with one changed sector",
+            ours=samples["one_sector"],
+            beside=samples["full"],
+            beside_what="a full write",
+            most_ratio=0.2,
+        ),
+    ]
+    return rows, []
+
+
+def leases(rounds: int) -> Found:
+    """Lending boards, as notes: the comparison is with what the disk allows."""
+    command = [sys.executable, str(Path(__file__).parent / "bench_leases.py")]
+    done = subprocess.run(
+        [*command, "--rounds", str(rounds)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    notes = [
+        f"Lending, {one['what']}: {one['pairs_per_s']:.0f} pairs of acquire and release a second, "
+        f"{one['p50_ms']:.1f} ms at the median, {one['p99_ms']:.1f} ms at the 99th percentile."
+        for one in lines
+    ]
+    return [], notes
+
+
+def demo(rounds: int) -> Found:
+    """`make demo` with every package there, on an instance of its own each round."""
+    seconds = []
+    for _ in range(min(rounds, 3)):
+        with tempfile.TemporaryDirectory(prefix="benchline-bench-") as folder:
+            environment = os.environ | {"BENCHLINE_DATA_DIR": folder}
+            started = time.perf_counter()
+            quiet = {"cwd": ROOT, "env": environment, "stdin": subprocess.DEVNULL}
+            done = subprocess.run(["make", "demo"], **quiet, capture_output=True, check=False)  # type: ignore[call-overload]
+            seconds.append(time.perf_counter() - started)
+            subprocess.run(["./benchline", "down"], **quiet, capture_output=True, check=False)  # type: ignore[call-overload]
+            if done.returncode:
+                raise RuntimeError(f"make demo ended {done.returncode}: {done.stderr[-2000:]}")
+    what = "`make demo` with the packages there, nothing cached"
+    return [Row(what=what, ours=seconds, most_s=60)], []
+
+
+BENCHMARKS: dict[str, Callable[[int], Found]] = {
+    "simulation": simulation,
+    "session": bench_session.measure,
+    "flasher": flasher,
+    "deploy": bench_deploy.measure,
+    "serial": bench_serial.measure,
+    "leases": leases,
+    "demo": demo,
+}
+
+
+def machine() -> str:
+    """Processor, cores and the versions that matter."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    tools = [first_line(name) for name in ("qemu-system-arm", "arm-none-eabi-g++")]
+    packages = [f"{name} {metadata.version(name)}" for name in ("grpcio", "pyocd")]
+    versions = [f"Python {platform.python_version()}", *packages, *tools]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, Linux {platform.release()}; "
+        f"{', '.join(versions)}."
+    )
+
+
+def first_line(tool: str) -> str:
+    """The first line of a tool's --version."""
+    done = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[0]
+
+
+def wait_for_quiet(seconds: float) -> None:
+    """Wait until the machine has little else to do, at most so long."""
+    end = time.monotonic() + seconds
+    while os.getloadavg()[0] >= QUIET_LOAD and time.monotonic() < end:
+        time.sleep(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what was asked for; the page is written only when everything ran."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--patience", type=float, default=60, help="seconds to wait for quiet")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names) - set(BENCHMARKS):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    rows: list[Row] = []
+    notes: list[str] = []
+    loads = []
+    for name in options.names or BENCHMARKS:
+        wait_for_quiet(options.patience)
+        loads.append(os.getloadavg()[0])
+        sys.stderr.write(f"{name} (load {loads[-1]:.1f})\n")
+        found, said = BENCHMARKS[name](options.rounds)
+        rows += found
+        notes += said
+        sys.stderr.writelines(f"  {row.markdown()}\n" for row in found)
+    page = "\n".join(
+        [
+            HEAD,
+            f"On {datetime.now(UTC):%Y-%m-%d}: {machine()}",
+            f"Load of the machine before each benchmark: {min(loads):.1f} to {max(loads):.1f}.",
+            "",
+            "| what | measured | beside it | ratio | budget | holds |",
+            "| --- | --- | --- | --- | --- | --- |",
+            *(row.markdown() for row in rows),
+            "",
+            *(f"- {note}" for note in notes),
+            "",
+            "One benchmark alone: `.venv/bin/python -m tests.bench session --rounds 9`. How long",
+            "the tests take is in [testing.md](testing.md).",
+            "",
+        ]
+    )
+    if options.names:
+        sys.stdout.write(page)
+    else:
+        PAGE.write_text(page, encoding="utf-8")
+        sys.stdout.write(f"wrote {PAGE.relative_to(ROOT)}\n")
+    return 0 if all(row.holds is not False for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
