@@ -46,6 +46,7 @@ _LEASE_RENEWAL_S = 15.0
 _QUICK_LEASE = timedelta(milliseconds=200)
 _RERUNS = 3
 _LEASE_KEY = "deploy.lease"
+_OTHER_LEASE_KEY = "deploy.lease.other"
 _CLEAN_UP_S = 60.0
 
 
@@ -75,14 +76,18 @@ class DeployStage:
         project = await load_project(run, self._parts.catalogue)
         await self._verify_everything(run.session)
         selector = board_selector(run.session, project)
-        async with self._leased(run, selector) as (lease, board):
-            if board.kind is BoardKind.PHYSICAL:
-                return StageResult(
-                    outcome=Outcome.REFUSED,
-                    message=f"{board.board_id} is a physical board; scenarios with injected inputs "
-                    "are run on virtual boards only until its owner can allow them",
-                )
-            return await self._prove(run, project, lease, board)
+        async with self._leased(run, selector, _LEASE_KEY) as (lease, board):
+            result = await self._prove(run, project, lease, board)
+            if result.outcome is not Outcome.BROKEN:
+                return result
+            # The first board stays leased, so that the second lease is of another one.
+            try:
+                async with self._leased(run, selector, _OTHER_LEASE_KEY, wait=False) as other:
+                    why = f"{board.board_id} is at fault ({result.message})"
+                    await run.record(Note(text=f"{why}; tried again on {other[1].board_id}"))
+                    return await self._prove(run, project, *other)
+            except NotReadyError:
+                return result
 
     async def _verify_everything(self, session: Session) -> None:
         """No stored byte of this session may have changed before a board is touched."""
@@ -92,6 +97,12 @@ class DeployStage:
     async def _prove(
         self, run: StageRun, project: Project, lease: Lease, board: Board
     ) -> StageResult:
+        if board.kind is BoardKind.PHYSICAL:
+            return StageResult(
+                outcome=Outcome.REFUSED,
+                message=f"{board.board_id} is a physical board; scenarios with injected inputs "
+                "are run on virtual boards only until its owner can allow them",
+            )
         seed = session_seed(run.session, project, self._parts.secret)
         images = images_of(run.session)
         memory = FlashMemory.of(project.port)
@@ -235,8 +246,11 @@ class DeployStage:
         return "release"
 
     @asynccontextmanager
-    async def _leased(self, run: StageRun, selector: str) -> AsyncIterator[tuple[Lease, Board]]:
-        lease, board = await self._acquire(run, selector)
+    async def _leased(
+        self, run: StageRun, selector: str, key: str, *, wait: bool = True
+    ) -> AsyncIterator[tuple[Lease, Board]]:
+        """A board for as long as the block runs; `key` is where the lease is remembered."""
+        lease, board = await self._acquire(run, selector, key, wait=wait)
         keeper = asyncio.create_task(self._keep(lease))
         try:
             yield lease, board
@@ -249,8 +263,10 @@ class DeployStage:
                 await self._parts.leases.release(lease.name)
                 await run.record(_lease_fact(lease, "released"))
 
-    async def _acquire(self, run: StageRun, selector: str) -> tuple[Lease, Board]:
-        held = await run.kept(_LEASE_KEY)
+    async def _acquire(
+        self, run: StageRun, selector: str, key: str, *, wait: bool
+    ) -> tuple[Lease, Board]:
+        held = await run.kept(key)
         if held is not None:
             with contextlib.suppress(BenchlineError):
                 lease = await self._parts.leases.renew(held, _LEASE_TTL)
@@ -258,10 +274,12 @@ class DeployStage:
         try:
             lease, board = await self._acquire_within(run, selector, _QUICK_LEASE)
         except NotReadyError as error:
+            if not wait:
+                raise
             await self._waiting(run, State.WAITING, f"waiting for a board: {error}")
             lease, board = await self._acquire_within(run, selector, self._parts.board_wait)
             await self._waiting(run, State.RUNNING, f"{board.board_id} is free")
-        await run.keep(_LEASE_KEY, lease.name)
+        await run.keep(key, lease.name)
         await run.record(
             _lease_fact(lease, "granted"), change=lambda s: replace(s, board=board.name)
         )

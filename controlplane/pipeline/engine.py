@@ -274,10 +274,16 @@ class Engine:
                 session, state=State.CANCELLED, stages=stages, message=message, end_time=now
             )
 
+        session = await self._store.get(session_id)
+        facts = [
+            StageChanged(stage=r.stage, state=State.CANCELLED, message=message, runs=r.runs)
+            for r in session.stages
+            if r.state in (State.RUNNING, State.WAITING)
+        ]
         with contextlib.suppress(BenchlineError):  # it ended by itself in the meantime
             await self._store.record(
                 session_id,
-                (SessionChanged(state=State.CANCELLED, message=message),),
+                (*facts, SessionChanged(state=State.CANCELLED, message=message)),
                 change=cancelled,
             )
 

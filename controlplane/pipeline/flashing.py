@@ -1,5 +1,6 @@
 """Writes to a board's flash: recorded before and after, repeated only for a recorded reason."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +30,11 @@ _TRIES = 3
 _FLASH_TIME = timedelta(seconds=120)
 _RESET_TIME = timedelta(seconds=30)
 # Reasons after which the same write may succeed: nothing is wrong with the image or the plan.
-_WORTH_REPEATING = frozenset({"INTERRUPTED", "TOOL_HUNG", "TOOL_CRASHED", "PROBE_LOST"})
+_WORTH_REPEATING = frozenset(
+    {"INTERRUPTED", "TOOL_CRASHED", "PROBE_LOST", "PROBE_NOT_FOUND", "UNKNOWN_BOARD"}
+)
+# Between two tries: a probe or a board that was restarted needs a moment to be found again.
+_TRY_PAUSE_S = 1.0
 
 
 class FlashFailed(Exception):  # noqa: N818 (the outcome's word)
@@ -176,6 +181,8 @@ class BoardFlasher:
             if answer.reason not in _WORTH_REPEATING:
                 break
             why = f"{reason}; again because the last write ended {_why(answer)}"
+            if number < _TRIES:
+                await asyncio.sleep(_TRY_PAUSE_S)
         raise FlashFailed(
             f"the {role} image could not be written to {self.board.board_id}: {_why(answer)}"
         )

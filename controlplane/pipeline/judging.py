@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from benchline import scenario as language
 from benchline.scenario import (
@@ -15,6 +17,7 @@ from benchline.scenario import (
     pack_table,
     resolve,
 )
+from controlplane import simulators
 from controlplane.domain.verdict import (
     AssertionResult,
     ByteRange,
@@ -148,6 +151,16 @@ def prepare(scenario: Scenario, session_seed: int, available: Iterable[str]) -> 
         nonce=int.from_bytes(digest[8:12], "big"),
         missing=missing_capabilities(scenario, frozenset(available)),
     )
+
+
+@cache
+def judges_digest() -> str:
+    """Digest of the code that judges: a verdict of another version of it is not taken as known."""
+    digest = hashlib.sha256()
+    for package in (language, simulators):
+        for path in sorted(Path(package.__path__[0]).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 class Judge:

@@ -25,7 +25,7 @@ from controlplane.domain.verdict import (
     worst,
 )
 from controlplane.pipeline.images import UPLOADED_IMAGE, images_of
-from controlplane.pipeline.judging import SIMULATED_TIME, PreparedScenario, prepare
+from controlplane.pipeline.judging import SIMULATED_TIME, PreparedScenario, judges_digest, prepare
 from controlplane.pipeline.project import Project, load_project, session_seed
 from controlplane.pipeline.reports import keep_report
 from controlplane.pipeline.slots import Slots
@@ -280,7 +280,14 @@ def _moved_to(result: ScenarioResult, console: str) -> ScenarioResult:
 def _run_key(bench: _Bench, prepared: PreparedScenario) -> str:
     """What makes two runs the same: image, stimuli and checks with every number, simulator."""
     plan = repr((prepared.plan.rows, prepared.plan.assertions, dict(prepared.plan.values)))
-    facts = [bench.image_sha256, bench.identity, prepared.seed, prepared.scenario_id, plan]
+    facts = [
+        bench.image_sha256,
+        bench.identity,
+        judges_digest(),
+        prepared.seed,
+        prepared.scenario_id,
+        plan,
+    ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

@@ -46,6 +46,7 @@ KNOWN_CAPABILITIES = frozenset(
         "inject.console",
         "reset",
         "power.cycle",
+        "fast_time",
     }
 )
 """Capabilities that simulators and boards can have."""
