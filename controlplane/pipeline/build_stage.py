@@ -17,7 +17,7 @@ from controlplane.domain.verdict import Outcome, Severity, Stage, StageFinding
 from controlplane.firmware.protocol import FirmwareAuthor
 from controlplane.pipeline.project import DESIGN_KEY, Project, load_project
 from controlplane.pipeline.slots import Slots
-from controlplane.pipeline.stage import StageResult, StageRun
+from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.sessions import SessionStore
@@ -157,11 +157,9 @@ class BuildStage:
         await run.keep(BUILD_KEY, to_json(build))
 
         def with_build(session: Session) -> Session:
-            return replace(
-                session,
-                artifacts=session.artifacts + build.artifacts,
-                board_model=project.board_model.key,
-            )
+            for artifact in build.artifacts:
+                session = with_artifact(session, artifact)
+            return replace(session, board_model=project.board_model.key)
 
         told = build.diagnostics[:_MAX_DIAGNOSTIC_EVENTS]
         await run.record(*told, *build.artifacts, change=with_build)

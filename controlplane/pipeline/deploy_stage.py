@@ -32,7 +32,8 @@ from controlplane.pipeline.flashing import BoardFlasher, FlashFailed, FlashMemor
 from controlplane.pipeline.images import images_of, segments_of
 from controlplane.pipeline.judging import BOARD_CAPABILITIES, PreparedScenario, prepare
 from controlplane.pipeline.project import Project, load_project, session_seed
-from controlplane.pipeline.stage import StageResult, StageRun
+from controlplane.pipeline.reports import keep_junit
+from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
 from controlplane.pipeline.summary import first_failure
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
@@ -143,6 +144,9 @@ class DeployStage:
             left_image=left,
         )
         await run.keep("deployment", to_json(deployment))
+        if results:
+            junit = await keep_junit(self._parts.artifacts, results)
+            await run.record(junit, change=lambda s: with_artifact(s, junit))
         message = trouble or first_failure(tuple(results), outcome)
         if not message:
             passed = sum(r.outcome is Outcome.PASSED for r in results)

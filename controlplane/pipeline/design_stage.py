@@ -10,7 +10,7 @@ from controlplane.domain.finding import Severity as FindingSeverity
 from controlplane.domain.session import Session
 from controlplane.domain.verdict import Outcome, Severity, Stage, StageFinding
 from controlplane.pipeline.project import DESIGN_KEY
-from controlplane.pipeline.stage import StageResult, StageRun
+from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
 from controlplane.storage.artifacts import ArtifactStore
 
 
@@ -40,10 +40,9 @@ class DesignStage:
 
         def with_design(session: Session) -> Session:
             return replace(
-                session,
+                with_artifact(session, stored),
                 design_hash=design.design_hash,
                 board_model=design.board.model,
-                artifacts=(*session.artifacts, stored),
             )
 
         made = DesignMade(

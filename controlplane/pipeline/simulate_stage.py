@@ -27,9 +27,9 @@ from controlplane.domain.verdict import (
 from controlplane.pipeline.images import UPLOADED_IMAGE, images_of
 from controlplane.pipeline.judging import SIMULATED_TIME, PreparedScenario, judges_digest, prepare
 from controlplane.pipeline.project import Project, load_project, session_seed
-from controlplane.pipeline.reports import keep_report
+from controlplane.pipeline.reports import keep_junit, keep_report
 from controlplane.pipeline.slots import Slots
-from controlplane.pipeline.stage import StageResult, StageRun
+from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
 from controlplane.pipeline.summary import first_failure
 from controlplane.simulators.protocol import SimulationResult, Simulator
 from controlplane.storage.artifacts import ArtifactStore
@@ -223,6 +223,8 @@ class SimulateStage:
             results=results,
         )
         await run.keep("simulation", to_json(simulation))
+        junit = await keep_junit(self._parts.artifacts, results)
+        await run.record(junit, change=lambda s: with_artifact(s, junit))
         message = first_failure(results, outcome)
         if outcome is Outcome.BROKEN:
             return await self._broken(run, message, self._parts.simulator.key, "")
@@ -255,7 +257,7 @@ class SimulateStage:
         image: Artifact = replace(
             stored, kind=UPLOADED_IMAGE, filename=source.image_filename or stored.filename
         )
-        await run.record(image, change=lambda s: replace(s, artifacts=(*s.artifacts, image)))
+        await run.record(image, change=lambda s: with_artifact(s, image))
 
 
 def _with_result(session: Session, result: ScenarioResult) -> Session:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from controlplane.domain.artifact import Artifact
 from controlplane.domain.event import Fact
 from controlplane.domain.session import Session
 from controlplane.domain.verdict import Evidence, Outcome, Stage, StageFinding
@@ -15,6 +16,12 @@ SessionChange = Callable[[Session], Session]
 def unchanged(session: Session) -> Session:
     """The change that changes nothing."""
     return session
+
+
+def with_artifact(session: Session, artifact: Artifact) -> Session:
+    """Add an artifact to a session; an older one of the same kind is replaced."""
+    others = tuple(a for a in session.artifacts if a.kind != artifact.kind)
+    return replace(session, artifacts=(*others, artifact))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

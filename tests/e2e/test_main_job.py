@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import grpc
 import pytest
@@ -123,6 +124,16 @@ def test_stock_pyocd_reads_back_exactly_the_released_artifact(
     )
 
     assert hashlib.sha256(dump.read_bytes()).digest() == hashlib.sha256(released).digest()
+
+
+def test_every_runner_leaves_a_junit_report(operator: Operator, demo: Finished) -> None:
+    for runner in {r["runner"] for r in demo.session["scenarioResults"]}:
+        text = stored(operator, artifact(demo.session, f"report.junit.{runner}")).read_text()
+        suites = ElementTree.fromstring(text)
+        cases = {case.get("name") for case in suites.iter("testcase")}
+
+        assert any("led_rate" in str(name) for name in cases), cases
+        assert not list(suites.iter("failure"))
 
 
 def test_the_release_image_says_no_records(operator: Operator, demo: Finished) -> None:
