@@ -36,7 +36,7 @@ fi
 
 hand_over() {
     echo "benchline: some packages are missing. As root, run:" >&2
-    echo "  apt-get install --no-install-recommends$missing" >&2
+    echo "  apt-get update && apt-get install --no-install-recommends$missing" >&2
     exit 1
 }
 sudo=""
