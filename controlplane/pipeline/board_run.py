@@ -18,7 +18,9 @@ from controlplane.storage.console_log import ConsoleLog
 
 _READ_BYTES = 256 * 1024
 _EVENT_GAP_S = 0.5  # console ranges are told at most twice a second
-_SLACK_S = 10.0  # for the boot, and for a host that is busy
+# A virtual board on a busy host may need this many times its device time, and some seconds to boot.
+_SLOWEST = 4
+_SLACK_S = 20.0
 
 
 class RunInterrupted(Exception):  # noqa: N818 (what happened, not what is wrong)
@@ -62,7 +64,7 @@ class BoardRunner:
         judge = Judge(prepared, console=self._console, start=head.offset, simulated=False)
         told = _Told(self._run, prepared.scenario_id, self._board.board_id)
         position = head.offset
-        limit = began + prepared.end_ms * 1.5 / 1000 + _SLACK_S
+        limit = began + prepared.end_ms * _SLOWEST / 1000 + _SLACK_S
         while not judge.ended:
             stored = await self._next(position, limit)
             if stored is None:

@@ -173,7 +173,7 @@ class BoardFlasher:
     async def _flash(
         self, image: Written, role: ImageRole, *, step: str, reason: str
     ) -> CommandAnswer:
-        why, answer = reason, None
+        why, answer = self._reason(image, reason), None
         for number in range(1, _TRIES + 1):
             answer = await self._flash_once(image, role, f"{step}-{number}", why)
             if answer.outcome is Outcome.PASSED:
@@ -186,6 +186,20 @@ class BoardFlasher:
         raise FlashFailed(
             f"the {role} image could not be written to {self.board.board_id}: {_why(answer)}"
         )
+
+    def _reason(self, image: Written, reason: str) -> str:
+        """The reason of a write; one that an earlier lease had begun says why it is done again."""
+        lease = self._lease.name.rsplit("/", 1)[-1]
+        earlier = [
+            record
+            for record in self._told.values()
+            if record.image_sha256 == image.sha256
+            and record.board == self.board.name
+            and lease not in record.command_id
+        ]
+        if not earlier:
+            return reason
+        return f"{reason}; again because the lease under which it was written before has ended"
 
     async def _flash_once(
         self, image: Written, role: ImageRole, step: str, reason: str
