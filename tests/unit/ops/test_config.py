@@ -1,0 +1,47 @@
+"""Settings are read once, and every mistake in them is told at once."""
+
+from pathlib import Path
+
+import pytest
+
+from benchline.errors import InvalidRequestError
+from controlplane.config import load_config
+
+
+def test_defaults_need_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+
+    config = load_config({})
+
+    assert config.instance.data_dir == tmp_path
+    assert config.compile_slots == 2
+
+
+def test_the_environment_wins_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+    (tmp_path / "benchline.toml").write_text("compile_slots = 3\nsimulate_slots = 4\n")
+
+    config = load_config({"BENCHLINE_COMPILE_SLOTS": "5"})
+
+    assert (config.compile_slots, config.simulate_slots) == (5, 4)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+    (tmp_path / "benchline.toml").write_text("compiler_slots = 3\nsimulate_slots = 'many'\n")
+
+    with pytest.raises(InvalidRequestError) as caught:
+        load_config({"BENCHLINE_BOARD_WAIT_S": "-1"})
+
+    for word in ("compiler_slots", "simulate_slots", "board_wait_s"):
+        assert word in str(caught.value)
+
+
+def test_a_file_that_is_no_toml_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+    (tmp_path / "benchline.toml").write_text("compile_slots: 3")
+
+    with pytest.raises(InvalidRequestError, match=r"benchline\.toml"):
+        load_config({})
