@@ -16,6 +16,7 @@ from tui.client.connection import Connection, failure_of
 from tui.client.operations import cancel_session, start_session
 from tui.feeds import Feeds
 from tui.headless import local
+from tui.prompts import DEMO_PROMPT
 from tui.screens.bench import BenchScreen
 from tui.screens.dialogs import HELP, AskScreen, TextScreen
 from tui.screens.frame import FramedScreen
@@ -24,7 +25,6 @@ from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
 from tui.session import ConsoleSession
 from tui.state.model import Link, LinkChanged, SessionSeen, Store, going_on
-from tui.wording import DEMO_PROMPT
 
 
 class BenchlineApp(App[int]):
@@ -74,6 +74,7 @@ class BenchlineApp(App[int]):
             connection = await local.ensure_up(say=say)
             await connection.close()
         self._spawn("bench", self.session.feeds.follow_bench())
+        self._spawn("sessions", self.session.feeds.follow_sessions())
         if self._demo:
             started = await start_session(self.session.connection, DEMO_PROMPT, "")
             self.store.dispatch(SessionSeen(started))

@@ -1,21 +1,24 @@
-"""Streams of the control plane into the store. No polling: lists follow from announcements."""
+"""Streams of the control plane into the store. Nothing is polled."""
 
 import time
 from collections.abc import Callable, Coroutine
 
+from benchline.v1 import session_pb2
 from tui.client.connection import Connection
-from tui.client.operations import newest_sessions
-from tui.client.translate import event_of, inventory_of
-from tui.client.watch import Away, Back, watch_boards, watch_session
+from tui.client.translate import event_of, inventory_of, summary_of
+from tui.client.watch import Away, Back, watch_boards, watch_session, watch_sessions
 from tui.state.model import (
     EventsRead,
     InventorySeen,
     Link,
     LinkChanged,
+    SessionSeen,
     SessionsListed,
     Store,
-    current_summary,
 )
+
+NEWEST_SESSIONS = 200
+"""How many sessions the console lists at first."""
 
 Spawn = Callable[[str, Coroutine[None, None, None]], None]
 """Runs a feed as a task of the app, one of each name."""
@@ -32,21 +35,29 @@ class Feeds:
         self._followed: set[str] = set()
 
     async def follow_bench(self) -> None:
-        """Boards for ever; each announcement is also a reason to look at the list of sessions."""
+        """Boards, for ever."""
         async for inventory in watch_boards(self._connection, on_away=self._away):
             self._live()
-            if isinstance(inventory, Back):
-                continue
-            self._store.dispatch(InventorySeen(inventory_of(inventory)))
-            await self.list_sessions()
+            if not isinstance(inventory, Back):
+                self._store.dispatch(InventorySeen(inventory_of(inventory)))
 
-    async def list_sessions(self) -> None:
-        """Read the list, and follow whatever has not ended."""
-        sessions = await newest_sessions(self._connection)
-        self._store.dispatch(SessionsListed(sessions))
-        for one in sessions:
-            if not current_summary(self._store.model, one).state.ended:
-                self.follow(one.name)
+    async def follow_sessions(self) -> None:
+        """The list of sessions, for ever; whatever has not ended is followed event by event."""
+        whole = True
+        watched = watch_sessions(self._connection, newest=NEWEST_SESSIONS, on_away=self._away)
+        async for told in watched:
+            self._live()
+            if isinstance(told, Back):
+                whole = True
+                continue
+            sessions = tuple(summary_of(one) for one in told.sessions)
+            if whole:
+                self._store.dispatch(SessionsListed(sessions))
+                whole = False
+            for one in reversed(sessions):  # the newest comes first in a message, and last here
+                self._store.dispatch(SessionSeen(one))
+                if not one.state.ended:
+                    self.follow(one.name)
 
     def follow(self, name: str) -> None:
         """Follow a session to its end; asking again changes nothing."""
@@ -59,10 +70,15 @@ class Feeds:
         first = known.last_sequence + 1 if known is not None else 1
         try:
             watched = watch_session(self._connection, name, from_sequence=first, on_away=self._away)
-            async for event in watched:
+            async for told in watched:
                 self._live()
-                if not isinstance(event, Back):
-                    self._store.dispatch(EventsRead(name, (event_of(event),)))
+                match told:
+                    case Back():
+                        pass
+                    case session_pb2.Session():
+                        self._store.dispatch(SessionSeen(summary_of(told)))
+                    case _:
+                        self._store.dispatch(EventsRead(name, (event_of(told),)))
         finally:
             self._followed.discard(name)
 

@@ -10,6 +10,8 @@ from typing import NoReturn
 NEVER_PARSED = ("serve", "agent")
 """Verbs whose words belong to another program."""
 
+_MAX_SEND_BYTES = 4096  # of one SendConsole, the newline included
+
 Entry = Callable[[argparse.Namespace], Coroutine[None, None, int]]
 
 
@@ -53,7 +55,10 @@ def _run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--board", metavar="BOARD", help="board model, part or selector")
     parser.add_argument(
-        "--until", choices=("design", "build", "simulate", "deploy"), help="last stage to run"
+        "--until",
+        type=str.lower,
+        choices=("design", "build", "simulate", "deploy"),
+        help="last stage to run",
     )
     parser.add_argument("--designer", choices=("offline",), help="who designs")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the stimulus values")
@@ -109,10 +114,27 @@ def _boards(parser: argparse.ArgumentParser) -> None:
 
 def _console(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD", help="board name, or its last part")
-    parser.add_argument("--tail", type=int, default=4096, metavar="BYTES", help="begin this early")
+    parser.add_argument(
+        "--tail", type=int, metavar="BYTES", help="begin this early (4096; with --send: 0)"
+    )
     parser.add_argument("--records", action="store_true", help="show records of the bench core")
     parser.add_argument("--raw", action="store_true", help="bytes as they came, to stdout")
-    parser.add_argument("--send", metavar="TEXT", help="send a line first")
+    parser.add_argument("--send", metavar="TEXT", help="type a line at the board first")
+    parser.add_argument(
+        "--for",
+        dest="seconds",
+        type=float,
+        metavar="SECONDS",
+        help="end after this long, instead of at Ctrl-C",
+    )
+
+
+def _check_console(options: argparse.Namespace) -> str | None:
+    if options.seconds is not None and not options.seconds > 0:
+        return "--for takes a number of seconds above 0"
+    if options.send is not None and len(options.send.encode()) >= _MAX_SEND_BYTES:
+        return f"--send takes less than {_MAX_SEND_BYTES} bytes"
+    return None
 
 
 def _lease(parser: argparse.ArgumentParser) -> None:
@@ -135,14 +157,20 @@ def _scenario(parser: argparse.ArgumentParser) -> None:
     run.add_argument("file", metavar="FILE")
     run.add_argument("--from", dest="source", required=True, metavar="PATH")
     run.add_argument("--board", metavar="BOARD")
-    run.add_argument("--until", choices=("simulate", "deploy"), help="last stage to run")
+    run.add_argument(
+        "--until", type=str.lower, choices=("simulate", "deploy"), help="last stage to run"
+    )
     run.add_argument("--seed", type=int, metavar="N")
     run.add_argument("--cancel-on-exit", action="store_true")
     diff = actions.add_parser("diff", help="compare what the simulator and the board did")
     diff.add_argument("left", metavar="SESSION|FILE")
     diff.add_argument("right", nargs="?", metavar="SCENARIO|FILE")
     diff.add_argument(
-        "--tolerance", type=int, default=5, metavar="MS", help="how far two clocks may be apart"
+        "--tolerance",
+        type=int,
+        default=50,
+        metavar="MS",
+        help="how far the device times may be apart (50)",
     )
     for one in (check, run, diff):
         one.add_argument("--json", action="store_true", help="JSON, one object a line")
@@ -161,7 +189,7 @@ VERBS = (
     Verb(
         name="run",
         help="from a sentence (or a project) to a verdict",
-        entry="session_verbs:run",
+        entry="run_verb:run",
         options=_run,
         check=_check_run,
     ),
@@ -174,7 +202,7 @@ VERBS = (
     Verb(
         name="watch",
         help="follow a session to its end",
-        entry="session_verbs:watch",
+        entry="following:watch",
         options=_watch,
     ),
     Verb(
@@ -195,9 +223,10 @@ VERBS = (
     Verb(name="boards", help="list the boards", entry="bench_verbs:boards", options=_boards),
     Verb(
         name="console",
-        help="follow a board's console",
+        help="follow a board's console, or type at it",
         entry="bench_verbs:console",
         options=_console,
+        check=_check_console,
     ),
     Verb(name="lease", help="acquire, release, list", entry="bench_verbs:lease", options=_lease),
     Verb(

@@ -5,20 +5,6 @@ import textwrap
 from tui.state.fact import Assertion, BoardFact, Outcome, SessionSummary, StageMoved, State
 from tui.state.run import FlashView, RunView, ScenarioView
 
-DEMO_PROMPT = (
-    "Blink the on-board LED at 2 Hz and report the temperature every second; switch a relay on "
-    "above 30 C and off below 28 C; answer 'status' with the last temperature."
-)
-
-EXAMPLES = (
-    "Blink the on-board LED at 2 Hz.",
-    "Report the temperature every second.",
-    "Count button presses with 20 ms debounce and print the count on every press.",
-    "Switch a relay on above 30 C and off below 28 C.",
-    "Answer 'status' with the last temperature.",
-    DEMO_PROMPT,
-)
-
 _GLYPH = {
     Outcome.PASSED: "✓",
     Outcome.FAILED: "✗",

@@ -2,27 +2,28 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import grpc
 
 from benchline.channel import open_channel
 from benchline.errors import BenchlineError, NotFoundError, error_from
-from benchline.v1 import (
-    artifact_pb2,
-    artifact_pb2_grpc,
-    bench_pb2,
-    bench_pb2_grpc,
-    build_pb2_grpc,
-    console_pb2_grpc,
-    deployment_pb2_grpc,
-    design_pb2_grpc,
-    server_pb2_grpc,
-    session_pb2,
-    session_pb2_grpc,
-    simulation_pb2_grpc,
-)
+from benchline.v1 import session_pb2, session_pb2_grpc
+
+if TYPE_CHECKING:
+    from benchline.v1 import (
+        artifact_pb2,
+        artifact_pb2_grpc,
+        bench_pb2,
+        bench_pb2_grpc,
+        build_pb2_grpc,
+        console_pb2_grpc,
+        deployment_pb2_grpc,
+        design_pb2_grpc,
+        server_pb2_grpc,
+    )
 
 CALL_TIMEOUT_S = 30.0
 """Deadline of an ordinary call."""
@@ -39,26 +40,71 @@ def new_request_id() -> str:
 
 
 class Connection:
-    """Stubs of every service over one channel. Use as an async context manager.
+    """Stubs of every service over one channel, each loaded when it is first used.
 
-    Calls raise ``grpc.aio.AioRpcError``; ``failure_of`` reads it.
+    Use as an async context manager. Calls raise ``grpc.aio.AioRpcError``; ``failure_of`` reads it.
     """
 
     def __init__(self, target: str) -> None:
         self.target = target
         self._channel = open_channel(target)
-        self.sessions = session_pb2_grpc.SessionServiceStub(self._channel)
-        self.designs = design_pb2_grpc.DesignServiceStub(self._channel)
-        self.bench = bench_pb2_grpc.BenchServiceStub(self._channel)
-        self.consoles = console_pb2_grpc.ConsoleServiceStub(self._channel)
-        self.artifacts = artifact_pb2_grpc.ArtifactServiceStub(self._channel)
-        self.builds = build_pb2_grpc.BuildServiceStub(self._channel)
-        self.simulations = simulation_pb2_grpc.SimulationServiceStub(self._channel)
-        self.deployments = deployment_pb2_grpc.DeploymentServiceStub(self._channel)
-        self.server = server_pb2_grpc.ServerServiceStub(self._channel)
         self._health = self._channel.unary_unary(
             "/grpc.health.v1.Health/Check", request_serializer=bytes, response_deserializer=bytes
         )
+
+    @cached_property
+    def sessions(self) -> "session_pb2_grpc.SessionServiceAsyncStub":
+        """Sessions."""
+        return session_pb2_grpc.SessionServiceStub(self._channel)
+
+    @cached_property
+    def designs(self) -> "design_pb2_grpc.DesignServiceAsyncStub":
+        """Previews and board models."""
+        from benchline.v1 import design_pb2_grpc
+
+        return design_pb2_grpc.DesignServiceStub(self._channel)
+
+    @cached_property
+    def bench(self) -> "bench_pb2_grpc.BenchServiceAsyncStub":
+        """Boards and leases."""
+        from benchline.v1 import bench_pb2_grpc
+
+        return bench_pb2_grpc.BenchServiceStub(self._channel)
+
+    @cached_property
+    def consoles(self) -> "console_pb2_grpc.ConsoleServiceAsyncStub":
+        """What boards and simulators said."""
+        from benchline.v1 import console_pb2_grpc
+
+        return console_pb2_grpc.ConsoleServiceStub(self._channel)
+
+    @cached_property
+    def artifacts(self) -> "artifact_pb2_grpc.ArtifactServiceAsyncStub":
+        """Bytes by digest."""
+        from benchline.v1 import artifact_pb2_grpc
+
+        return artifact_pb2_grpc.ArtifactServiceStub(self._channel)
+
+    @cached_property
+    def builds(self) -> "build_pb2_grpc.BuildServiceAsyncStub":
+        """What was compiled."""
+        from benchline.v1 import build_pb2_grpc
+
+        return build_pb2_grpc.BuildServiceStub(self._channel)
+
+    @cached_property
+    def deployments(self) -> "deployment_pb2_grpc.DeploymentServiceAsyncStub":
+        """What was flashed."""
+        from benchline.v1 import deployment_pb2_grpc
+
+        return deployment_pb2_grpc.DeploymentServiceStub(self._channel)
+
+    @cached_property
+    def server(self) -> "server_pb2_grpc.ServerServiceAsyncStub":
+        """Version and checks."""
+        from benchline.v1 import server_pb2_grpc
+
+        return server_pb2_grpc.ServerServiceStub(self._channel)
 
     async def __aenter__(self) -> Self:
         """Nothing is sent before the first call."""
@@ -88,6 +134,12 @@ class Connection:
         answer = await self.sessions.GetSession(request, timeout=CALL_TIMEOUT_S)
         return answer.session
 
+    async def cancel(self, name: str) -> session_pb2.Session:
+        """Ask a session to end; gives it as it stands then."""
+        request = session_pb2.CancelSessionRequest(name=name, request_id=new_request_id())
+        answer = await self.sessions.CancelSession(request, timeout=CALL_TIMEOUT_S)
+        return answer.session
+
     async def all_sessions(self, limit: int) -> list[session_pb2.Session]:
         """The newest sessions, newest first."""
         found: list[session_pb2.Session] = []
@@ -103,8 +155,10 @@ class Connection:
                 break
         return found
 
-    async def all_boards(self, selector: str = "") -> list[bench_pb2.Board]:
+    async def all_boards(self, selector: str = "") -> "list[bench_pb2.Board]":
         """Every board that matches."""
+        from benchline.v1 import bench_pb2
+
         found: list[bench_pb2.Board] = []
         token = ""
         while True:
@@ -119,8 +173,9 @@ class Connection:
 
     async def upload(self, data: bytes, *, kind: str, filename: str, sha256: str) -> None:
         """Store bytes under their digest."""
+        from benchline.v1 import artifact_pb2
 
-        async def messages() -> AsyncIterator[artifact_pb2.WriteArtifactRequest]:
+        async def messages() -> "AsyncIterator[artifact_pb2.WriteArtifactRequest]":
             yield artifact_pb2.WriteArtifactRequest(
                 sha256=sha256, kind=kind, filename=Path(filename).name
             )
@@ -133,6 +188,8 @@ class Connection:
 
     async def download(self, sha256: str) -> bytes:
         """All bytes of an artifact."""
+        from benchline.v1 import artifact_pb2
+
         held = bytearray()
         request = artifact_pb2.ReadArtifactRequest(sha256=sha256)
         async for message in self.artifacts.ReadArtifact(request, timeout=120):

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 import grpc
 
-from benchline.v1 import design_pb2, session_pb2
+from benchline.v1 import console_pb2, design_pb2, session_pb2
 from tui.client.connection import CALL_TIMEOUT_S, Connection, is_absent, new_request_id
 from tui.client.translate import finding_of, outcome_of, summary_of
 from tui.state.fact import Finding, Outcome, SessionSummary
-
-_LISTED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +24,6 @@ class Preview:
     findings: tuple[Finding, ...] = ()
 
 
-async def newest_sessions(connection: Connection) -> tuple[SessionSummary, ...]:
-    """The sessions that the console lists."""
-    return tuple(summary_of(one) for one in await connection.all_sessions(_LISTED))
-
-
 async def start_session(connection: Connection, prompt: str, board: str) -> SessionSummary:
     """Start a session from a sentence."""
     request = session_pb2.CreateSessionRequest(
@@ -44,9 +37,19 @@ async def start_session(connection: Connection, prompt: str, board: str) -> Sess
 
 async def cancel_session(connection: Connection, name: str) -> SessionSummary:
     """Ask a session to end."""
-    request = session_pb2.CancelSessionRequest(name=name, request_id=new_request_id())
-    answer = await connection.sessions.CancelSession(request, timeout=CALL_TIMEOUT_S)
-    return summary_of(answer.session)
+    return summary_of(await connection.cancel(name))
+
+
+async def send_line(connection: Connection, board: str, text: str, *, lease: str = "") -> None:
+    """Type a line at a board: the text and a newline.
+
+    Raises:
+        grpc.aio.AioRpcError: BOARD_BUSY while a run holds the board, SEND_SIZE, SEND_FAILED.
+    """
+    request = console_pb2.SendConsoleRequest(
+        request_id=new_request_id(), board=board, data=f"{text}\n".encode(), lease=lease
+    )
+    await connection.consoles.SendConsole(request, timeout=CALL_TIMEOUT_S)
 
 
 async def board_models(connection: Connection) -> tuple[str, ...]:

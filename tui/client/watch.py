@@ -1,8 +1,9 @@
 """Watches that survive a server that goes away: they come back where they were."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import grpc
 
@@ -11,6 +12,9 @@ from tui.client.connection import Connection, is_away
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
+
+_ENDED = (verdict_pb2.STATE_DONE, verdict_pb2.STATE_CANCELLED)
+_T = TypeVar("_T")
 
 Away = Callable[[str], Awaitable[None]]
 """Told each time that the server is away, with one sentence; may bring it back."""
@@ -42,10 +46,29 @@ class _Pause:
         self._next_s = min(self._next_s * 2, LONGEST_PAUSE_S)
 
 
+async def _without_end(
+    open_stream: Callable[[], AsyncIterable[_T]], on_away: Away
+) -> AsyncIterator[_T | Back]:
+    """The messages of a stream that is opened again whenever it ends."""
+    pause = _Pause()
+    while True:
+        try:
+            async for answer in open_stream():
+                if pause.broken:
+                    yield Back()
+                pause.reset()
+                yield answer
+        except grpc.aio.AioRpcError as error:
+            if not is_away(error):
+                raise
+            await on_away(error.details() or "the server is away")
+        await pause.wait()
+
+
 async def watch_session(
     connection: Connection, name: str, *, from_sequence: int = 1, on_away: Away = _ignore
-) -> AsyncIterator[event_pb2.Event | Back]:
-    """Every event from a sequence number on, each once, until the session is over.
+) -> AsyncIterator[event_pb2.Event | session_pb2.Session | Back]:
+    """Every event from a sequence number on, each once; at last the session as it ended.
 
     Raises:
         grpc.aio.AioRpcError: any failure but an unreachable server.
@@ -63,7 +86,9 @@ async def watch_session(
                     if event.sequence > last:
                         last = event.sequence
                         yield event
-            if await _is_over(connection, name, last):
+            session = await connection.session(name)
+            if session.state in _ENDED and last >= session.last_sequence:
+                yield session
                 return
         except grpc.aio.AioRpcError as error:
             if not is_away(error):
@@ -72,33 +97,33 @@ async def watch_session(
         await pause.wait()
 
 
-async def _is_over(connection: Connection, name: str, last: int) -> bool:
-    session = await connection.session(name)
-    ended = session.state in (verdict_pb2.STATE_DONE, verdict_pb2.STATE_CANCELLED)
-    return ended and last >= session.last_sequence
+async def watch_sessions(
+    connection: Connection, *, newest: int, on_away: Away = _ignore
+) -> AsyncIterator[session_pb2.WatchSessionsResponse | Back]:
+    """The newest sessions (again after each `Back`), then those that changed, without end."""
+
+    def opened() -> AsyncIterable[session_pb2.WatchSessionsResponse]:
+        request = session_pb2.WatchSessionsRequest(initial_count=newest)
+        return connection.sessions.WatchSessions(request)
+
+    async for answer in _without_end(opened, on_away):
+        yield answer
 
 
 async def watch_boards(
     connection: Connection, *, on_away: Away = _ignore
 ) -> AsyncIterator[bench_pb2.WatchBoardsResponse | Back]:
     """The inventory, then a new one after every change, without end."""
-    pause = _Pause()
+
+    def opened() -> AsyncIterable[bench_pb2.WatchBoardsResponse]:
+        return connection.bench.WatchBoards(bench_pb2.WatchBoardsRequest())
+
     told = False
-    while True:
-        try:
-            async for answer in connection.bench.WatchBoards(bench_pb2.WatchBoardsRequest()):
-                if pause.broken:
-                    yield Back()
-                pause.reset()
-                # A heartbeat carries neither; so does the inventory of a server without a bench.
-                if answer.boards or answer.agents or not told:
-                    told = True
-                    yield answer
-        except grpc.aio.AioRpcError as error:
-            if not is_away(error):
-                raise
-            await on_away(error.details() or "the server is away")
-        await pause.wait()
+    async for answer in _without_end(opened, on_away):
+        # A heartbeat carries neither; so does the inventory of a server without a bench.
+        if isinstance(answer, Back) or answer.boards or answer.agents or not told:
+            told = told or not isinstance(answer, Back)
+            yield answer
 
 
 async def follow_console(
@@ -110,29 +135,23 @@ async def follow_console(
     on_away: Away = _ignore,
 ) -> AsyncIterator[console_pb2.ConsoleChunk | Back]:
     """The bytes of a console from an offset (or a tail) on, each once, without end."""
-    pause = _Pause()
     started = offset > 0
-    while True:
-        try:
-            request = console_pb2.ReadConsoleRequest(
-                console=console,
-                offset=offset,
-                follow=True,
-                tail_bytes=0 if started else tail_bytes,
-            )
-            async for answer in connection.consoles.ReadConsole(request):
-                if pause.broken:
-                    yield Back()
-                pause.reset()
-                for chunk in answer.chunks:
-                    started = True
-                    offset = chunk.offset + len(chunk.data)
-                    yield chunk
-        except grpc.aio.AioRpcError as error:
-            if not is_away(error):
-                raise
-            await on_away(error.details() or "the server is away")
-        await pause.wait()
+
+    def opened() -> AsyncIterable[console_pb2.ReadConsoleResponse]:
+        tail = 0 if started else tail_bytes
+        request = console_pb2.ReadConsoleRequest(
+            console=console, offset=offset, follow=True, tail_bytes=tail
+        )
+        return connection.consoles.ReadConsole(request)
+
+    async for answer in _without_end(opened, on_away):
+        if isinstance(answer, Back):
+            yield answer
+            continue
+        for chunk in answer.chunks:
+            started = True
+            offset = chunk.offset + len(chunk.data)
+            yield chunk
 
 
 async def read_console(

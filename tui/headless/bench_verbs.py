@@ -6,15 +6,17 @@ import sys
 
 from google.protobuf import duration_pb2
 
-from benchline.errors import NotReadyError
 from benchline.v1 import bench_pb2
 from tui.client.connection import CALL_TIMEOUT_S, Connection, new_request_id
+from tui.client.operations import send_line
 from tui.client.translate import board_of
 from tui.client.watch import Back, follow_console
 from tui.headless import local
 from tui.headless.output import EXIT_LEFT, data, json_line, table, talk
 from tui.state.console import ConsoleText
 from tui.wording import board_line
+
+_TAIL_BYTES = 4096
 
 
 async def boards(options: argparse.Namespace) -> int:
@@ -41,12 +43,12 @@ async def console(options: argparse.Namespace) -> int:
     async with connection:
         board = await _board(connection, options.board)
         if options.send is not None:
-            raise NotReadyError(
-                "SEND_NOT_SERVED",
-                "this server takes console input only from scenarios (`send:` steps)",
-            )
+            await send_line(connection, board.name, options.send)
         try:
-            await _follow(connection, board.name, options)
+            async with asyncio.timeout(options.seconds):
+                await _follow(connection, board, options)
+        except TimeoutError:
+            return 0
         except asyncio.CancelledError:
             return EXIT_LEFT
     return 0
@@ -58,10 +60,21 @@ async def _board(connection: Connection, name: str) -> bench_pb2.Board:
     return answer.board
 
 
-async def _follow(connection: Connection, board: str, options: argparse.Namespace) -> None:
+async def _follow(
+    connection: Connection, board: bench_pb2.Board, options: argparse.Namespace
+) -> None:
     text = ConsoleText(max_lines=1)
     begun = False
-    chunks = follow_console(connection, board, tail_bytes=options.tail, on_away=local.bring_back)
+    tail = options.tail if options.tail is not None else _TAIL_BYTES
+    # What is typed is answered after what was there when the board was looked up.
+    answers_only = options.send is not None and options.tail is None
+    chunks = follow_console(
+        connection,
+        board.name,
+        offset=board.console_bytes if answers_only else 0,
+        tail_bytes=tail,
+        on_away=local.bring_back,
+    )
     async for chunk in chunks:
         if isinstance(chunk, Back):
             talk("connected again")

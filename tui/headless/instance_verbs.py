@@ -11,7 +11,7 @@ import grpc
 from benchline.instance import current_instance
 from benchline.v1 import server_pb2
 from tui.client.connection import Connection
-from tui.headless import local
+from tui.headless import local, starting
 from tui.headless.output import EXIT_USAGE, data, json_line, talk
 from tui.instance_record import read_record
 from tui.supervisor import import_path
@@ -20,7 +20,7 @@ from tui.supervisor import import_path
 async def up(options: argparse.Namespace) -> int:
     """Start the local instance, or attach to the one that runs."""
     instance = current_instance()
-    connection, attached = await local.start(instance)
+    connection, attached = await starting.start(instance)
     async with connection:
         boards = await connection.all_boards()
     record = read_record(instance)
@@ -48,7 +48,7 @@ async def up(options: argparse.Namespace) -> int:
 
 async def down(options: argparse.Namespace) -> int:
     """Stop the local instance."""
-    ran = await asyncio.to_thread(local.stop, current_instance())
+    ran = await asyncio.to_thread(starting.stop, current_instance())
     if options.json:
         data(json.dumps({"stopped": ran}))
     else:

@@ -3,24 +3,15 @@
 import sys
 from collections.abc import Sequence
 
-from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
-
-from tui.state.fact import Outcome
 
 EXIT_USAGE = 2
 EXIT_LEFT = 130
 
-_EXIT = {
-    Outcome.PASSED: 0,
-    Outcome.FAILED: 1,
-    Outcome.BROKEN: 3,
-    Outcome.REFUSED: 4,
-    Outcome.SKIPPED: 5,
-}
+_EXIT = {"PASSED": 0, "FAILED": 1, "BROKEN": 3, "REFUSED": 4, "SKIPPED": 5}
 
 
-def exit_code(outcome: Outcome) -> int:
+def exit_code(outcome: str) -> int:
     """PASSED 0, FAILED 1, BROKEN 3, REFUSED 4, SKIPPED 5; no outcome counts as FAILED."""
     return _EXIT.get(outcome, 1)
 
@@ -39,6 +30,8 @@ def talk(line: str) -> None:
 
 def json_line(message: Message, *, whole: bool = False) -> str:
     """Proto3 JSON on one line; ``whole`` prints fields without presence even when empty."""
+    from google.protobuf.json_format import MessageToJson  # slow to load, and not always needed
+
     return MessageToJson(message, indent=None, always_print_fields_with_no_presence=whole)
 
 

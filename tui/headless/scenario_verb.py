@@ -24,7 +24,7 @@ from tui.client.connection import Connection
 from tui.client.watch import read_console
 from tui.headless import local
 from tui.headless.output import data, talk
-from tui.headless.session_verbs import run as run_session
+from tui.headless.run_verb import run as run_session
 from tui.wording import runner_name, visible
 
 _MAX_BYTES = 64 * 1024 * 1024

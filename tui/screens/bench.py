@@ -2,17 +2,21 @@
 
 from typing import ClassVar
 
+import grpc
+from rich.style import Style
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable, Input, Static
 
+from tui.client.connection import failure_of
+from tui.client.operations import send_line
 from tui.client.watch import Back, follow_console
 from tui.screens.frame import FramedScreen
 from tui.session import ConsoleSession
 from tui.state.fact import BoardFact, Outcome
-from tui.state.model import Model
+from tui.state.model import Link, Model
 from tui.widgets.console_pane import ConsolePane
 from tui.widgets.paint import DIM
 from tui.widgets.row_table import RowTable
@@ -161,6 +165,7 @@ class BoardScreen(FramedScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="board.back"),
+        Binding("s", "send", "Send a line", id="board.send"),
         Binding("y", "copy", "Copy view", id="board.copy"),
     ]
 
@@ -172,11 +177,22 @@ class BoardScreen(FramedScreen):
         """A console as large as the screen."""
         yield Static(f"Board {runner_name(self._board)}", classes="title", markup=False)
         yield ConsolePane(id="console")
+        line = Input(id="line", placeholder="a line for the board: enter sends it, esc closes")
+        line.display = False
+        yield line
+        yield Static(id="sent", markup=False)
 
     def on_mount(self) -> None:
         """Follow it as long as the screen is there."""
         self.query_one(ConsolePane).focus()
         self.run_worker(self._follow(), group="console", exclusive=True)
+        self._say("s types a line at the board", DIM)
+
+    def reason_against(self, action: str) -> str | None:
+        """Nothing can be sent while the control plane is away."""
+        if action == "send" and self.model.link is not Link.LIVE:
+            return "not connected; it comes back by itself"
+        return super().reason_against(action)
 
     async def _follow(self) -> None:
         pane = self.query_one(ConsolePane)
@@ -193,8 +209,37 @@ class BoardScreen(FramedScreen):
         pane.border_title = runner_name(self._board)
         pane.border_subtitle = pane.caption
 
+    def action_send(self) -> None:
+        """Open the line; what was typed before and not sent is still there."""
+        line = self.query_one("#line", Input)
+        line.display = True
+        line.focus()
+
+    @on(Input.Submitted, "#line")
+    def _submitted(self, event: Input.Submitted) -> None:
+        self.run_worker(self._send(event.value), group="send", exclusive=True)
+
+    async def _send(self, text: str) -> None:
+        try:
+            await send_line(self.session.connection, self._board, text)
+        except grpc.aio.AioRpcError as error:
+            failure = failure_of(error)
+            kept = "; what you typed is kept" if text else ""
+            self._say(f"not sent: {one_line(failure.message, 200)}{kept}", "yellow")
+            return
+        self.query_one("#line", Input).value = ""
+        self._say(f"sent: {one_line(text, 200) or 'an empty line'}", "green")
+
+    def _say(self, text: str, style: Style | str) -> None:
+        self.query_one("#sent", Static).update(Text(f" {text}", style))
+
     def action_back(self) -> None:
-        """To the bench."""
+        """Close the line, else to the bench."""
+        line = self.query_one("#line", Input)
+        if line.display:
+            line.display = False
+            self.query_one(ConsolePane).focus()
+            return
         self.app.pop_screen()
 
     def action_copy(self) -> None:

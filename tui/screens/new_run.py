@@ -14,12 +14,13 @@ from textual.widgets.option_list import Option
 
 from tui.client.connection import failure_of
 from tui.client.operations import Preview, board_models, preview_design, start_session
+from tui.prompts import EXAMPLES
 from tui.screens.frame import FramedScreen
 from tui.session import ConsoleSession
 from tui.state.fact import Outcome
 from tui.state.model import SessionSeen
 from tui.widgets.paint import BOLD, DIM
-from tui.wording import EXAMPLES, visible
+from tui.wording import visible
 
 _PAUSE_S = 0.3
 _TEACH = "Type what the device should do; what is understood appears here.\nexamples: ctrl+e"

@@ -10,13 +10,14 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Static
 from textual.widgets.data_table import ColumnKey
 
+from tui.prompts import EXAMPLES
 from tui.screens.frame import FramedScreen
 from tui.session import ConsoleSession
 from tui.state.fact import SessionSummary
 from tui.state.model import Model, current_summary
 from tui.widgets.paint import DIM, outcome_style, rail_glyphs
 from tui.widgets.row_table import RowTable
-from tui.wording import EXAMPLES, ending, one_line
+from tui.wording import ending, one_line
 
 EMPTY = (
     "No runs yet.\n\n"

@@ -88,7 +88,7 @@ def reduce_model(model: Model, action: Action) -> Model:
                 swapped = tuple(
                     action.session if s.name == action.session.name else s for s in model.sessions
                 )
-                return replace(model, sessions=swapped)
+                return model if swapped == model.sessions else replace(model, sessions=swapped)
             return replace(model, sessions=(action.session, *model.sessions))
         case EventsRead():
             return _with_events(model, action)

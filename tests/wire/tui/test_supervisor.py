@@ -12,7 +12,7 @@ import pytest
 
 from benchline.instance import Instance, make_private
 from tests.wire.tui.conftest import ROOT
-from tui.headless import local
+from tui.headless import starting
 from tui.instance_record import InstanceRecord, processes_of, read_record, supervisor_pid
 from tui.process import ProcessId, end_all, identify
 
@@ -81,16 +81,16 @@ def members(group: int) -> list[int]:
 def up(instance: Instance) -> Iterator[Instance]:
     launch(instance)
     yield instance
-    local.stop(instance)
+    starting.stop(instance)
 
 
 def test_everything_runs_and_down_leaves_nothing(up: Instance) -> None:
     record = running(up)
-    assert local.stop(up)
+    assert starting.stop(up)
     assert not any(one.alive for one in processes_of(record))
     assert supervisor_pid(up) is None
     assert read_record(up) is None
-    assert not local.stop(up)
+    assert not starting.stop(up)
 
 
 @pytest.mark.parametrize("name", ["controlplane", "agent", "board"])
