@@ -19,6 +19,7 @@ from controlplane.planning.intent import (
     Intent,
     Press,
     Report,
+    SensorRef,
     Switch,
     ValueKind,
     ValueRef,
@@ -35,9 +36,10 @@ from controlplane.planning.limits import (
     SHORTEST_PHASE_MS,
     SHORTEST_REPORT_MS,
     blink_behaviour,
-    identifier,
+    command_behaviour,
     is_usable_text,
     milliseconds,
+    named,
     thing_name,
 )
 from controlplane.planning.resolve import Resolver, Thing
@@ -163,9 +165,9 @@ class _Builder:
             )
         if intent.measured and intent.period is not None:
             self.resolver.assumptions["measuring"] = "What is measured again and again is printed."
-        for value in intent.values:
+        for value in self._presses_meant(intent.values, before):
             if value.kind is ValueKind.PRESSES and intent.period is None:
-                self._act(Action(ActionKind.COUNT), intent)
+                self._act(Action(ActionKind.COUNT, text="print"), intent)
                 self.resolver.button(None, intent)
                 continue
             if intent.period is None:
@@ -179,6 +181,16 @@ class _Builder:
                 self._signals_of(value, intent)
                 continue
             self._report_value(value, intent, intent.period * 1000)
+
+    def _presses_meant(
+        self, values: Sequence[ValueRef], before: Intent | None
+    ) -> Sequence[ValueRef]:
+        """After "count the presses", "report them" means the presses."""
+        counted = isinstance(before, Press) and any(
+            action.kind is ActionKind.COUNT for action in before.actions
+        )
+        it = ValueRef(ValueKind.SENSOR, sensor=SensorRef("it"))
+        return [ValueRef(ValueKind.PRESSES) if counted and v == it else v for v in values]
 
     def _report_value(self, value: ValueRef, intent: Report, period: Fraction) -> None:
         signals = self._signals_of(value, intent)
@@ -294,7 +306,9 @@ class _Builder:
         elif action.kind is ActionKind.PRINT:
             self._check_text("text", action.text, LONGEST_TEXT, intent)
         other = self._actions.get(key)
-        if other is not None and other.text != action.text:
+        if action.kind is ActionKind.COUNT and other is not None:
+            action = max(other, action, key=lambda said: said.text)
+        elif other is not None and other.text != action.text:
             self.resolver.complain(
                 "E158",
                 "button",
@@ -412,13 +426,15 @@ class _Builder:
         debounce = self._debounce()
         toggles = [k.removeprefix("toggle ") for k in self._actions if k.startswith("toggle ")]
         parameters = [milliseconds("debounce", debounce)]
-        effects = [f"toggle the {output}" for output in toggles]
+        effects = [f"toggle the {named(output)}" for output in toggles]
         if ActionKind.PRINT in self._actions:
             text = self._actions[ActionKind.PRINT].text
             parameters.append(Parameter(name="print", value=text, unit=Unit.TEXT))
             effects.append(f"print {text!r}")
         if ActionKind.COUNT in self._actions or self._silent_count:
-            how = "print" if ActionKind.COUNT in self._actions else "silent"
+            counted = self._actions.get(ActionKind.COUNT)
+            shown = counted is not None and (bool(counted.text) or not self._silent_count)
+            how = "print" if shown else "silent"
             parameters.append(Parameter(name="count", value=how, unit=Unit.TEXT))
             effects.append("count it" + (" and print the count" if how == "print" else ""))
         return Behaviour(
@@ -459,42 +475,23 @@ class _Builder:
         return DEBOUNCE_DEFAULT_MS
 
     def _command_behaviour(self, intent: Command) -> Behaviour | None:
-        signals: tuple[str, ...] = ()
-        parameters = [Parameter(name="command", value=intent.word, unit=Unit.TEXT)]
         if intent.value is None:
-            parameters.append(Parameter(name="answer", value=intent.text, unit=Unit.TEXT))
-            text = f"Answer {intent.word!r} with {intent.text!r}."
-        else:
-            kind = intent.value.kind
-            if (
-                kind is ValueKind.PRESSES
-                and ValueKind.COUNTER in self._reports
-                and "button" not in self.resolver.things
-            ):
-                kind = ValueKind.COUNTER
-            if kind is ValueKind.COUNTER and ValueKind.COUNTER not in self._reports:
-                self.resolver.complain(
-                    "E151",
-                    intent.word,
-                    "there is no counter to answer with.",
-                    'Say what is counted, e.g. "print a counter every second".',
-                    intent,
-                )
-            things = self._signals_of(
-                ValueRef(kind, intent.value.sensor, intent.value.output), intent
+            return command_behaviour(intent.word, answer=intent.text)
+        kind = intent.value.kind
+        counts = ValueKind.COUNTER in self._reports
+        if kind is ValueKind.PRESSES and counts and "button" not in self.resolver.things:
+            kind = ValueKind.COUNTER
+        if kind is ValueKind.COUNTER and not counts:
+            self.resolver.complain(
+                "E151",
+                intent.word,
+                "there is no counter to answer with.",
+                'Say what is counted, e.g. "print a counter every second".',
+                intent,
             )
-            if things is None:
-                return None
-            if kind is ValueKind.PRESSES:
-                self._silent_count, things = True, ()
-            signals = tuple(thing.id for thing in things)
-            name = signals[0] if signals else kind.value
-            parameters.append(Parameter(name="value", value=kind.value, unit=Unit.TEXT))
-            text = f"Answer {intent.word!r} with the last {name}."
-        return Behaviour(
-            id=f"command_{identifier(intent.word)}",
-            kind=BehaviourKind.COMMAND,
-            signals=signals,
-            parameters=tuple(parameters),
-            text=text,
-        )
+        things = self._signals_of(ValueRef(kind, intent.value.sensor, intent.value.output), intent)
+        if things is None:
+            return None
+        if kind is ValueKind.PRESSES:
+            self._silent_count, things = True, ()
+        return command_behaviour(intent.word, kind=kind, things=things)

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from controlplane.domain.units import decimal_text
 from controlplane.planning.grammar import (
     Alt,
     Feature,
@@ -19,7 +20,8 @@ from controlplane.planning.intent import (
     OutputRef,
     Unusable,
 )
-from controlplane.planning.phrases import (
+from controlplane.planning.phrases import Things
+from controlplane.planning.rates import (
     CYCLE,
     DURATION,
     EVERY,
@@ -27,7 +29,6 @@ from controlplane.planning.phrases import (
     NUMBER,
     RATE_PREFIX,
     TIMES_PER,
-    Things,
     value_of,
     values_of,
 )
@@ -105,7 +106,11 @@ def cycle_clause(things: Things) -> Rule:
                     "blink",
                 ),
             ),
-            "led": Seq(Opt(Words("using|with|on|use|of|for|by|,")), things.led),
+            "led": Seq(
+                Opt(Words("using|with|on|use|of|for|by|,")),
+                things.led,
+                Opt(Seq(Words("and|, and|&|as well as|and also"), things.led)),
+            ),
             "neutral": Mark(
                 Words(
                     "turn|switch|keep|set|turns|switches|goes|go|turning|switching|is|"
@@ -118,7 +123,8 @@ def cycle_clause(things: Things) -> Rule:
             "on": _ON,
             "duty": _DUTY,
             "always": ALWAYS,
-            "andback": Mark(Words("and repeat|repeating|and so on|in turn|alternately"), "repeats"),
+            "andback": Mark(Words("and repeat|repeating|and so on"), "repeats"),
+            "inturn": Mark(Words("in turn|alternately", "inturn"), "repeats"),
         },
         ("led",),
         Opt(Words(",|:")),
@@ -128,31 +134,56 @@ def cycle_clause(things: Things) -> Rule:
 
 
 def _blink(features: Features) -> Features | None:
-    output = value_of(features, "output")
-    periods = [p for p in values_of(features, "period") if isinstance(p, Fraction)]
+    outputs = [o for o in values_of(features, "output") if isinstance(o, OutputRef)]
     has_verb = value_of(features, "verb") is not None
+    if not outputs or (len(outputs) > 1 and value_of(features, "inturn") is not None):
+        return None
+    timed = bool(values_of(features, "period")) or value_of(features, "on") is not None
+    if not timed:
+        return _vague_blink(features) if has_verb else None
+    phases = _phases_of(features)
+    if phases is None or isinstance(phases, Unusable):
+        return None if phases is None else with_spans(features, phases)
+    on, off = phases
+    says = has_verb or value_of(features, "on") is not None
+    blinks = (Blink(output=output, on=on, off=off, verb=says) for output in outputs)
+    return with_spans(features, *blinks)
+
+
+def _phases_of(features: Features) -> tuple[Fraction, Fraction] | Unusable | None:
+    """The time on and the time off, all that is said about them taken together."""
+    periods = {p for p in values_of(features, "period") if isinstance(p, Fraction)}
     on, off, duty = (value_of(features, key) for key in ("on", "off", "duty"))
-    if not isinstance(output, OutputRef) or not (periods or isinstance(on, Fraction)):
-        return _vague_blink(features) if has_verb and isinstance(output, OutputRef) else None
-    if len(set(periods)) > 1 or (isinstance(off, Fraction) and periods):
-        return with_spans(features, _two_rates())
+    if len(periods) > 1:
+        return _two_rates()
     if isinstance(on, Fraction) and isinstance(off, Fraction):
-        return with_spans(features, Blink(output=output, on=on, off=off))
+        if (periods and periods != {on + off}) or duty is not None:
+            return _two_rates()
+        return on, off
     if not periods:
         return None
-    period = periods[0]
+    period = periods.pop()
     if isinstance(duty, Fraction):
-        if not 0 < duty < 100 or on is not None:
-            return with_spans(features, _two_rates())
+        if on is not None:
+            return _two_rates()
+        if not 0 < duty < 100:
+            return Unusable(
+                code="E152",
+                subject="duty cycle",
+                message=f"a duty cycle of {decimal_text(duty)} % is not a blink.",
+                fix="Use a duty cycle between 0 and 100 %.",
+            )
         on = period * duty / 100
-    if isinstance(on, Fraction) and not has_verb and value_of(features, "on") is None:
-        return None
     if not isinstance(on, Fraction):
         on = period / 2
-    return with_spans(
-        features,
-        Blink(output=output, on=on, off=period - on, verb=has_verb or "on" in dict(features)),
-    )
+    elif 0 < period <= on:
+        return Unusable(
+            code="E152",
+            subject="blink",
+            message="the LED is to be on for longer than its period.",
+            fix='Say e.g. "on for 100 ms every 2 seconds".',
+        )
+    return on, period - on
 
 
 def _two_rates() -> Unusable:

@@ -23,14 +23,12 @@ from controlplane.planning.intent import (
     OnBoardModel,
     OutputRef,
     SensorRef,
+    Unusable,
     Wire,
 )
-from controlplane.planning.phrases import (
-    PIN,
-    Things,
-    value_of,
-)
+from controlplane.planning.phrases import PIN, Things
 from controlplane.planning.pressing import debounce_clause, press_clause
+from controlplane.planning.rates import NUMBER, value_of
 from controlplane.planning.reporting import report_clause
 from controlplane.planning.wording import (
     CHANNEL,
@@ -38,6 +36,9 @@ from controlplane.planning.wording import (
     verb,
     with_spans,
 )
+
+CONSOLE_BAUD = 115_200
+"""The speed of the console of every board model."""
 
 _ECHO = Mark(
     Alt(
@@ -50,7 +51,7 @@ _ECHO = Mark(
                 "every line|each line|all lines|lines|any line|every received line|whatever|"
                 "everything|all input|input|received lines|each received line|console input|"
                 "all received lines|incoming lines|every incoming line|each incoming line|anything|"
-                "serial input|lines received|text|received text|every other line|all other lines|"
+                "serial input|lines received|text|received text|all other lines|"
                 "unknown lines|any other line|what|line|received line|console lines"
             ),
             Opt(
@@ -117,6 +118,37 @@ def _hysteresis_clause() -> Rule:
     )
 
 
+def _baud_clause() -> Rule:
+    """The speed of the console, when it is said: only one can be had."""
+    number = Seq(
+        Opt(Words("at|with|using|via|serial at|console at|uart at|serial port at|and")),
+        Opt(Words("baud rate of|baudrate of|baud rate|baudrate|speed of")),
+        Alt(
+            Seq(NUMBER, Words("baud|baud rate|bps|bd|8n1|baud 8n1|bits per second|bit / s")),
+            Seq(
+                Words("baud rate of|baud rate is|baud rate|baudrate|baudrate of|baud :|baud"),
+                NUMBER,
+            ),
+        ),
+        Opt(CHANNEL),
+    )
+    return Mapped(Mark(number, "speed of the console"), _baud)
+
+
+def _baud(features: Features) -> Features:
+    if value_of(features, "number") == CONSOLE_BAUD:
+        return with_spans(features)
+    return with_spans(
+        features,
+        Unusable(
+            code="E152",
+            subject="baud",
+            message="the console has another speed.",
+            fix=f"Leave the speed out: the console runs at {CONSOLE_BAUD} baud.",
+        ),
+    )
+
+
 def build_clauses(things: Things, commands: Rule) -> tuple[Rule, Rule]:
     """The clauses that stand alone, and those that may follow another without a separator."""
     board = Mapped(
@@ -133,6 +165,7 @@ def build_clauses(things: Things, commands: Rule) -> tuple[Rule, Rule]:
         Mapped(Seq(LEAD, _ECHO, Opt(CHANNEL)), lambda f: with_spans(f, Echo())),
         _wire_clause(things),
         _hysteresis_clause(),
+        _baud_clause(),
         board,
     )
-    return standing, Alt(board, build_elided_switch(things))
+    return standing, Alt(board, _baud_clause(), build_elided_switch(things))

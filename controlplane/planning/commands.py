@@ -12,7 +12,8 @@ from controlplane.planning.grammar import (
     Words,
 )
 from controlplane.planning.intent import Command, SensorRef, ValueKind, ValueRef
-from controlplane.planning.phrases import TEXT, Things, value_of
+from controlplane.planning.phrases import TEXT, Things
+from controlplane.planning.rates import value_of
 from controlplane.planning.wording import CHANNEL, COMMA, LEAD, PRINT, verb, with_spans
 
 _NOUN = "command|message|line|text|word|string|request|query|console command|serial command|input"
@@ -102,7 +103,7 @@ def build_commands(things: Things) -> Rule:
         ),
         "a fixed answer",
     )
-    reply = Alt(things.value, literal, it)
+    reply = Seq(Alt(things.value, literal, it), Opt(Mark(Words("back"), "on the console")))
     by = Opt(
         Words(
             "with|by sending|by printing|by reporting|by returning|by sending back|back|by|"

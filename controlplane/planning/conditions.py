@@ -21,7 +21,8 @@ from controlplane.planning.intent import (
     SensorRef,
     Switch,
 )
-from controlplane.planning.phrases import AMOUNT, Things, value_of, values_of, words
+from controlplane.planning.phrases import AMOUNT, Things
+from controlplane.planning.rates import value_of, values_of, words
 
 _INTRO = words(
     {
@@ -45,12 +46,13 @@ _COMPARE = words(
         "beyond|past|larger than|surpasses|brighter than|exceed|upwards of|is >": ">",
         "at least|>=|≥|at or above|reaches|reaching|rises to|climbs to|increases to|reach|"
         "equal to or above|equal to or greater than|greater than or equal to|above or equal to|"
-        "gets to|hits|warms up to|has reached": ">=",
+        "gets to|hits|warms up to|has reached|no less than|not less than": ">=",
         "below|under|less than|lower than|colder than|cooler than|<|beneath|darker than|"
         "smaller than": "<",
         "at most|<=|≤|at or below|falls to|drops to|decreases to|cools to|cools down to|"
         "less than or equal to|equal to or below|equal to or less than|below or equal to|"
-        "sinks to|drops back to|falls back to": "<=",
+        "sinks to|drops back to|falls back to|no more than|not more than|no longer above|"
+        "no longer over": "<=",
         "at|from": "at",
     },
     "op",
@@ -110,7 +112,16 @@ STATE = Mark(
         Feature(
             Words(
                 "off|be off|is off|stays off|to be off|off again|back off|being off|"
-                "to off|to low|low|goes off|remains off"
+                "to off|to low|low|remains off"
+            ),
+            "state",
+            False,
+        ),
+        Feature(
+            Feature(
+                Words("goes off|go off|going off|to go off|goes off again|go off again"),
+                "goes_off",
+                True,
             ),
             "state",
             False,
@@ -124,10 +135,10 @@ _ON_VERBS = (
 )
 _OFF_VERBS = (
     "deactivate|disable|stop|de energise|de energize|silence|mute|extinguish|disengage|turn off|"
-    "switch off|power off|shut off|shut down|power down|go off|cut off|deenergise|deenergize"
+    "switch off|power off|shut off|shut down|power down|cut off|deenergise|deenergize"
 )
 _NEUTRAL = "turn|switch|set|put|drive|power|bring|go|come|control|use|keep"
-_SEPARATED = Opt(Words(",|then|, then|, only|only"))
+_SEPARATED = Opt(Words(",|:|then|, then|, only|only"))
 
 VerbMaker = Callable[[str, str, str], Rule]
 
@@ -230,6 +241,14 @@ def _condition(features: Features) -> Features | None:
     return (("condition", condition), ("intro", intro), *spans)
 
 
+def _goes(features: Features) -> bool:
+    """Whether "off" is said by "goes off", in whichever way it was divided."""
+    going = str(value_of(features, "verb") or "").split()
+    return value_of(features, "goes_off") is not None or bool(
+        {"go", "goes", "going", "gone"} & set(going)
+    )
+
+
 def _switches(features: Features) -> Features | None:
     states = {bool(state) for state in values_of(features, "state")}
     condition, until = value_of(features, "condition"), value_of(features, "until")
@@ -245,6 +264,7 @@ def _switches(features: Features) -> Features | None:
         hysteresis=hysteresis if isinstance(hysteresis, Amount) else None,
         no_hysteresis=bool(value_of(features, "nohyst")),
         holds=value_of(features, "intro") == "level",
+        goes_off=not state and _goes(features),
     )
     spans = tuple(feature for feature in features if feature[0] == "span")
     if isinstance(until, Condition):

@@ -107,6 +107,7 @@ class Switch(Intent):
     """Switch outputs (none: those mentioned before) to ``state`` under a condition.
 
     ``holds`` is True when the wording also says that the opposite holds otherwise ("while").
+    ``goes_off`` is True for "goes off", which means the opposite for an alarm.
     """
 
     outputs: tuple[OutputRef, ...]
@@ -115,6 +116,7 @@ class Switch(Intent):
     hysteresis: Amount | None = None
     no_hysteresis: bool = False
     holds: bool = False
+    goes_off: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,7 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One effect of a press."""
+    """One effect of a press; ``text`` is what it prints ("print" for a count to be printed)."""
 
     kind: ActionKind
     output: OutputRef | None = None

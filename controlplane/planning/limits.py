@@ -1,12 +1,11 @@
 """What behaviours may ask for, and how their numbers and ids are written."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from controlplane.domain.design import Behaviour, BehaviourKind, Parameter
 from controlplane.domain.units import Unit, decimal_text
-from controlplane.planning.intent import (
-    Blink,
-)
+from controlplane.planning.intent import Blink, ValueKind
 from controlplane.planning.resolve import Thing
 
 SHORTEST_BLINK_MS = Fraction(10)
@@ -31,7 +30,17 @@ LONGEST_COMMAND = 32
 
 def thing_name(thing: Thing) -> str:
     """How a thing is called in messages."""
-    return "on-board LED" if thing.id == "led" else thing.id.replace("_", " ")
+    return named(thing.id)
+
+
+def named(thing_id: str) -> str:
+    """How the thing of an id is called: "on-board LED", "red LED", "LED on PB5", "relay"."""
+    *label, last = thing_id.split("_")
+    if thing_id == "led":
+        return "on-board LED"
+    if label == ["led"]:
+        return f"LED on {last.upper()}"
+    return " ".join([*label, "LED" if last == "led" else last])
 
 
 def milliseconds(name: str, value: Fraction) -> Parameter:
@@ -49,6 +58,31 @@ def identifier(word: str) -> str:
     """An id made of the letters of a word."""
     plain = "".join(ch if ch.isalnum() and ch.isascii() else "_" for ch in word.lower())
     return plain.strip("_")[:20].strip("_") or "symbol"
+
+
+def command_behaviour(
+    word: str, *, answer: str = "", kind: ValueKind | None = None, things: Sequence[Thing] = ()
+) -> Behaviour:
+    """The behaviour of a console command: a fixed answer, or a value."""
+    said = {
+        ValueKind.UPTIME: "the uptime",
+        ValueKind.COUNTER: "the counter",
+        ValueKind.PRESSES: "the number of presses",
+    }
+    if kind is None:
+        parameter, text = Parameter(name="answer", value=answer, unit=Unit.TEXT), repr(answer)
+    else:
+        parameter = Parameter(name="value", value=kind.value, unit=Unit.TEXT)
+        thing = thing_name(things[0]) if things else ""
+        state = f"the state of the {thing}" if kind is ValueKind.OUTPUT else f"the last {thing}"
+        text = said.get(kind, state)
+    return Behaviour(
+        id=f"command_{identifier(word)}",
+        kind=BehaviourKind.COMMAND,
+        signals=tuple(thing.id for thing in things),
+        parameters=(Parameter(name="command", value=word, unit=Unit.TEXT), parameter),
+        text=f"Answer {word!r} with {text}.",
+    )
 
 
 def blink_behaviour(intent: Blink, led: Thing) -> Behaviour:

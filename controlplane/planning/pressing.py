@@ -21,13 +21,8 @@ from controlplane.planning.intent import (
     OutputRef,
     Press,
 )
-from controlplane.planning.phrases import (
-    DURATION,
-    TEXT,
-    Things,
-    value_of,
-    values_of,
-)
+from controlplane.planning.phrases import TEXT, Things
+from controlplane.planning.rates import DURATION, value_of, values_of
 from controlplane.planning.wording import (
     CHANNEL,
     COMMA,
@@ -48,8 +43,23 @@ _PRESSED = Words(
     "is pressed|gets pressed|is pushed|pressed|goes down|is hit|is clicked|was pressed|"
     "has been pressed|pushed|is activated|being pressed|press|is pressed down"
 )
+_EACH = [
+    "",
+    "by ",
+    *(
+        f"{when}{which}"
+        for when in ("", "on ", "at ", "with ", "upon ", "for ", "after ")
+        for which in ("", "each ", "every ")
+    ),
+]
 _PRESSING = Words(
-    "i press|you press|user presses|someone presses|somebody presses|i push|pressing|press of|"
+    "|".join(
+        f"{each}{noun} {of}"
+        for each in _EACH
+        for noun in ("press", "push", "click")
+        for of in ("of", "on")
+    )
+    + "|i press|you press|user presses|someone presses|somebody presses|i push|pressing|press of|"
     "pushing|push of|press on|pressing of|presses of|presses on|you push|click of|i hit|we press|"
     "i click|clicking|pressing on|press|on press of|each press of|every press of|on each press of|"
     "on every press of|at each press of|with each press of|with every press of|upon press of|"
@@ -69,7 +79,8 @@ _DEBOUNCE_NUMBER = Mapped(
         Seq(
             Opt(Words("with|use|using|and|, with|is|apply|set|has|should be")),
             Words(
-                "debounce|debounce time of|debounce of|debounced by|debounced for|debounced with|"
+                "debounce|debounce :|debouncing :|"
+                "debounce time of|debounce of|debounced by|debounced for|debounced with|"
                 "debounced at|debounced|debouncing of|debounce time|debounce time :|"
                 "debounce time to|debounce is|debounce time is|debouncing|debounce to|"
                 "debouncing time of|debounce period of|debounce delay of|debounce interval of|"
@@ -108,6 +119,10 @@ def _trigger(things: Things) -> Rule:
             Words("press|push|click|presses|pressing"),
         ),
         Seq(button, Words("press|presses|push|pushes")),
+        Words(
+            "on each press|on every press|at each press|at every press|each press|every press|"
+            "with each press|with every press"
+        ),
         Seq(Opt(Words("with|using|use|via|by|by means of|from|have")), button, Opt(Words("to"))),
     )
     return Mark(spoken, "at each press of the button")
@@ -141,7 +156,12 @@ def _actions(things: Things) -> Rule:
         ),
         "the presses",
     )
+    switch = verb("switch|turn", "toggle", "toggle")
+    both = Mark(Words("on or off|on / off|off or on"), "toggle")
     one = Alt(
+        Mapped(
+            Seq(switch, Alt(Seq(things.output, both), Seq(both, things.output))), _toggle_action
+        ),
         Mapped(Seq(toggle, things.output), _toggle_action),
         Mapped(Seq(things.output, toggle), _toggle_action),
         Mapped(Seq(printing, message, Opt(CHANNEL)), _print_action),
@@ -188,7 +208,8 @@ def _print_action(features: Features) -> Features | None:
 
 
 def _count_action(features: Features) -> Features | None:
-    return _action(features, Action(ActionKind.COUNT))
+    said = "print" if value_of(features, "printing") is not None else ""
+    return _action(features, Action(ActionKind.COUNT, text=said))
 
 
 def press_clause(things: Things) -> Rule:
@@ -230,7 +251,10 @@ def press_clause(things: Things) -> Rule:
                     Words(
                         "it|them|count|number|total|result|running total|count each time|"
                         "number each time|total each time|count on each press|"
-                        "count at each press|count every time"
+                        "count at each press|count every time|total at each press|"
+                        "total at every press|total on each press|total on every press|"
+                        "count on every press|count at every press|number at each press|"
+                        "number on each press|number at every press|number on every press"
                     ),
                     "the count",
                 ),
@@ -241,16 +265,26 @@ def press_clause(things: Things) -> Rule:
         ("count",),
         COMMA,
     )
+    by_button = Seq(
+        things.button,
+        verb("switch|turn", "toggle", "toggle"),
+        things.output,
+        Mark(Words("on and off|off and on"), "toggle"),
+        Opt(_DEBOUNCE),
+    )
     return Alt(
         Mapped(Seq(LEAD, items), _press),
-        Mapped(Seq(LEAD, counting), lambda f: _press((*f, ("action", Action(ActionKind.COUNT))))),
+        Mapped(Seq(LEAD, by_button), lambda f: _press((*f, *(_toggle_action(f) or ())[:1]))),
+        Mapped(Seq(LEAD, counting), lambda f: _press((*f, *(_count_action(f) or ())[:1]))),
     )
 
 
 def _press(features: Features) -> Features | None:
     button = value_of(features, "button")
     said = [a for a in values_of(features, "action") if isinstance(a, Action)]
-    actions = tuple(dict.fromkeys(said))
+    counts = [a for a in said if a.kind is ActionKind.COUNT]
+    plain = [a for a in said if a.kind is not ActionKind.COUNT]
+    actions = (*dict.fromkeys(plain), *sorted(counts, key=lambda count: count.text)[-1:])
     debounce = value_of(features, "debounce")
     return with_spans(
         features,

@@ -9,6 +9,7 @@ from controlplane.domain.part import BoardModel, ComponentKind
 from controlplane.planning.clauses import build_clauses
 from controlplane.planning.commands import build_commands
 from controlplane.planning.grammar import SPAN, Chart, Features, Rule, Span, Words
+from controlplane.planning.hints import not_understood
 from controlplane.planning.intent import Intent, Unusable
 from controlplane.planning.phrases import build_things
 from controlplane.planning.tokens import MAX_PROMPT_CHARS, MAX_TOKENS, Kind, Token, tokenize
@@ -17,7 +18,8 @@ _SEPARATORS = Words(
     ",|;|.|:|!|?|and|&|+|plus|also|too|while|whilst|as well as|as well|in addition|"
     "additionally|furthermore|"
     "moreover|meanwhile|at the same time|besides|but|finally|in parallel|with|where|"
-    "thank you|thanks|-"
+    "thank you|thanks|-|many thanks|thank you very much|thanks lot|thanks in advance|"
+    "thank you in advance|cheers|hi|hello|hey|hi there|hello there|dear|regards|ok|okay"
 )
 _LEFTOVER, _UNUSABLE, _CLAUSE = 1000, 400, 1
 _KEPT = 3
@@ -210,106 +212,9 @@ def _leftover_findings(
     findings = []
     for run in runs:
         start, end = tokens[run[0]].start, tokens[run[-1]].end
-        findings.append(
-            _not_understood(prompt[start:end], [tokens[i].text for i in run], start, end)
-        )
+        parts = [tokens[i] for i in run]
+        findings.append(not_understood(prompt[start:end], parts, start, end))
     return findings
-
-
-_PRINTS = 'Reports go to the console: "report the temperature every second".'
-_HINTS: Mapping[str, str] = {
-    **dict.fromkeys(
-        (
-            "mail",
-            "email",
-            "sms",
-            "wifi",
-            "wi",
-            "fi",
-            "mqtt",
-            "cloud",
-            "internet",
-            "bluetooth",
-            "ble",
-            "http",
-            "web",
-            "notify",
-            "notification",
-            "text",
-            "upload",
-            "phone",
-            "app",
-            "telegram",
-        ),
-        "This board has no network. " + _PRINTS,
-    ),
-    **dict.fromkeys(
-        ("display", "lcd", "oled", "screen"), "No display is in the catalogue. " + _PRINTS
-    ),
-    **dict.fromkeys(
-        ("speed", "pwm", "dim", "fade", "servo", "motor", "percent", "proportional", "pid"),
-        'Outputs are on or off: "switch a fan on above 30 C and off below 28 C".',
-    ),
-    **dict.fromkeys(
-        (
-            "don't",
-            "not",
-            "never",
-            "unless",
-            "except",
-            "without",
-            "no",
-            "doesn't",
-            "cannot",
-            "until",
-        ),
-        "Exceptions cannot be built. Say what the device should do, and under which threshold.",
-    ),
-    **dict.fromkeys(
-        ("music", "song", "melody", "tone", "sound"),
-        'A buzzer is on or off: "switch the buzzer on above 30 C and off below 28 C".',
-    ),
-    **dict.fromkeys(
-        ("fast", "slow", "slowly", "quickly", "rapidly", "often", "sometimes", "occasionally"),
-        'Say a number: "blink the LED at 2 Hz".',
-    ),
-    **dict.fromkeys(
-        ("esp32", "arduino", "nucleo", "uno", "pico", "raspberry", "nano", "esp8266", "discovery"),
-        'Known boards: "on an Olimex STM32-H405".',
-    ),
-    **dict.fromkeys(
-        (
-            "dht22",
-            "dht11",
-            "bme280",
-            "ds18b20",
-            "humidity",
-            "pressure",
-            "thermistor",
-            "ntc",
-            "lm35",
-        ),
-        'Known sensors: TMP36 ("temperature"), potentiometer, LDR ("light level"), analog input.',
-    ),
-}
-_GENERAL = (
-    'Nearest wordings: "blink the LED at 2 Hz", "report the temperature every second", '
-    '"switch a relay on above 30 C and off below 28 C", '
-    '"toggle the LED when the button is pressed", '
-    '"answer \'status\' with the last temperature", "echo every line".'
-)
-
-
-def _not_understood(text: str, parts: Sequence[str], start: int, end: int) -> Finding:
-    hint = next((_HINTS[part] for part in parts if part in _HINTS), _GENERAL)
-    return Finding(
-        code="E200",
-        subject=" ".join(text.split())[:80],
-        message=f'"{" ".join(text.split())[:200]}" is not understood.',
-        fix=hint,
-        start=start,
-        end=end,
-    )
 
 
 def _understood(prompt: str, tokens: Sequence[Token], path: _Path) -> tuple[UnderstoodSpan, ...]:

@@ -22,13 +22,8 @@ from controlplane.planning.intent import (
     ValueRef,
     Wire,
 )
-from controlplane.planning.phrases import (
-    AMOUNT_UNIT,
-    CYCLE,
-    Things,
-    value_of,
-    values_of,
-)
+from controlplane.planning.phrases import AMOUNT_UNIT, Things
+from controlplane.planning.rates import CYCLE, value_of, values_of
 from controlplane.planning.wording import (
     ALWAYS,
     CHANNEL,
@@ -63,7 +58,12 @@ def report_clause(things: Things) -> Rule:
         {
             "verb": Alt(printing, measuring),
             "noun": Mark(
-                Words("report|reports|reporting|printout|readout|report of", "verb"), "print"
+                Words(
+                    "report|reports|reporting|printout|readout|report of|i want to see|"
+                    "i'd like to see|i would like to see|i want to know|let me see|let me know",
+                    "verb",
+                ),
+                "print",
             ),
             "values": Alt(values, it),
             "cycle": CYCLE,

@@ -70,6 +70,7 @@ class Resolver:
     _plain_led_pins: list[str] = field(default_factory=list)
     _plain_button_pins: list[str] = field(default_factory=list)
     _sensor_kinds: list[str] = field(default_factory=list)
+    _dimensions: set[Dimension] = field(default_factory=set)
 
     def survey(self, intents: Iterable[Intent]) -> None:
         """Note first what later clauses say about things ("the LED is on PB5")."""
@@ -80,6 +81,8 @@ class Resolver:
                     self._plain_led_pins.append(ref.pin)
                 if ref.kind == "button" and ref.pin and ref.pin not in self._plain_button_pins:
                     self._plain_button_pins.append(ref.pin)
+            if isinstance(intent, Switch) and intent.condition.amount is not None:
+                self._dimensions |= {intent.condition.amount.dimension} - {Dimension.BARE}
             for sensor in _sensors_of(intent):
                 if sensor.kind != "it" and sensor.kind not in self._sensor_kinds:
                     self._sensor_kinds.append(sensor.kind)
@@ -146,8 +149,11 @@ class Resolver:
             or convert(amount, self.last_sensor.kind.unit) is not None
         ):
             return self.last_sensor
-        kind = _DEFAULT_SENSOR.get(amount.dimension) if amount else None
-        if kind is None and amount is not None and amount.dimension is Dimension.PERCENT:
+        dimension = amount.dimension if amount else None
+        if dimension is Dimension.BARE and len(self._dimensions) == 1:
+            dimension = next(iter(self._dimensions))
+        kind = _DEFAULT_SENSOR.get(dimension) if dimension else None
+        if kind is None and dimension is Dimension.PERCENT:
             fitting = [k for k in self._sensor_kinds if self.components[k].unit == "%"]
             kind = fitting[0] if len(fitting) == 1 else None
         if kind is None and len(self._sensor_kinds) == 1:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from controlplane.domain.design import Behaviour, BehaviourKind, Parameter
 from controlplane.domain.units import Unit, decimal_text
 from controlplane.planning.intent import Amount, Dimension, Switch
+from controlplane.planning.limits import thing_name
 from controlplane.planning.phrases import convert, convert_difference
 from controlplane.planning.resolve import Resolver, Thing
 
@@ -47,6 +48,14 @@ def proof_step(sensor: Thing) -> Fraction:
 def build_threshold(rules: Rules, resolver: Resolver) -> Behaviour | None:
     """Make one behaviour of all that was said about an output; None after findings."""
     before = len(resolver.findings)
+    if rules.output.kind.key == "buzzer" and all(rule.goes_off for rule, _ in rules.said):
+        _complain(
+            rules,
+            resolver,
+            "E203",
+            '"goes off", which can mean that it sounds or that it falls silent.',
+            'Say "sound the buzzer above 30 C" or "switch the buzzer off above 30 C".',
+        )
     sensors = {sensor.id: sensor for _, sensor in rules.said if sensor is not None}
     if len(sensors) > 1:
         _complain(rules, resolver, "E154", "depends on two different sensors.", _EXAMPLE)
@@ -62,7 +71,7 @@ def build_threshold(rules: Rules, resolver: Resolver) -> Behaviour | None:
 
 def _complain(rules: Rules, resolver: Resolver, code: str, message: str, fix: str) -> None:
     last = rules.said[-1][0]
-    resolver.complain(code, rules.output.id, f"the {rules.output.id} {message}", fix, last)
+    resolver.complain(code, rules.output.id, f"the {thing_name(rules.output)} {message}", fix, last)
 
 
 def _edges(rules: Rules, sensor: Thing, resolver: Resolver) -> tuple[_Edge, _Edge] | None:
@@ -196,7 +205,7 @@ def _complete(
         other = _Edge(_OPPOSITE[given.op], given.value)
         if not expressly and not rules.no_hysteresis and not any(r.holds for r, _ in rules.said):
             resolver.assumptions[f"single_{rules.output.id}"] = (
-                f"No hysteresis was asked for: the {rules.output.id} is "
+                f"No hysteresis was asked for: the {thing_name(rules.output)} is "
                 f"{'off' if on else 'on'} again {_WORDS[other.op]} "
                 f"{decimal_text(other.value)} {sensor.kind.unit}."
             )
@@ -204,7 +213,7 @@ def _complete(
         step = -width if given.rising else width
         other = _Edge("<" if given.rising else ">", given.value + step)
         resolver.assumptions[f"hysteresis_{rules.output.id}"] = (
-            f"The hysteresis lies on the far side: the {rules.output.id} is "
+            f"The hysteresis lies on the far side: the {thing_name(rules.output)} is "
             f"{'off' if on else 'on'} again {_WORDS[other.op]} "
             f"{decimal_text(other.value)} {sensor.kind.unit}."
         )
@@ -312,7 +321,7 @@ def _behaviour(output: Thing, sensor: Thing, on: _Edge, off: _Edge) -> Behaviour
             Parameter(name="off_value", value=decimal_text(off.value, 3), unit=unit),
         ),
         text=(
-            f"Switch the {output.id} on when the {sensor.id} is {_WORDS[on.op]} "
+            f"Switch the {thing_name(output)} on when the {sensor.id} is {_WORDS[on.op]} "
             f"{decimal_text(on.value, 3)} {unit} and off when it is {_WORDS[off.op]} "
             f"{decimal_text(off.value, 3)} {unit}."
         ),

@@ -110,6 +110,7 @@ class Timeline:
             "expect: {id: ready, type: READY, within: 1s}",
             "never: {id: no_fault, type: FAULT}",
         )
+        self.until(1000 + START_MS)
 
     def ambient(self, behaviours: Sequence[Behaviour]) -> None:
         """First values of all sensors that are used: where no threshold is passed yet."""

@@ -88,6 +88,8 @@ _TOKEN = re.compile(
     r"""
       (?P<space>\s+)
     | (?P<pin>P[A-I][0-9]{1,2}(?![A-Za-z0-9_]))
+    | (?P<fraction>(?:[0-9]{1,3}\ )?[0-9]{1,2}/[0-9]{1,3}(?![0-9/.,]))
+    | (?P<vulgar>[0-9]{0,3}\ ?[¼½¾⅓⅔⅛])
     | (?P<comma>[0-9]+,[0-9]+(?![0-9,]))
     | (?P<number>(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)
     | (?P<word>[A-Za-z_µ]+[A-Za-z0-9_]*(?:'[A-Za-z]+)?)
@@ -96,6 +98,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_VULGAR = {"¼": "1/4", "½": "1/2", "¾": "3/4", "⅓": "1/3", "⅔": "2/3", "⅛": "1/8"}
+_DENOMINATORS = frozenset({2, 3, 4, 5, 6, 8, 10, 20, 50, 100})
+_ITEM = re.compile(r"([0-9]{1,2})[.)](?=\s+[A-Za-z])")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 _ONES = {
     word: value
@@ -143,8 +148,13 @@ def tokenize(prompt: str) -> tuple[Token, ...]:
 def _cut(prompt: str) -> list[Token]:
     text = prompt.translate(_SAME_LENGTH)
     tokens: list[Token] = []
-    position = 0
+    position, items = 0, 0
     while position < len(text):
+        item = _item_number(text, position, items)
+        if item is not None:
+            tokens.append(item)
+            position, items = item.end, items + 1
+            continue
         quoted = _quoted(text, position)
         if quoted is not None:
             tokens.append(quoted)
@@ -172,6 +182,8 @@ def _plain(kind: str, raw: str, start: int) -> Token | None:
         return Token(Kind.UNKNOWN, raw, raw, start, end)
     if kind in ("number", "comma"):
         return Token(Kind.NUMBER, raw, raw, start, end, Fraction(raw.replace(",", "")))
+    if kind in ("fraction", "vulgar"):
+        return _fraction(raw, start)
     if kind == "pin":
         return Token(Kind.PIN, raw.upper(), raw, start, end)
     if kind == "other":
@@ -181,6 +193,32 @@ def _plain(kind: str, raw: str, start: int) -> Token | None:
     return Token(
         Kind.WORD if kind == "word" else Kind.MARK, lower, raw, start, end, None, lower in FILLERS
     )
+
+
+def _fraction(raw: str, start: int) -> Token:
+    """ "1/2", "1 1/2" or "½"; proper fractions with a usual denominator, else not understood."""
+    spelled = raw
+    for sign, digits in _VULGAR.items():
+        spelled = spelled.replace(sign, f" {digits}")
+    *whole, part = spelled.split()
+    numerator, denominator = (int(digits) for digits in part.split("/"))
+    end = start + len(raw)
+    if denominator not in _DENOMINATORS or not 0 < numerator < denominator:
+        return Token(Kind.UNKNOWN, raw, raw, start, end)
+    value = Fraction(numerator, denominator) + sum(int(digits) for digits in whole)
+    return Token(Kind.NUMBER, raw, raw, start, end, value)
+
+
+def _item_number(text: str, start: int, before: int) -> Token | None:
+    """The number of a list item: "1." at a line's beginning, "2." after the end of a clause."""
+    match = _ITEM.match(text, start)
+    if match is None or int(match[1]) != before + 1:
+        return None
+    ahead = text[:start].rstrip(" \t")
+    opens = not ahead or ahead[-1] in "\n:"
+    if not opens and (before == 0 or ahead[-1] not in ".;,!?"):
+        return None
+    return Token(Kind.MARK, ";", match[0], start, match.end())
 
 
 def _quoted(text: str, start: int) -> Token | None:

@@ -12,9 +12,7 @@ from controlplane.planning.grammar import (
 from controlplane.planning.intent import (
     Intent,
 )
-from controlplane.planning.phrases import (
-    value_of,
-)
+from controlplane.planning.rates import value_of
 
 COMMA = Opt(Words(","))
 LEAD = Opt(
@@ -28,7 +26,15 @@ LEAD = Opt(
             "build device that|build something that|make something that|i want firmware that|"
             "i want device that|sketch that|firmware that|device that|program that|it has to|"
             "you|program should|create firmware that|create device that|it needs to|"
-            "device has to|board has to|there is|there's|use|be able to"
+            "device has to|board has to|there is|there's|use|be able to|would you be so kind as to|"
+            "i'd like to have|i would like to have|i want to have|it would be great if you could|"
+            "it would be nice if you could|it would be nice if|it would be great if|"
+            "can you make|could you make|would you make|make program that|make program which|"
+            "write program which|write firmware which|write sketch which|create program that|"
+            "i need firmware that|i need program that|i need device that|i need something that|"
+            "would you mind|be so kind as to|also to|build firmware that|i'd like firmware that|"
+            "would like|i wish|program it to|program board to|get|write code that|write code to|"
+            "write program to|write firmware to|write sketch to|make firmware to"
         ),
         "a wish",
     )

@@ -1,0 +1,90 @@
+"""What to say about words that are not understood: why, and the nearest wording that is."""
+
+from collections.abc import Mapping, Sequence
+
+from controlplane.domain.finding import Finding
+from controlplane.planning.tokens import Kind, Token
+
+_PRINTS = 'Reports go to the console: "report the temperature every second".'
+_BUTTON = (
+    'A press of the button toggles, counts or prints: "toggle the LED when the button is pressed".'
+)
+_ANSWER = "Put commands and texts in quotes: \"answer 'status' with the last temperature\"."
+_WORDS: Mapping[str, str] = {
+    "mail email sms wifi wi fi mqtt cloud internet bluetooth ble http https web notify "
+    "notification text upload phone app telegram tweet twitter slack server website online webhook "
+    "post alexa whatsapp network ethernet lora zigbee browser url remotely message discord": (
+        "This board has no network. " + _PRINTS
+    ),
+    "display lcd oled screen segment matrix": "No display is in the catalogue. " + _PRINTS,
+    "save store sd card eeprom file csv disk logger memory": "Nothing can be stored. " + _PRINTS,
+    "speed pwm dim fade servo motor stepper percent proportional pid brighter dimmer breathe": (
+        'Outputs are on or off: "switch a fan on above 30 C and off below 28 C".'
+    ),
+    "don't not never unless except without no doesn't cannot until isn't won't": (
+        "Exceptions cannot be built. Say what the device should do, and under which threshold."
+    ),
+    "music song melody tone sound play": (
+        'A buzzer is on or off: "switch the buzzer on above 30 C and off below 28 C".'
+    ),
+    "fast faster slow slower slowly quickly rapidly often sometimes occasionally random randomly": (
+        'Say a number: "blink the LED at 2 Hz".'
+    ),
+    "esp32 arduino nucleo uno pico raspberry nano esp8266 discovery pi mega bluepill teensy": (
+        'Known boards: "on an Olimex STM32-H405".'
+    ),
+    "dht22 dht11 bme280 ds18b20 humidity pressure thermistor ntc lm35 motion distance moisture "
+    "ultrasonic accelerometer gps pir co2 hygrometer barometer sensor sensors": (
+        'Known sensors: TMP36 ("temperature"), potentiometer, LDR ("light level"), analog input.'
+    ),
+    "after later delay delayed timer pm am o'clock noon midnight night day days week tomorrow "
+    "hourly daily then stop afterwards for": (
+        "Delays, durations and times of day cannot be built. Say a period or a threshold: "
+        '"report the temperature every minute", "switch a relay on above 30 C".'
+    ),
+    "between outside within range around thermostat keep maintain regulate": (
+        'Give two thresholds: "switch a heater on below 20 C and off above 22 C".'
+    ),
+    "average mean maximum minimum max min highest lowest median sum difference change changes "
+    "changed filtered smoothed trend": (
+        'Reports give the newest value: "report the temperature every second".'
+    ),
+    "fahrenheit kelvin volts decimals json timestamp format digits": (
+        'Reports are lines in C, % or mV: "report the temperature every second".'
+    ),
+    "answer reply respond command": _ANSWER,
+    "button press pressed pressing presses held hold release released double long click": _BUTTON,
+    "or either": "Say one number and one condition for each wish.",
+    "if when while dark light hot cold warm": (
+        'Say a threshold with its number: "switch a relay on above 30 C and off below 28 C".'
+    ),
+}
+_HINTS: Mapping[str, str] = {word: hint for group, hint in _WORDS.items() for word in group.split()}
+_GENERAL = (
+    'Nearest wordings: "blink the LED at 2 Hz", "report the temperature every second", '
+    '"switch a relay on above 30 C and off below 28 C", '
+    '"toggle the LED when the button is pressed", '
+    '"answer \'status\' with the last temperature", "echo every line".'
+)
+
+
+def not_understood(text: str, parts: Sequence[Token], start: int, end: int) -> Finding:
+    """The finding about a stretch of the prompt that no rule takes."""
+    said = " ".join(text.split())
+    return Finding(
+        code="E200",
+        subject=said[:80],
+        message=f'"{said[:200]}" is not understood.',
+        fix=_hint(parts),
+        start=start,
+        end=end,
+    )
+
+
+def _hint(parts: Sequence[Token]) -> str:
+    for part in parts:
+        whole, comma, decimals = part.text.partition(",")
+        if part.kind is Kind.UNKNOWN and comma and whole.isdigit() and decimals.isdigit():
+            return f'Write the number with a point: "{whole}.{decimals}".'
+    said = [part.text for part in parts]
+    return next((hint for word, hint in _HINTS.items() if word in said), _GENERAL)
