@@ -67,6 +67,7 @@ class App:
 
     def __init__(self, config: Config, flasher: Flasher) -> None:
         self._config = config
+        self._flasher = flasher
         self._inbox = Inbox(config.journal)
         self._outbox = Outbox()
         self.boards = Boards(config.spool_dir, self._grew, self._changed)
@@ -75,6 +76,7 @@ class App:
             boards=self.boards,
             images=ImageCache(config.image_dir, ArtifactReader(config.server)),
             flasher=flasher,
+            record_dir=config.record_dir,
             on_result=self._outbox.result,
             on_progress=self._outbox.progress,
             on_change=self._changed,
@@ -106,6 +108,7 @@ class App:
             extra={
                 "agent": self._config.name,
                 "to_run": len(recovered.to_run),
+                "cut_off": len(recovered.cut_off),
                 "interrupted": recovered.interrupted,
             },
         )
@@ -114,8 +117,7 @@ class App:
             services.append(asyncio.create_task(self._discovery.run(), name="discovery"))
             services.append(asyncio.create_task(self._sync(), name="sync"))
             await self._first_of(services, self._looked)
-            for command in recovered.to_run:
-                await self._runner.submit(command)
+            await self._runner.resume(recovered.cut_off, recovered.to_run)
             services.append(asyncio.create_task(self.link.run(), name="link"))
             await self._first_of(services, stop)
             log.info("stopping")
@@ -124,6 +126,7 @@ class App:
             for service in services:
                 service.cancel()
             await asyncio.gather(*services, return_exceptions=True)
+            self._flasher.close()
             self.boards.close()
             self._inbox.close()
             log.info("agent down")

@@ -1,5 +1,6 @@
 """The boards of this agent and their consoles, kept in step with what discovery finds."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ class Boards:
         self._boards: dict[str, Board] = {}
         self.proven: dict[str, str] = {}
         self.consoles: dict[str, Console] = {}
+        self._changed = asyncio.Event()
         spool_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in sorted(spool_dir.iterdir()):
             if folder.is_dir() and BOARD_ID.fullmatch(folder.name):
@@ -34,6 +36,18 @@ class Boards:
     def get(self, board_id: str) -> Board | None:
         """A board that is here."""
         return self._boards.get(board_id)
+
+    async def wait_for(
+        self, board_id: str, condition: Callable[[Board], bool], timeout_s: float
+    ) -> Board | None:
+        """The board once it is here and as it should be; else what it is after `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while (board := self.get(board_id)) is None or not condition(board):
+                    await self._changed.wait()
+        except TimeoutError:
+            return self.get(board_id)
+        return board
 
     def console(self, board_id: str) -> Console | None:
         """The console of a board that was here at some time."""
@@ -51,6 +65,8 @@ class Boards:
         for board_id, console in self.consoles.items():
             if board_id not in self._boards:
                 console.watch(None)
+        self._changed.set()
+        self._changed = asyncio.Event()
         return len(self.consoles) > known
 
     def inventory(self) -> list[Board]:

@@ -42,6 +42,11 @@ class Board:
         """Whether commands for it make sense."""
         return self.health == HEALTHY
 
+    @property
+    def is_away(self) -> bool:
+        """Whether it is a virtual board whose process does not run, maybe for a moment only."""
+        return self.kind is BoardKind.VIRTUAL and self.port_owner is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:

@@ -47,6 +47,11 @@ class Config:
         return self.folder / "images"
 
     @property
+    def record_dir(self) -> Path:
+        """Results that flash tools leave should the agent die, by command."""
+        return self.folder / "flashing"
+
+    @property
     def lock(self) -> Path:
         """Held while an agent uses the folder."""
         return self.folder / "lock"

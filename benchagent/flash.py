@@ -5,10 +5,13 @@ their addresses; for one segment that is the segment's own digest.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from benchagent.board import Board
 from benchagent.command import (
@@ -39,6 +42,7 @@ from benchagent.flashers.protocol import (
 from benchagent.images import ImageCache
 
 PROGRESS_GAP_S = 0.1
+MAX_RECORD_BYTES = 64 * 1024
 _OUTCOMES = {
     FlashOutcome.PASSED: Outcome.PASSED,
     FlashOutcome.BROKEN: Outcome.BROKEN,
@@ -117,25 +121,48 @@ class BoardTools:
         return ProbeRef(address=self.board.probe_id, uid=self.board.identity)
 
 
+@dataclass(slots=True)
+class _Boundary:
+    """Called while the core is halted: begins the epoch of the new firmware."""
+
+    console: Console
+    head: ConsoleHead | None = None
+
+    async def __call__(self) -> None:
+        self.head = await self.console.begin_epoch()
+
+
 async def flash_board(
     tools: BoardTools,
     command: Command,
     flash: Flash,
     image: Image,
     *,
+    record: Path,
     on_progress: Callable[[Progress], None],
     cancel: asyncio.Event,
 ) -> Result:
     """Write, read back, and reset when asked. Never raises for what a board or a tool does.
 
-    The tool leaves the core halted, so that the console's new epoch begins exactly between the
-    last byte of the old firmware and the first one of the new.
+    The tool halts the core before it resets, so that the console's new epoch begins exactly
+    between the last byte of the old firmware and the first one of the new. `record` keeps the
+    tool's result should this process die.
     """
-    part = flash.part or tools.board.part
     start_time = datetime.now(UTC)
-    plan = FlashPlan(part=part, segments=image.segments, reset_after=False)
-    gate = ProgressGate(on_progress, command, flash.image)
-    done = await tools.flasher.flash(tools.probe, plan, on_progress=gate, cancel=cancel)
+    plan = FlashPlan(
+        part=flash.part or tools.board.part,
+        segments=image.segments,
+        reset_after=flash.reset_after,
+        record=record,
+    )
+    boundary = _Boundary(tools.console)
+    done = await tools.flasher.flash(
+        tools.probe,
+        plan,
+        on_progress=ProgressGate(on_progress, command, flash.image),
+        before_reset=boundary if flash.reset_after else None,
+        cancel=cancel,
+    )
     result = Result(
         command_id=command.command_id,
         board=command.board,
@@ -151,26 +178,43 @@ async def flash_board(
         return replace(
             result, outcome=Outcome.BROKEN, reason=Reason.READ_BACK_MISMATCH, message=message
         )
-    if not flash.reset_after:
-        return result
-    try:
-        return replace(result, console=await reset_board(tools, part))
-    except CommandError as error:
-        refusal = error.refusal
-        return replace(
-            result, outcome=refusal.outcome, reason=refusal.reason, message=refusal.message
-        )
+    return replace(result, console=boundary.head)
 
 
 async def reset_board(tools: BoardTools, part: str) -> ConsoleHead:
     """Begin a new epoch and reset; gives where the console stood. Raises CommandError."""
-    head = await tools.console.begin_epoch()
+    boundary = _Boundary(tools.console)
     try:
-        await tools.flasher.reset(tools.probe, part)
+        await tools.flasher.reset(tools.probe, part, before_reset=boundary)
     except FlasherError as error:
         outcome = _OUTCOMES[outcome_of(error.reason)]
         raise CommandError(error.reason, f"reset: {error}", outcome) from error
-    return head
+    return boundary.head or tools.console.head
+
+
+def proof_in(record: Path, flash: Flash, image_sha256: str) -> FlashReport | None:
+    """What a tool left behind whose agent was killed; None unless it proves the whole image."""
+    try:
+        with record.open("rb") as stream:
+            found: dict[str, Any] = json.loads(stream.read(MAX_RECORD_BYTES))
+        read_back = sorted(
+            (one["address"], one["length"], one["sha256"]) for one in found["verified"]
+        )
+        wanted = sorted((one.address, one.size_bytes, one.sha256) for one in flash.segments)
+        if found["reason"] is not None or read_back != wanted:
+            return None
+        return FlashReport(
+            image=flash.image,
+            image_sha256=image_sha256,
+            sectors_erased=len(found["erased"]),
+            sectors_skipped=len(found["skipped"]),
+            bytes_programmed=int(found["programmed_bytes"]),
+            read_back_sha256=image_sha256,
+            start_time=datetime.fromtimestamp(found["start_s"], UTC),
+            end_time=datetime.fromtimestamp(found["end_s"], UTC),
+        )
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _report(flash: Flash, image: Image, done: FlashResult, start_time: datetime) -> FlashReport:

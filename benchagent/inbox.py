@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from benchagent.command import (
     Command,
     ConsoleHead,
+    Flash,
     FlashReport,
     Outcome,
     Reason,
@@ -63,11 +64,24 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CutOff:
+    """A flash during which the agent was killed: its tool may have finished it alone."""
+
+    command: Command
+    flashing: str
+    """Digest of the image."""
+    refusal: Refusal
+    """The answer unless the image is proved after all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
-    """What a start found: commands to run, and how many were cut off."""
+    """What a start found: commands to run, flashes to ask about, and how many were cut off."""
 
     to_run: tuple[Command, ...]
+    cut_off: tuple[CutOff, ...]
     interrupted: int
+    """Commands that were answered with INTERRUPTED."""
 
 
 class Inbox:
@@ -115,7 +129,8 @@ class Inbox:
         return await self._do(self._proven)
 
     async def recover(self) -> Recovered:
-        """Answer what a killed agent was doing; returns what it had not begun."""
+        """Answer what a killed agent was doing, except flashes; returns those and what it had
+        not begun."""
         return await self._do(self._recover)
 
     def close(self) -> None:
@@ -210,22 +225,31 @@ class Inbox:
 
     def _recover(self) -> Recovered:
         rows = self._database.execute(
-            "SELECT request, intent FROM command WHERE state = ?", (CommandState.RUNNING,)
+            "SELECT request, intent, COALESCE(flashing, '') FROM command LEFT JOIN board "
+            "USING(board) WHERE state = ? ORDER BY arrival",
+            (CommandState.RUNNING,),
         ).fetchall()
-        for request, intent in rows:
+        cut_off: list[CutOff] = []
+        for request, intent, flashing in rows:
             command = command_from_bytes(request)
-            result = Refusal(
+            refusal = Refusal(
                 outcome=Outcome.BROKEN,
                 reason=Reason.INTERRUPTED,
                 message=f"the agent was killed while it was {intent}",
-            ).result(command)
-            self._finish(result, None)
+            )
+            is_stale = stale(command, self._token(command.board)) is not None
+            if isinstance(command.action, Flash) and flashing and not is_stale:
+                cut_off.append(CutOff(command=command, flashing=flashing, refusal=refusal))
+            else:
+                self._finish(refusal.result(command), None)
         waiting = self._database.execute(
             "SELECT request FROM command WHERE state = ? ORDER BY arrival",
             (CommandState.ACCEPTED,),
         )
         to_run = tuple(command_from_bytes(request) for (request,) in waiting)
-        return Recovered(to_run=to_run, interrupted=len(rows))
+        return Recovered(
+            to_run=to_run, cut_off=tuple(cut_off), interrupted=len(rows) - len(cut_off)
+        )
 
     def _entry(self, command_id: str) -> Entry | None:
         row = self._database.execute(

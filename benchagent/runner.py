@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from benchagent.bench import Boards
 from benchagent.board import Board
@@ -23,14 +24,29 @@ from benchagent.command import (
     Send,
     late,
 )
-from benchagent.flash import BoardTools, Image, check_board, fetch_image, flash_board, reset_board
-from benchagent.flashers.protocol import Flasher
+from benchagent.flash import (
+    BoardTools,
+    Image,
+    check_board,
+    fetch_image,
+    flash_board,
+    proof_in,
+    reset_board,
+)
+from benchagent.flashers.protocol import Flasher, FlasherError
+from benchagent.flashers.protocol import Reason as ToolReason
 from benchagent.images import ImageCache
-from benchagent.inbox import Inbox
+from benchagent.inbox import CutOff, Inbox
 
 log = logging.getLogger(__name__)
 
 QUEUE_COMMANDS = 64
+AWAY_S = 10.0
+"""How long a command waits for a known board that is away: it, or this PC, may just restart."""
+RESTART_S = 5.0
+"""How long after a probe was not found a restart of its board is waited for."""
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,6 +54,9 @@ class _Job:
     command: Command
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
     why: str = ""
+    recovered: bool = False
+    """It was accepted before this start of the agent."""
+    cut_off: CutOff | None = None
 
 
 class _LeftForLaterError(Exception):
@@ -58,6 +77,7 @@ class Runner:
         boards: Boards,
         images: ImageCache,
         flasher: Flasher,
+        record_dir: Path,
         on_result: Callable[[Result], None],
         on_progress: Callable[[Progress], None],
         on_change: Callable[[], None],
@@ -66,6 +86,8 @@ class Runner:
         self._boards = boards
         self._images = images
         self._flasher = flasher
+        self._record_dir = record_dir
+        record_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._on_result = on_result
         self._on_progress = on_progress
         self._on_change = on_change
@@ -74,7 +96,19 @@ class Runner:
         self._running: dict[str, _Job] = {}
         self._stopping = False
 
-    async def submit(self, command: Command) -> None:
+    async def resume(self, cut_off: Sequence[CutOff], to_run: Sequence[Command]) -> None:
+        """Go on where a killed agent stopped, first with the flashes that it may have finished."""
+        kept = {self._record(found.command) for found in cut_off}
+        for leftover in set(self._record_dir.iterdir()) - kept:
+            leftover.unlink(missing_ok=True)
+        for found in cut_off:
+            job = _Job(command=found.command, recovered=True, cut_off=found)
+            self._queues.setdefault(found.command.board, deque()).append(job)
+            self._wake(found.command.board)
+        for command in to_run:
+            await self.submit(command, recovered=True)
+
+    async def submit(self, command: Command, *, recovered: bool = False) -> None:
         """Queue a command that the journal has accepted; one that is queued or runs already
         stays where it is."""
         queue = self._queues.setdefault(command.board, deque())
@@ -85,7 +119,9 @@ class Runner:
             message = f"{command.board} already has {QUEUE_COMMANDS} commands waiting"
             await self._answer(_refused(command, Reason.BUSY, message))
             return
-        queue.append(_Job(command=command))
+        if isinstance(command.action, Flash | Reset):
+            self._flasher.warm_up()
+        queue.append(_Job(command=command, recovered=recovered))
         self._wake(command.board)
 
     async def cancel(self, command_id: str) -> None:
@@ -156,10 +192,10 @@ class Runner:
 
     async def _execute(self, job: _Job) -> None:
         command = job.command
-        board = self._boards.get(command.board)
-        if board is None:
-            message = f"no board {command.board} is connected to this agent"
-            raise CommandError(Reason.UNKNOWN_BOARD, message, Outcome.REFUSED)
+        if job.cut_off is not None:
+            await self._settle(job, job.cut_off)
+            return
+        board = await self._present(job)
         match command.action:
             case Flash() as flash:
                 await self._flash(job, board, flash)
@@ -172,6 +208,61 @@ class Runner:
             case None:
                 raise CommandError(Reason.BAD_COMMAND, "nothing to do", Outcome.REFUSED)
 
+    async def _present(self, job: _Job) -> Board:
+        """The board of a command. Raises CommandError UNKNOWN_BOARD."""
+        name = job.command.board
+        known = job.recovered or self._boards.console(name) is not None
+        waiting = self._boards.wait_for(
+            name, lambda board: not board.is_away, AWAY_S if known else 0.0
+        )
+        board = await _unless(job, waiting)
+        if board is None:
+            message = f"no board {name} is connected to this agent"
+            raise CommandError(Reason.UNKNOWN_BOARD, message, Outcome.REFUSED)
+        return board
+
+    async def _restarted(self, job: _Job, gone: Board) -> Board | None:
+        """The board as it came back after its probe was not found; None when it did not."""
+
+        def is_another(board: Board) -> bool:
+            same = (board.port_owner, board.probe_id) == (gone.port_owner, gone.probe_id)
+            return board.is_usable and not same
+
+        waiting = self._boards.wait_for(gone.board_id, is_another, RESTART_S)
+        board = await _unless(job, waiting)
+        return board if board is not None and is_another(board) else None
+
+    async def _settle(self, job: _Job, cut_off: CutOff) -> None:
+        """Answer a flash during which the agent was killed.
+
+        Its tool goes on alone and leaves a record. When that proves the image nothing is written
+        again; a reset tells where its console begins.
+        """
+        command, record = job.command, self._record(job.command)
+        result, proven = cut_off.refusal.result(command), ""
+        try:
+            tools = self._tools(await self._present(job))
+            await _unless(job, self._flasher.settled(tools.probe))
+            report = None
+            if isinstance(command.action, Flash):
+                report = proof_in(record, command.action, cut_off.flashing)
+            if isinstance(command.action, Flash) and report is not None:
+                result, proven = replace(_passed(command), flash=report), cut_off.flashing
+                if command.action.reset_after:
+                    head = await reset_board(tools, command.action.part or tools.board.part)
+                    result = replace(result, console=head)
+        except CommandError as error:
+            refusal = error.refusal
+            if proven:
+                result = replace(refusal.result(command), flash=result.flash)
+        except FlasherError as error:
+            log.warning("flash not settled", extra={"why": str(error)})
+        if proven:
+            self._boards.proven[command.board] = proven
+        await self._answer(result, proven or None)
+        record.unlink(missing_ok=True)
+        self._on_change()
+
     async def _flash(self, job: _Job, board: Board, flash: Flash) -> None:
         command = job.command
         check_board(board, flash.part)
@@ -183,27 +274,44 @@ class Runner:
         intent = f"flashing {image.sha256[:12]}; the flash of the board is unknown"
         await self._begin(command, intent, flashing=image.sha256)
         before = self._boards.proven.pop(command.board, "")
-        result = await flash_board(
-            self._tools(board),
-            command,
-            flash,
-            image,
-            on_progress=self._on_progress,
-            cancel=job.cancel,
-        )
+        result = await self._write(job, board, flash, image)
+        if result.reason == ToolReason.PROBE_NOT_FOUND:
+            again = await self._restarted(job, board)
+            if again is not None:
+                result = await self._write(job, again, flash, image)
         proven = _proven_after(result, before)
         if result.reason == Reason.CANCELLED and job.why:
             result = _cut_off(result, job.why)
         if proven:
             self._boards.proven[command.board] = proven
         await self._answer(result, proven)
+        self._record(command).unlink(missing_ok=True)
         self._on_change()
+
+    async def _write(self, job: _Job, board: Board, flash: Flash, image: Image) -> Result:
+        return await flash_board(
+            self._tools(board),
+            job.command,
+            flash,
+            image,
+            record=self._record(job.command),
+            on_progress=self._on_progress,
+            cancel=job.cancel,
+        )
 
     async def _reset(self, job: _Job, board: Board) -> None:
         command = job.command
         check_board(board, "")
         await self._begin(command, "resetting the board")
-        head = await reset_board(self._tools(board), board.part)
+        try:
+            head = await reset_board(self._tools(board), board.part)
+        except CommandError as error:
+            if error.refusal.reason != ToolReason.PROBE_NOT_FOUND:
+                raise
+            again = await self._restarted(job, board)
+            if again is None:
+                raise
+            head = await reset_board(self._tools(again), again.part)
         await self._answer(
             Result(
                 command_id=command.command_id,
@@ -232,12 +340,15 @@ class Runner:
         )
         self._on_result(result)
 
+    def _record(self, command: Command) -> Path:
+        return self._record_dir / f"{command.command_id}.json"
+
     def _tools(self, board: Board) -> BoardTools:
         console = self._boards.consoles[board.board_id]
         return BoardTools(board=board, console=console, flasher=self._flasher)
 
 
-async def _unless(job: _Job, work: Coroutine[Any, Any, Image]) -> Image:
+async def _unless(job: _Job, work: Coroutine[Any, Any, T]) -> T:
     """Do the work unless the job is cancelled meanwhile. Raises CommandError CANCELLED."""
     task = asyncio.create_task(work)
     cancelled = asyncio.create_task(job.cancel.wait())

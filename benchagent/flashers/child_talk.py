@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import threading
 import time
+from enum import StrEnum
 from typing import Any
 
 from benchagent.flashers.protocol import Phase, Reason
 
 EXIT_HUNG = 70
+HOLD_S = 15.0
+"""How long a halted board waits for the parent."""
 
 
 class OperationError(Exception):
@@ -20,6 +24,15 @@ class OperationError(Exception):
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class Release(StrEnum):
+    """How a hold ended."""
+
+    RELEASED = "RELEASED"
+    ABANDONED = "ABANDONED"
+    """The parent is gone."""
+    EXPIRED = "EXPIRED"
 
 
 class Talk:
@@ -43,7 +56,7 @@ class Talk:
         line = json.dumps({"event": event, **fields}).encode() + b"\n"
         with self._guard:
             self._last = time.monotonic()
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(ConnectionError):
                 while line:
                     line = line[os.write(self._out, line) :]
 
@@ -57,6 +70,17 @@ class Talk:
         """End the operation when it was cancelled. Raises OperationError CANCELLED."""
         if self.cancelled:
             raise OperationError(Reason.CANCELLED, "cancelled")
+
+    def hold(self) -> Release:
+        """Tell the parent that the board is halted and wait until it says to go on."""
+        self.say("holding")
+        ready = select.select([0], [], [], HOLD_S)[0]
+        if not ready:
+            return Release.EXPIRED
+        with contextlib.suppress(ConnectionError):
+            if os.read(0, 16):
+                return Release.RELEASED
+        return Release.ABANDONED
 
     def _watch(self) -> None:
         while time.monotonic() - self._last < self._limit_s:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -118,7 +118,9 @@ class FlashPlan:
     under_reset: bool = False
     """Connect while the reset line is held: for firmware that switches the debug pins off."""
     record: Path | None = None
-    """Where the child leaves the result as JSON, even if its parent is gone by then."""
+    """Where the child leaves the result as JSON, even if its parent is gone by then: `reason`,
+    `message`, `verified`, `was_reset`, the sectors `erased`, `programmed` and `skipped`,
+    `programmed_bytes`, and `start_s` and `end_s` in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +193,10 @@ class VisibleProbe:
 
 
 OnProgress = Callable[[FlashProgress], None]
+BeforeReset = Callable[[], Awaitable[None]]
+"""Awaited while the core is halted, just before the reset that starts the firmware: what the
+board says until then is the old firmware's, everything after it the new one's. It must be over in
+a few seconds; what it raises is raised by the operation, after the reset."""
 
 
 class Flasher(Protocol):
@@ -202,12 +208,27 @@ class Flasher(Protocol):
         plan: FlashPlan,
         *,
         on_progress: OnProgress | None = None,
+        before_reset: BeforeReset | None = None,
         cancel: asyncio.Event | None = None,
     ) -> FlashResult:
         """Write and read back; never raises for what a board or a tool does."""
 
-    async def reset(self, probe: ProbeRef, part: str) -> None:
+    async def reset(
+        self, probe: ProbeRef, part: str, *, before_reset: BeforeReset | None = None
+    ) -> None:
         """Restart the firmware. Raises FlasherError."""
+
+    async def settled(self, probe: ProbeRef) -> None:
+        """Wait until no operation uses the probe, also none of an agent that was killed.
+
+        Raises FlasherError PROBE_BUSY.
+        """
+
+    def warm_up(self) -> None:
+        """An operation comes soon: start what takes long to start."""
+
+    def close(self) -> None:
+        """Give back what is kept between operations."""
 
     async def read(self, probe: ProbeRef, part: str, address: int, length: int) -> bytes:
         """Read memory without halting the core. Raises FlasherError."""

@@ -6,18 +6,16 @@ import asyncio
 import base64
 import contextlib
 import json
-import os
 import signal
-import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import benchagent
+from benchagent.flashers.nursery import Child, Nursery, NurseryError
 from benchagent.flashers.probe_lock import probe_lock
 from benchagent.flashers.protocol import (
+    BeforeReset,
     FlasherError,
     FlashPlan,
     FlashProgress,
@@ -34,8 +32,6 @@ from benchagent.flashers.protocol import (
     outcome_of,
 )
 
-MAX_LINE = 1024 * 1024
-_STDERR_TAIL = 4096
 _CHILD = "benchagent.flashers.pyocd_child"
 _TOOL = "pyocd (pip install 'benchline[agent]')"
 
@@ -52,6 +48,7 @@ class _Observed:
     identity: TargetIdentity | None = None
     result: dict[str, Any] | None = None
     last_event: float = 0.0
+    holding: bool = False
 
     def take(self, event: dict[str, Any], on_progress: OnProgress | None) -> None:
         """Take one event. Raises KeyError, TypeError or ValueError for nonsense."""
@@ -75,18 +72,30 @@ class _Observed:
                 self.skipped.append(int(event["sector"]))
             case "identity":
                 self.identity = _identity(event)
+            case "holding":
+                self.holding = True
             case "data":
                 self.data += base64.b64decode(event["base64"], validate=True)
             case "result":
                 self.result = event
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Talk:
+    """What the caller wants to hear of an operation, and to do in it."""
+
+    on_progress: OnProgress | None = None
+    before_reset: BeforeReset | None = None
+
+
 class PyocdFlasher:
     """Flashes STM32 boards through pyOCD, in a child process per operation.
 
-    `state_dir` keeps the locks of the probes. `watchdog_s` is the longest time without progress
-    (a 128 KiB sector of an STM32F4 takes up to 4 s to erase; STM32F405 data sheet DS8626,
-    table 40). `lock_wait_s` is how long an operation waits for the one before it.
+    The children are forked from a helper process that has imported pyOCD; it is started when it
+    is needed and ends when it was idle for a minute. `state_dir` keeps the locks of the probes.
+    `watchdog_s` is the longest time without progress (a 128 KiB sector of an STM32F4 takes up to
+    4 s to erase; STM32F405 data sheet DS8626, table 40). `lock_wait_s` is how long an operation
+    waits for the one before it. `nursery` is where its children come from.
     """
 
     def __init__(
@@ -96,13 +105,22 @@ class PyocdFlasher:
         watchdog_s: float = 15.0,
         lock_wait_s: float = 30.0,
         grace_s: float = 2.0,
-        command: Sequence[str] = (sys.executable, "-P", "-m", _CHILD),
+        nursery: Nursery | None = None,
     ) -> None:
         self._locks = state_dir / "probe-locks"
         self._watchdog_s = watchdog_s
         self._lock_wait_s = lock_wait_s
         self._grace_s = grace_s
-        self._command = tuple(command)
+        self._nursery = nursery or Nursery(_CHILD)
+
+    def warm_up(self) -> None:
+        """An operation comes soon: be ready for it."""
+        with contextlib.suppress(NurseryError):  # the operation will say so
+            self._nursery.warm_up()
+
+    def close(self) -> None:
+        """Give back what `warm_up` and operations left ready; an operation that runs goes on."""
+        self._nursery.close()
 
     async def flash(
         self,
@@ -110,6 +128,7 @@ class PyocdFlasher:
         plan: FlashPlan,
         *,
         on_progress: OnProgress | None = None,
+        before_reset: BeforeReset | None = None,
         cancel: asyncio.Event | None = None,
     ) -> FlashResult:
         """Write what differs, read it back, and start it when the plan says so.
@@ -117,13 +136,14 @@ class PyocdFlasher:
         Never raises for what a board or a tool does. Setting `cancel`, or cancelling the task,
         ends the child; a board that was being written then needs another flash.
         """
+        talk = _Talk(on_progress=on_progress, before_reset=before_reset)
         started = time.monotonic()
         observed = _Observed()
         reason: Reason | None = None
         message = ""
         try:
             request = _flash_request(plan)
-            await self._operate(probe, request, observed, on_progress=on_progress, cancel=cancel)
+            await self._operate(probe, request, observed, talk, cancel)
         except FlasherError as error:
             reason, message = error.reason, str(error)
         result = observed.result or {}
@@ -143,9 +163,20 @@ class PyocdFlasher:
             duration_s=time.monotonic() - started,
         )
 
-    async def reset(self, probe: ProbeRef, part: str) -> None:
+    async def reset(
+        self, probe: ProbeRef, part: str, *, before_reset: BeforeReset | None = None
+    ) -> None:
         """Restart the firmware. Raises FlasherError."""
-        await self._operate(probe, {"op": "reset", "part": part}, _Observed())
+        talk = _Talk(before_reset=before_reset)
+        await self._operate(probe, {"op": "reset", "part": part}, _Observed(), talk)
+
+    async def settled(self, probe: ProbeRef) -> None:
+        """Wait until no operation uses the probe, also none of an earlier process.
+
+        Raises FlasherError PROBE_BUSY.
+        """
+        async with probe_lock(self._locks, probe, wait_s=self._lock_wait_s):
+            return
 
     async def read(self, probe: ProbeRef, part: str, address: int, length: int) -> bytes:
         """Read memory without halting the core. Raises FlasherError."""
@@ -167,7 +198,7 @@ class PyocdFlasher:
 
     async def probes(self) -> tuple[VisibleProbe, ...]:
         """The probes on USB that pyOCD can see (experimental). Raises FlasherError."""
-        result = await self._converse({"op": "probes"}, _Observed(), None, None, ())
+        result = await self._converse({"op": "probes"}, _Observed(), _Talk(), None, ())
         try:
             return tuple(VisibleProbe(**probe) for probe in result["probes"])
         except (KeyError, TypeError) as error:
@@ -178,61 +209,38 @@ class PyocdFlasher:
         probe: ProbeRef,
         request: dict[str, Any],
         observed: _Observed,
-        *,
-        on_progress: OnProgress | None = None,
+        talk: _Talk | None = None,
         cancel: asyncio.Event | None = None,
     ) -> dict[str, Any]:
         request = {**request, "probe": probe.address, "probe_uid": probe.uid}
         async with probe_lock(self._locks, probe, wait_s=self._lock_wait_s) as lock:
-            return await self._converse(request, observed, on_progress, cancel, (lock,))
+            return await self._converse(request, observed, talk or _Talk(), cancel, (lock,))
 
     async def _converse(
         self,
         request: dict[str, Any],
         observed: _Observed,
-        on_progress: OnProgress | None,
+        talk: _Talk,
         cancel: asyncio.Event | None,
         kept_open: tuple[int, ...],
     ) -> dict[str, Any]:
         """Run one child to its end; gives its result or raises FlasherError with the reason."""
-        child = await self._start(kept_open)
-        if child.stdin is None or child.stdout is None or child.stderr is None:
-            raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} has no pipes")
-        errors = asyncio.create_task(_tail(child.stderr))
-        reader = asyncio.create_task(_take_events(child.stdout, observed, on_progress))
         try:
-            line = json.dumps({**request, "watchdog_s": self._watchdog_s}).encode()
-            with contextlib.suppress(ConnectionError):
-                child.stdin.write(line)
-                child.stdin.close()
+            child = await self._nursery.start(kept_open)
+        except NurseryError as error:
+            raise FlasherError(Reason.TOOL_MISSING, f"{_TOOL}: {error}") from error
+        hold = talk.before_reset is not None
+        line = json.dumps({**request, "watchdog_s": self._watchdog_s, "hold": hold}).encode()
+        reader = asyncio.create_task(_take_events(child, observed, talk))
+        try:
+            child.writer.write(line + b"\n")
             await self._watch(reader, observed, cancel)
         finally:
-            await asyncio.shield(self._end(child, reader, observed))
-        stderr = await errors
+            end = await asyncio.shield(self._end(child, reader, observed))
         reader.result()
         if observed.result is not None:
             return _checked(observed.result)
-        last = stderr.strip().splitlines()[-1:] or ["no message"]
-        raise FlasherError(
-            Reason.TOOL_CRASHED, f"{_TOOL} ended with code {child.returncode}: {last[0][:300]}"
-        )
-
-    async def _start(self, kept_open: tuple[int, ...]) -> asyncio.subprocess.Process:
-        try:
-            return await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                limit=MAX_LINE,
-                pass_fds=kept_open,
-                start_new_session=True,
-                env=_environment(),
-            )
-        except OSError as error:
-            raise FlasherError(
-                Reason.TOOL_MISSING, f"{_TOOL} cannot be started: {error}"
-            ) from error
+        raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} {end}")
 
     async def _watch(
         self, reader: asyncio.Task[None], observed: _Observed, cancel: asyncio.Event | None
@@ -255,57 +263,47 @@ class PyocdFlasher:
         finally:
             cancelled.cancel()
 
-    async def _end(
-        self,
-        child: asyncio.subprocess.Process,
-        reader: asyncio.Task[None],
-        observed: _Observed,
-    ) -> None:
-        """TERM, then KILL: when this returns the child is gone and its last events are taken."""
-        with contextlib.suppress(ProcessLookupError):
-            if observed.result is None:
-                child.send_signal(signal.SIGTERM)
-        ended = asyncio.create_task(child.wait())
-        await asyncio.wait((ended,), timeout=self._grace_s)
-        with contextlib.suppress(ProcessLookupError):
-            if not ended.done():
-                child.kill()
-        await ended
+    async def _end(self, child: Child, reader: asyncio.Task[None], observed: _Observed) -> str:
+        """TERM, then KILL: when this returns the child is gone and its last events are taken.
+
+        A child that holds a halted board resets it at the end of its stdin. Gives how it ended.
+        """
+        with contextlib.suppress(OSError):
+            child.writer.write_eof()
+        if observed.result is None:
+            child.signal(signal.SIGTERM)
+        if not await child.ended(self._grace_s):
+            child.signal(signal.SIGKILL)
+            await child.ended()
         await asyncio.wait((reader,), timeout=self._grace_s)
         reader.cancel()
         await asyncio.wait((reader,))
+        last = (await child.errors).strip().splitlines()[-1:] or ["no message"]
+        code = None if observed.result is not None else await child.exit_code()
+        child.close()
+        return f"ended with code {code}: {last[0][:300]}"
 
 
-async def _take_events(
-    stdout: asyncio.StreamReader, observed: _Observed, on_progress: OnProgress | None
-) -> None:
+async def _take_events(child: Child, observed: _Observed, talk: _Talk) -> None:
     """Take events up to the result or the end. Raises FlasherError TOOL_CRASHED for nonsense."""
     while observed.result is None:
         try:
-            line = await stdout.readline()
+            line = await child.reader.readline()
+        except ConnectionError:
+            return
         except ValueError as error:
             raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} wrote an endless line") from error
         if not line:
             return
         try:
-            observed.take(json.loads(line), on_progress)
+            observed.take(json.loads(line), talk.on_progress)
         except (KeyError, TypeError, ValueError) as error:
             raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} wrote {line[:80]!r}") from error
         observed.last_event = time.monotonic()
-
-
-def _environment() -> dict[str, str]:
-    root = str(Path(benchagent.__file__).resolve().parents[1])
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    paths = [root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "LC_ALL": "C.UTF-8"}
-
-
-async def _tail(stream: asyncio.StreamReader) -> str:
-    tail = b""
-    while chunk := await stream.read(_STDERR_TAIL):
-        tail = (tail + chunk)[-_STDERR_TAIL:]
-    return tail.decode("utf-8", "replace")
+        if observed.holding and talk.before_reset is not None:
+            observed.holding = False
+            await talk.before_reset()
+            child.writer.write(b"go\n")
 
 
 def _checked(result: dict[str, Any]) -> dict[str, Any]:

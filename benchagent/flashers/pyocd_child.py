@@ -1,8 +1,9 @@
-"""The child process that drives pyOCD: `python -m benchagent.flashers.pyocd_child`.
+"""The child process that drives pyOCD, forked by `nursery_process`.
 
-One JSON request on stdin, JSON lines on stdout, the last one the result. pyOCD is imported here
-and in `pyocd_target` only, so that a crash, a leak or a hang of it costs one process. An operation
-goes on when its parent dies: its own watchdog bounds it, and `record` keeps its result.
+One line with a JSON request on stdin, JSON lines on stdout, the last one the result. pyOCD is
+imported here and in `pyocd_target` only, so that a crash, a leak or a hang of it costs one
+process. An operation goes on when its parent dies: its own watchdog bounds it, and `record` keeps
+its result.
 """
 
 from __future__ import annotations
@@ -14,14 +15,21 @@ import json
 import logging
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from benchagent.flashers import plan
-from benchagent.flashers.child_talk import OperationError, Talk
+from benchagent.flashers.child_talk import HOLD_S, OperationError, Release, Talk
 from benchagent.flashers.protocol import Phase, Reason
-from benchagent.flashers.pyocd_target import READ_CHUNK, Target, probe_answers, visible_probes
+from benchagent.flashers.pyocd_target import (
+    READ_CHUNK,
+    Target,
+    import_all,
+    probe_answers,
+    visible_probes,
+)
 
 MAX_REQUEST = 16 * 1024 * 1024
 MAX_SEGMENT_FILE = 4 * 1024 * 1024
@@ -95,30 +103,58 @@ def flash(request: dict[str, Any], talk: Talk) -> dict[str, Any]:
             device_uid=str(request.get("device_uid") or ""),
         )
         stale: list[plan.SectorImage] = []
+        skipped: list[int] = []
         blank: list[plan.SectorImage] = []
         for image in images:
             present = target.read(image.sector.address, image.sector.size)
             if present == image.data:
                 talk.say("skipped", sector=image.sector.number)
+                skipped.append(image.sector.number)
                 continue
             stale.append(image)
             if present.count(b"\xff") == len(present):
                 blank.append(image)
+        dirty = [image for image in stale if image not in blank]
+        programmed_bytes = 0
         if stale:
             target.reset_and_halt()
-            _write(target, talk, stale, [image for image in stale if image not in blank])
+            programmed_bytes = _write(target, talk, stale, dirty)
         verified = _verify(target, talk, part, images, segments)
         if request.get("reset_after"):
-            target.reset()
+            _reset(target, talk, hold=bool(request.get("hold")))
         else:
             target.reset_and_halt()
             target.stay_halted()
-    return {"verified": verified, "was_reset": bool(request.get("reset_after"))}
+    return {
+        "verified": verified,
+        "was_reset": bool(request.get("reset_after")),
+        "erased": [image.sector.number for image in dirty],
+        "programmed": [image.sector.number for image in plan.programming_order(stale)],
+        "skipped": skipped,
+        "programmed_bytes": programmed_bytes,
+    }
+
+
+def _reset(target: Target, talk: Talk, *, hold: bool) -> None:
+    """Start the firmware; with `hold`, once the parent has taken what the old one said.
+
+    A board never stays halted for a parent that is gone or stuck.
+    """
+    if not hold:
+        target.reset()
+        return
+    target.halt()
+    release = talk.hold()
+    target.reset()
+    if release is Release.EXPIRED:
+        message = f"the agent did not answer for {HOLD_S:g} s; the board was reset without it"
+        raise OperationError(Reason.TOOL_HUNG, message)
 
 
 def _write(
     target: Target, talk: Talk, stale: list[plan.SectorImage], dirty: list[plan.SectorImage]
-) -> None:
+) -> int:
+    """Erase what is dirty, write what is stale; gives the bytes written."""
     total = sum(image.sector.size for image in dirty)
     done = 0
     talk.progress(Phase.ERASE, done, total)
@@ -138,6 +174,7 @@ def _write(
             talk.progress(Phase.PROGRAM, done, total)
         talk.say("programmed", sector=image.sector.number)
     target.finish_writing()
+    return total
 
 
 def _verify(
@@ -178,7 +215,7 @@ def _verify(
 def reset(request: dict[str, Any], talk: Talk) -> dict[str, Any]:
     """Restart the firmware."""
     with _opened(request, _part(request), talk) as target:
-        target.reset()
+        _reset(target, talk, hold=bool(request.get("hold")))
     return {}
 
 
@@ -246,9 +283,19 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+def warm() -> None:
+    """Import what every operation needs. Without pyOCD the operation will say so."""
+    with contextlib.suppress(OperationError):
+        import_all()
+
+
 def main() -> int:
     """Perform the request on stdin; the exit code is 0 whenever there is a result line."""
-    request = json.loads(sys.stdin.buffer.read(MAX_REQUEST))
+    line = sys.stdin.buffer.readline(MAX_REQUEST)
+    if not line:  # the parent was gone before it asked
+        return EXIT_OK
+    request = json.loads(line)
+    start_s = time.time()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     talk = Talk(watchdog_s=float(request.get("watchdog_s", 15.0)) + WATCHDOG_MARGIN_S)
 
@@ -265,6 +312,7 @@ def main() -> int:
         result |= {"reason": reason, "message": message[:1000]}
         if reason is Reason.TOOL_CRASHED:
             logging.getLogger(__name__).exception("operation failed")
+    result |= {"start_s": start_s, "end_s": time.time()}
     if request.get("record"):
         record = Path(request["record"])
         fresh = record.with_suffix(".new")

@@ -43,7 +43,7 @@ class Target:
             "resume_on_disconnect": True,
             # pyOCD waits 100 ms after a reset before it polls the core's own reset flag; it is
             # that flag, not the wait, which says that the reset is over.
-            "reset.post_delay": 0.02,
+            "reset.post_delay": 0.005,
         }
         self._session = self._open(options)
         self._target = self._session.board.target
@@ -107,6 +107,10 @@ class Target:
         """Restart the firmware."""
         self._target.reset()
 
+    def halt(self) -> None:
+        """Stop the core where it is."""
+        self._target.halt()
+
     def reset_and_halt(self) -> None:
         """Stop at the reset vector: clocks and peripherals as after power-on."""
         self._target.reset_and_halt()
@@ -135,6 +139,19 @@ class Target:
 
     def _flash(self, address: int) -> Any:
         return self._target.memory_map.get_region_for_address(address).flash
+
+
+def import_all() -> None:
+    """Import everything that an operation on a remote probe uses. Raises as `import_pyocd`."""
+    for module in (
+        "pyocd.core.helpers",
+        "pyocd.target",
+        "pyocd.core.memory_map",
+        "pyocd.target.builtin.target_STM32F412xx",
+        "pyocd.coresight.coresight_target",
+        "pyocd.utility.sockets",
+    ):
+        import_pyocd(module)
 
 
 def import_pyocd(module: str) -> Any:

@@ -8,13 +8,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from benchagent.flashers.elf import segments_of
+from benchagent.flashers.nursery import Nursery
 from benchagent.flashers.protocol import (
     FlasherError,
     FlashOutcome,
@@ -32,6 +33,7 @@ from tests.process.virtual.boards import (
     build_firmware,
     console,
     flash_image,
+    is_alive,
     stock_readback,
     virtual_board,
 )
@@ -53,9 +55,17 @@ def elf_plan(elf: Path) -> FlashPlan:
     return plan_of(*segments_of(elf.read_bytes(), base_address=0x0800_0000))
 
 
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    """Shared, as operations share it: pyOCD is imported once."""
+    found = Nursery("benchagent.flashers.pyocd_child")
+    yield found
+    found.close()
+
+
 @pytest.fixture
-def flasher(tmp_path: Path) -> PyocdFlasher:
-    return PyocdFlasher(state_dir=tmp_path / "agent")
+def flasher(tmp_path: Path, nursery: Nursery) -> PyocdFlasher:
+    return PyocdFlasher(state_dir=tmp_path / "agent", nursery=nursery)
 
 
 async def test_a_flash_is_read_back_equal_by_stock_pyocd_and_runs(
@@ -232,9 +242,11 @@ async def test_no_board_at_the_address_is_told(flasher: PyocdFlasher) -> None:
 
 @pytest.mark.parametrize("after", [0, 40, 330])
 async def test_a_probe_that_stops_answering_is_told_from_no_progress(
-    tmp_path: Path, after: int
+    tmp_path: Path, nursery: Nursery, after: int
 ) -> None:
-    flasher = PyocdFlasher(state_dir=tmp_path / "agent", watchdog_s=2.0, grace_s=0.3)
+    flasher = PyocdFlasher(
+        state_dir=tmp_path / "agent", watchdog_s=1.5, grace_s=0.3, nursery=nursery
+    )
     with virtual_board(tmp_path, "--hang-after", str(after)) as board:
         result = await flasher.flash(probe_of(board), plan_of(FlashSegment.of(CODE, BIG)))
     assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, Reason.TOOL_HUNG)
@@ -282,25 +294,20 @@ async def flash_in_programming(
     yield task
 
 
-def children_of_this_process() -> list[int]:
-    found: list[int] = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = entry.read_bytes().split(b"\0")
-            parent = int((entry.parent / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, IndexError):
-            continue
-        if b"benchagent.flashers.pyocd_child" in words and parent == os.getpid():
-            found.append(int(entry.parent.name))
-    return found
+def children_of(nursery: Nursery) -> list[int]:
+    """The operations that run now."""
+    if nursery.pid is None:
+        return []
+    children = Path(f"/proc/{nursery.pid}/task/{nursery.pid}/children").read_text().split()
+    return [int(child) for child in children if is_alive(int(child))]
 
 
 async def test_a_killed_child_is_reported_and_the_next_flash_works(
-    tmp_path: Path, flasher: PyocdFlasher
+    tmp_path: Path, flasher: PyocdFlasher, nursery: Nursery
 ) -> None:
     with virtual_board(tmp_path) as board:
         async with flash_in_programming(flasher, board) as task:
-            (child,) = children_of_this_process()
+            (child,) = children_of(nursery)
             os.kill(child, signal.SIGKILL)
             result = await task
         assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, Reason.TOOL_CRASHED)
@@ -311,7 +318,7 @@ async def test_a_killed_child_is_reported_and_the_next_flash_works(
 
 
 async def test_a_cancelled_flash_ends_at_once_and_says_so(
-    tmp_path: Path, flasher: PyocdFlasher
+    tmp_path: Path, flasher: PyocdFlasher, nursery: Nursery
 ) -> None:
     cancel = asyncio.Event()
     with virtual_board(tmp_path) as board:
@@ -319,20 +326,20 @@ async def test_a_cancelled_flash_ends_at_once_and_says_so(
             cancel.set()
             result = await task
         assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, Reason.CANCELLED)
-        assert children_of_this_process() == []
+        assert children_of(nursery) == []
         again = await flasher.flash(probe_of(board), plan_of(FlashSegment.of(CODE, BIG)))
         assert again.outcome is FlashOutcome.PASSED
 
 
 async def test_cancelling_the_task_leaves_no_child_and_no_lock(
-    tmp_path: Path, flasher: PyocdFlasher
+    tmp_path: Path, flasher: PyocdFlasher, nursery: Nursery
 ) -> None:
     with virtual_board(tmp_path) as board:
         async with flash_in_programming(flasher, board) as task:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-        assert children_of_this_process() == []
+        assert children_of(nursery) == []
         again = await flasher.flash(probe_of(board), plan_of(FlashSegment.of(CODE, BIG)))
         assert again.outcome is FlashOutcome.PASSED
 
@@ -348,9 +355,9 @@ async def test_a_second_flash_waits_for_the_first(tmp_path: Path, flasher: Pyocd
 
 
 async def test_a_second_flash_that_may_not_wait_is_refused(
-    tmp_path: Path, flasher: PyocdFlasher
+    tmp_path: Path, flasher: PyocdFlasher, nursery: Nursery
 ) -> None:
-    hasty = PyocdFlasher(state_dir=tmp_path / "agent", lock_wait_s=0.0)
+    hasty = PyocdFlasher(state_dir=tmp_path / "agent", lock_wait_s=0.0, nursery=nursery)
     with virtual_board(tmp_path) as board:
         async with flash_in_programming(flasher, board) as first:
             second = await hasty.flash(probe_of(board), plan_of(FlashSegment.of(CODE, b"1")))
@@ -435,14 +442,53 @@ async def test_a_flash_without_reset_leaves_the_core_halted_until_one(
         tty.until(b"boot alpha")
 
 
+async def test_the_parent_acts_between_the_old_firmware_and_the_new(
+    tmp_path: Path, flasher: PyocdFlasher
+) -> None:
+    old, new = build_firmware(tmp_path, tag="alpha"), build_firmware(tmp_path, tag="beta")
+    heads: list[bytes] = []
+    with virtual_board(tmp_path, holding=old) as board, console(board.entry["tty"]) as tty:
+        tty.until(b"tick 00000001")
+
+        async def before_reset() -> None:
+            heads.append(tty.until_quiet())
+
+        probe = probe_of(board)
+        flashed = await flasher.flash(probe, elf_plan(new), before_reset=before_reset)
+        assert flashed.outcome is FlashOutcome.PASSED
+        assert tty.until(b"tick 00000001", after=len(heads[0]))[len(heads[0]) :].startswith(
+            b"boot beta"
+        )
+        again = await flasher.flash(probe, elf_plan(new), before_reset=before_reset)
+        assert (again.outcome, again.erased, again.was_reset) == (FlashOutcome.PASSED, (), True)
+        await flasher.reset(probe, PART, before_reset=before_reset)
+        tty.until(b"tick 00000001", after=len(heads[2]))
+    assert len(heads) == 3
+    for head in heads[1:]:
+        assert tty.seen[len(head) :].startswith(b"boot beta")
+
+
+async def test_a_board_does_not_stay_halted_for_a_parent_that_fails(
+    tmp_path: Path, flasher: PyocdFlasher
+) -> None:
+    elf = build_firmware(tmp_path, tag="alpha")
+
+    async def before_reset() -> None:
+        raise RuntimeError("the parent fell over")
+
+    with virtual_board(tmp_path) as board, console(board.entry["tty"]) as tty:
+        with pytest.raises(RuntimeError, match="fell over"):
+            await flasher.flash(probe_of(board), elf_plan(elf), before_reset=before_reset)
+        tty.until(b"boot alpha")
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("import sys; sys.exit('the tool fell over')", Reason.TOOL_CRASHED),
+        ("raise ValueError('the tool fell over')", Reason.TOOL_CRASHED),
         ("print('garbage')", Reason.TOOL_CRASHED),
         ("print('x' * 5_000_000)", Reason.TOOL_CRASHED),
         ("import os; os.abort()", Reason.TOOL_CRASHED),
-        ("import time; time.sleep(600)", Reason.TOOL_HUNG),
         (
             "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)",
             Reason.TOOL_HUNG,
@@ -450,16 +496,33 @@ async def test_a_flash_without_reset_leaves_the_core_halted_until_one(
     ],
 )
 async def test_a_child_that_misbehaves_is_ended_and_named(
-    tmp_path: Path, script: str, reason: Reason
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: Reason
 ) -> None:
-    flasher = PyocdFlasher(
-        state_dir=tmp_path, watchdog_s=1.5, grace_s=0.3, command=(sys.executable, "-c", script)
-    )
-    result = await flasher.flash(
-        ProbeRef(address="remote:127.0.0.1:9"), plan_of(FlashSegment.of(CODE, b"1"))
-    )
+    result = await flash_with(tmp_path, monkeypatch, f"def warm(): pass\ndef main(): {script}\n")
     assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, reason)
     assert "pyocd" in result.message
+
+
+async def flash_with(folder: Path, monkeypatch: pytest.MonkeyPatch, child: str) -> FlashResult:
+    """A flash whose child is this module."""
+    (folder / "misbehaving.py").write_text(child)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    nursery = Nursery("misbehaving")
+    flasher = PyocdFlasher(state_dir=folder, watchdog_s=1.0, grace_s=0.3, nursery=nursery)
+    try:
+        return await flasher.flash(
+            ProbeRef(address="remote:127.0.0.1:9"), plan_of(FlashSegment.of(CODE, b"1"))
+        )
+    finally:
+        flasher.close()
+
+
+async def test_a_flasher_that_cannot_start_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = await flash_with(tmp_path, monkeypatch, "raise ValueError('half installed')\n")
+    assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, Reason.TOOL_MISSING)
+    assert "half installed" in result.message
 
 
 async def test_a_missing_pyocd_names_the_extra(
@@ -467,9 +530,11 @@ async def test_a_missing_pyocd_names_the_extra(
 ) -> None:
     (tmp_path / "pyocd.py").write_text("raise ImportError('not here')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    result = await PyocdFlasher(state_dir=tmp_path).flash(
+    flasher = PyocdFlasher(state_dir=tmp_path)
+    result = await flasher.flash(
         ProbeRef(address="remote:127.0.0.1:9"), plan_of(FlashSegment.of(CODE, b"1"))
     )
+    flasher.close()
     assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, Reason.TOOL_MISSING)
     assert "benchline[agent]" in result.message
 

@@ -97,6 +97,15 @@ def virtual_board(
             process.wait(timeout=WAIT_S)
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
 def require(program: str, package: str) -> str:
     path = shutil.which(program)
     assert path is not None, f"{program} is missing: install the apt package {package}"
@@ -169,10 +178,16 @@ class ConsoleReader:
         self._descriptor = os.open(tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         self.seen = b""
 
-    def until(self, text: bytes, timeout_s: float = WAIT_S) -> bytes:
-        """Everything read so far, once it has `text`."""
+    def until_quiet(self) -> bytes:
+        """Everything read so far, once nothing more came for a moment; for a halted board."""
+        while select.select([self._descriptor], [], [], 0.1)[0]:
+            self.seen += os.read(self._descriptor, 65536)
+        return self.seen
+
+    def until(self, text: bytes, timeout_s: float = WAIT_S, *, after: int = 0) -> bytes:
+        """Everything read so far, once it has `text` after that many bytes."""
         deadline = time.monotonic() + timeout_s
-        while text not in self.seen:
+        while text not in self.seen[after:]:
             left = deadline - time.monotonic()
             assert left > 0, f"waited for {text!r}, saw {self.seen[-500:]!r}"
             if select.select([self._descriptor], [], [], left)[0]:

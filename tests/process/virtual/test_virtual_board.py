@@ -21,6 +21,7 @@ from tests.process.virtual.boards import (
     console,
     environment,
     flash_image,
+    is_alive,
     pyocd,
     require,
     stock_flash,
@@ -141,7 +142,7 @@ def test_qemu_dies_with_a_killed_board(tmp_path: Path) -> None:
         children = _children(board.process.pid)
         assert children
         board.kill()
-        wait_for("QEMU to end", lambda: not any(_alive(child) for child in children))
+        wait_for("QEMU to end", lambda: not any(is_alive(child) for child in children))
 
 
 def _children(parent: int) -> list[int]:
@@ -149,14 +150,6 @@ def _children(parent: int) -> list[int]:
     for task in Path(f"/proc/{parent}/task").iterdir():
         found += [int(child) for child in (task / "children").read_text().split()]
     return found
-
-
-def _alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
 
 
 def test_a_board_lists_itself_and_withdraws_at_its_end(tmp_path: Path) -> None:

@@ -124,12 +124,32 @@ async def test_a_restart_runs_what_waited_and_answers_what_was_cut_off(tmp_path:
     second = Inbox(tmp_path / "agent.db")
     recovered = await second.recover()
     assert [waiting.command_id for waiting in recovered.to_run] == ["waiting"]
-    assert recovered.interrupted == 1
+    (cut_off,) = recovered.cut_off
+    assert (cut_off.command, cut_off.flashing) == (flash(), IMAGE)
+    assert recovered.interrupted == 0
+    await second.finish(cut_off.refusal.result(cut_off.command))
     (answer,) = await second.unacknowledged()
     assert (answer.command_id, answer.outcome, answer.reason) == ("flash", "BROKEN", "INTERRUPTED")
     assert "killed while it was flashing" in answer.message
     assert await second.open_ids() == ["flash", "waiting"]
-    assert (await second.recover()).interrupted == 0
+    assert (await second.recover()).cut_off == ()
+    second.close()
+
+
+async def test_a_restart_answers_at_once_what_no_tool_can_have_finished(tmp_path: Path) -> None:
+    first = Inbox(tmp_path / "agent.db")
+    await first.accept(command("reset"))
+    await first.start(command("reset"), "resetting the board")
+    await first.accept(flash())
+    await first.start(flash(), "flashing aaaa", IMAGE)
+    await first.accept(command("newer", token=2))
+    first.close()
+
+    second = Inbox(tmp_path / "agent.db")
+    recovered = await second.recover()
+    assert (recovered.cut_off, recovered.interrupted) == ((), 2)
+    answers = [(answer.command_id, answer.reason) for answer in await second.unacknowledged()]
+    assert answers == [("reset", "INTERRUPTED"), ("flash", "INTERRUPTED")]
     second.close()
 
 

@@ -30,12 +30,14 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.results: list[Result] = []
+        self.flasher = PyocdFlasher(state_dir=folder)
         self.inbox = Inbox(folder / "agent.db")
         self.runner = Runner(
             inbox=self.inbox,
             boards=Boards(folder / "spool", lambda: None, lambda: None),
             images=ImageCache(folder / "images", ArtifactReader("unix:/nowhere")),
-            flasher=PyocdFlasher(state_dir=folder),
+            flasher=self.flasher,
+            record_dir=folder / "flashing",
             on_result=self.results.append,
             on_progress=lambda _: None,
             on_change=lambda: None,
@@ -53,6 +55,7 @@ class Bench:
                 await asyncio.sleep(0.01)
         await self.runner.stop(30)
         self.inbox.close()
+        self.flasher.close()
         return [f"{result.command_id} {result.reason}" for result in self.results]
 
 
