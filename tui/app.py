@@ -141,6 +141,11 @@ class BenchlineApp(App[int]):
         self._go_home()
         self.push_screen(BenchScreen(self.session))
 
+    def new_run(self, prompt: str) -> None:
+        """A new run that begins with a sentence of an old one."""
+        self.session.draft = prompt
+        self.action_new_run()
+
     def action_new_run(self) -> None:
         """Type a sentence."""
         if not isinstance(self.screen, NewRunScreen):

@@ -120,6 +120,7 @@ def _console(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--records", action="store_true", help="show records of the bench core")
     parser.add_argument("--raw", action="store_true", help="bytes as they came, to stdout")
     parser.add_argument("--send", metavar="TEXT", help="type a line at the board first")
+    parser.add_argument("--lease", metavar="LEASE", help="a lease of yours, to send under")
     parser.add_argument(
         "--for",
         dest="seconds",
@@ -132,6 +133,8 @@ def _console(parser: argparse.ArgumentParser) -> None:
 def _check_console(options: argparse.Namespace) -> str | None:
     if options.seconds is not None and not options.seconds > 0:
         return "--for takes a number of seconds above 0"
+    if options.lease and options.send is None:
+        return "--lease needs --send"
     if options.send is not None and len(options.send.encode()) >= _MAX_SEND_BYTES:
         return f"--send takes less than {_MAX_SEND_BYTES} bytes"
     return None

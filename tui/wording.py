@@ -1,10 +1,26 @@
 """Words that the console and the verbs share."""
 
+import re
 import textwrap
 
 from tui.state.fact import Assertion, BoardFact, Outcome, SessionSummary, StageMoved, State
 from tui.state.run import FlashView, RunView, ScenarioView
 
+_BAD = (Outcome.FAILED, Outcome.BROKEN)
+_GROUP = re.compile(r"\(\?P<(\w+)>[^()]*\)")
+_CONDITION = re.compile(r" where .*?(?= within | from | every |$)")
+_PLAIN = (
+    ("a line matching ^", "line "),
+    ("lines matching ^", "lines "),
+    ("a line matching ", "line "),
+    ("lines matching ", "lines "),
+    ("$ ", " "),
+    ("\\.", "."),
+    (" at level ", " "),
+    (" from 0 ms to the end", ""),
+    (" from 0 ms", ""),
+)
+_BAR = 10
 _GLYPH = {
     Outcome.PASSED: "✓",
     Outcome.FAILED: "✗",
@@ -77,9 +93,29 @@ def stage_line(stage: StageMoved) -> str:
 def assertion_line(assertion: Assertion) -> str:
     """``✓ relay_on  3.10 s  relay is on``; device time, and more words when it did not pass."""
     at = f"{assertion.at_ms / 1000:8.3f} s" if assertion.at_ms >= 0 else " " * 10
-    width = 72 if assertion.outcome is Outcome.PASSED else 600
-    text = one_line(bare_message(assertion), width)
+    text = one_line(short_demand(assertion), 600 if assertion.outcome in _BAD else 72)
     return f"{glyph(assertion.outcome)} {assertion.assertion_id:<22} {at}  {text}".rstrip()
+
+
+def short_demand(assertion: Assertion) -> str:
+    """What a check is about in few words; what came is told unless it is plain."""
+    if not assertion.expected or assertion.assertion_id.startswith("core."):
+        return bare_message(assertion)
+    bad = assertion.outcome in _BAD
+    wanted = _readable(assertion.expected, conditions=bad)
+    got = assertion.got
+    if bad:
+        return f"expected {wanted}; got {got or 'nothing'}"
+    told = bool(got) and got != "none" and not got.startswith("it so")
+    return f"{wanted} → {got}" if told else wanted
+
+
+def _readable(demand: str, *, conditions: bool) -> str:
+    """A demand without the signs of its pattern: ``line temperature <v> C within 2 s``."""
+    text = _GROUP.sub(r"<\1>", demand)
+    for sign, plain in _PLAIN:
+        text = text.replace(sign, plain)
+    return text if conditions else _CONDITION.sub("", text)
 
 
 def bare_message(assertion: Assertion) -> str:
@@ -108,15 +144,51 @@ def scenario_head(scenario: ScenarioView) -> str:
 
 
 def flash_line(flash: FlashView) -> str:
-    """``flash test image: program 56 %`` or how it ended."""
-    where = f"{runner_name(flash.board)}: flash {flash.image} image"
+    """``flash test image on vf405-01  █████░░░░░ program 56 %`` or how it ended."""
+    where = f"flash {flash.image} image on {runner_name(flash.board)}"
     if flash.outcome is Outcome.NONE:
-        return f"{where}: {flash.phase or 'begins'} {round(flash.fraction * 100)} %"
-    facts = f"{flash.sectors_erased} sectors erased, {flash.bytes_programmed:,} bytes"
+        return f"{where}  {flash_bar(flash)}"
+    facts = f"{flash.bytes_programmed:,} bytes, {_count(flash.sectors_erased, 'sector')} erased"
     if flash.sectors_skipped:
-        facts += f", {flash.sectors_skipped} sectors already right"
+        facts += f", {flash.sectors_skipped} already right"
     tail = visible(flash.message) if flash.message else facts
-    return f"{where}: {flash.outcome.value}, {tail}"
+    word = "" if flash.outcome is Outcome.PASSED else f"{flash.outcome.value}, "
+    return f"{where}: {word}{tail}"
+
+
+def flash_bar(flash: FlashView) -> str:
+    """``█████░░░░░ program 56 %``."""
+    percent = round(flash.fraction * 100)
+    return f"{bar(flash.fraction)} {flash.phase or 'begins'} {percent} %"
+
+
+def bar(fraction: float) -> str:
+    """A bar of ten signs."""
+    done = round(min(max(fraction, 0.0), 1.0) * _BAR)
+    return "█" * done + "░" * (_BAR - done)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def next_steps(session_id: str, outcome: Outcome, *, cancelled: bool = False) -> str:
+    """What a person does after a verdict, as commands."""
+    short = session_id[:12]
+    change = f"`benchline project export {short} DIR`, edit, `benchline run --from DIR`"
+    match outcome:
+        case Outcome.PASSED:
+            return f"next: `benchline show {short}` (sketch, evidence); to change it: {change}"
+        case Outcome.FAILED:
+            return f"next: `benchline show {short}` (what came instead); then {change}"
+        case Outcome.BROKEN:
+            return "next: the firmware was not judged; `benchline doctor`, then run it again"
+        case Outcome.REFUSED:
+            return 'next: say it differently; `benchline design "…"` tries, `run --examples` lists'
+        case Outcome.SKIPPED:
+            return "next: nothing was judged; `benchline boards` lists what can run it"
+        case _:
+            return "next: run it again when you like" if cancelled else ""
 
 
 def passed_count(view: RunView) -> tuple[int, int]:
@@ -132,6 +204,15 @@ def board_line(board: BoardFact) -> tuple[str, ...]:
     if board.experimental:
         remark = f"experimental  {remark}".rstrip()
     return (board.name, board.model or board.part or "?", board.kind, board.state, firmware, remark)
+
+
+def busy_sentence(board: BoardFact) -> str:
+    """Why nothing can be typed at a board, and what to do."""
+    if board.state in ("OFFLINE", "FAULTY"):
+        return f"{board.board_id} is {board.state.lower()}; nothing can be sent to it"
+    holder = runner_name(board.holder)
+    by = f"held by {holder}" if holder else "in use"
+    return f"{board.board_id} is {by}; send again when it is free, or under your own lease of it"
 
 
 def session_cells(session: SessionSummary, when: str) -> tuple[str, ...]:

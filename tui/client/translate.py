@@ -239,7 +239,7 @@ def summary_of(wire: session_pb2.Session) -> f.SessionSummary:
     """A session as a row of a list."""
     return f.SessionSummary(
         name=wire.name,
-        title=wire.prompt or "uploaded project",
+        title=wire.prompt or f.UPLOADED,
         state=state_of(wire.state),
         outcome=outcome_of(wire.outcome),
         evidence=evidence_of(wire.evidence),

@@ -4,17 +4,19 @@ import argparse
 import asyncio
 import sys
 
+import grpc
 from google.protobuf import duration_pb2
 
+from benchline.errors import NotReadyError
 from benchline.v1 import bench_pb2
-from tui.client.connection import CALL_TIMEOUT_S, Connection, new_request_id
+from tui.client.connection import CALL_TIMEOUT_S, Connection, failure_of, new_request_id
 from tui.client.operations import send_line
 from tui.client.translate import board_of
 from tui.client.watch import Back, follow_console
 from tui.headless import local
 from tui.headless.output import EXIT_LEFT, data, json_line, table, talk
 from tui.state.console import ConsoleText
-from tui.wording import board_line
+from tui.wording import board_line, busy_sentence
 
 _TAIL_BYTES = 4096
 
@@ -43,7 +45,7 @@ async def console(options: argparse.Namespace) -> int:
     async with connection:
         board = await _board(connection, options.board)
         if options.send is not None:
-            await send_line(connection, board.name, options.send)
+            await _type(connection, board, options)
         try:
             async with asyncio.timeout(options.seconds):
                 await _follow(connection, board, options)
@@ -58,6 +60,21 @@ async def _board(connection: Connection, name: str) -> bench_pb2.Board:
     request = bench_pb2.GetBoardRequest(name=name)
     answer = await connection.bench.GetBoard(request, timeout=CALL_TIMEOUT_S)
     return answer.board
+
+
+async def _type(
+    connection: Connection, board: bench_pb2.Board, options: argparse.Namespace
+) -> None:
+    lease = options.lease or ""
+    if lease and not lease.startswith("leases/"):
+        lease = f"leases/{lease}"
+    try:
+        await send_line(connection, board.name, options.send, lease=lease)
+    except grpc.aio.AioRpcError as error:
+        failure = failure_of(error)
+        if failure.reason != "BOARD_BUSY":
+            raise
+        raise NotReadyError("BOARD_BUSY", busy_sentence(board_of(board))) from error
 
 
 async def _follow(

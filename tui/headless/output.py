@@ -1,6 +1,7 @@
 """Data to stdout, talk to stderr, and what the exit codes mean."""
 
 import sys
+import textwrap
 from collections.abc import Sequence
 
 from google.protobuf.message import Message
@@ -35,11 +36,17 @@ def json_line(message: Message, *, whole: bool = False) -> str:
     return MessageToJson(message, indent=None, always_print_fields_with_no_presence=whole)
 
 
-def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Columns aligned to their widest cell; the last one is left ragged."""
+def table(rows: Sequence[tuple[str, ...]], width: int = 0) -> list[str]:
+    """Columns aligned to their widest cell; the last one is ragged, and wrapped to ``width``."""
     if not rows:
         return []
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    indent = sum(widths) + 2 * len(widths)
+    room = max(width - indent, 24) if width else 0
+    lines: list[str] = []
+    for *cells, last in rows:
+        head = "".join(f"{c.ljust(w)}  " for c, w in zip(cells, widths, strict=True))
+        first, *more = (textwrap.wrap(last, room) if room else [last]) or [""]
+        lines.append((head + first).rstrip())
+        lines += [" " * indent + one for one in more]
+    return lines

@@ -7,7 +7,17 @@ import time
 from tui.headless.output import talk
 from tui.state import fact as f
 from tui.state.run import RunView, ScenarioView, reduce_run
-from tui.wording import assertion_line, flash_line, glyph, one_line, scenario_head, stage_line
+from tui.wording import (
+    assertion_line,
+    bar,
+    ending,
+    flash_line,
+    glyph,
+    one_line,
+    runner_name,
+    scenario_head,
+    stage_line,
+)
 from tui.wording import visible as _visible
 
 _TICK_S = 0.25
@@ -73,8 +83,9 @@ def _scenario_lines(
             lines = [f"    {assertion_line(a)}" for a in late]
             cached = ", from an identical run before" if fact.cached else ""
             message = f": {_visible(fact.message)}" if fact.message else ""
-            word = fact.outcome.value
-            head = f"  {glyph(fact.outcome)} {fact.scenario_id} {word}{cached}{message}"
+            verdict = ending(f.State.DONE, fact.outcome, fact.evidence)
+            name = f"{fact.scenario_id} on {runner_name(fact.runner)}"
+            head = f"  {glyph(fact.outcome)} {name}: {verdict}{cached}{message}"
             return [*lines, head]
 
 
@@ -144,9 +155,12 @@ def moving_line(view: RunView, now_ms: float) -> str:
 
 
 def countdown(scenario: ScenarioView, now_ms: float) -> str:
-    """``main on vf405-01: 6 s of 9 s left``; boards run in real time, simulators do not."""
-    name = f"{scenario.scenario_id} on {scenario.runner.rpartition('/')[2]}"
+    """``main on vf405-01  ███░░░░░░░ 6 s of 9 s left``; only boards run in real time."""
+    name = f"{scenario.scenario_id} on {runner_name(scenario.runner)}"
     if scenario.stage is not f.Stage.DEPLOY or not scenario.device_ms:
         return f"{name}: running"
-    left_ms = max(0.0, scenario.began_ms + scenario.device_ms - now_ms)
-    return f"{name}: {left_ms / 1000:.0f} s of {scenario.device_ms / 1000:.0f} s left"
+    left_ms = min(max(0.0, scenario.began_ms + scenario.device_ms - now_ms), scenario.device_ms)
+    if not left_ms:
+        return f"{name}: waiting for its last bytes"
+    gone = bar(1 - left_ms / scenario.device_ms)
+    return f"{name}  {gone} {left_ms / 1000:.0f} s of {scenario.device_ms / 1000:.0f} s left"

@@ -16,6 +16,7 @@ from tui.wording import (
     demand_lines,
     ending,
     glyph,
+    next_steps,
     one_line,
     runner_name,
     stage_line,
@@ -35,7 +36,10 @@ def session_lines(session: session_pb2.Session) -> list[str]:
     if summary.outcome is not Outcome.PASSED:
         for finding in errors:
             lines += finding_lines(finding_of(finding))
-    lines.append(f"  seed {session.seed}; `benchline show {summary.session_id}` has the evidence")
+    if session.scenario_results:
+        lines.append(f"  seed {session.seed} (the same again: --seed {session.seed})")
+    cancelled = summary.state is State.CANCELLED
+    lines += filter(None, [next_steps(summary.session_id, summary.outcome, cancelled=cancelled)])
     return lines
 
 
@@ -67,28 +71,33 @@ def _scenario_summaries(session: session_pb2.Session) -> list[str]:
     return lines
 
 
-def design_lines(design: design_pb2.Design) -> list[str]:
-    """A design: title, board with its reason, wiring with reasons, behaviours, scenarios."""
+def design_lines(design: design_pb2.Design, width: int = 0) -> list[str]:
+    """A design: title, board with its reason, wiring with reasons, behaviours, scenarios.
+
+    Reasons are wrapped to ``width`` columns; 0 leaves them on one line.
+    """
     lines = [f"{visible(design.title)}  (design {design.design_hash[:12]}, {design.designer})"]
     lines.append(f"board  {design.board_model} ({design.part}): {visible(design.board_reason)}")
     lines += ["", "wiring"]
     rows = [
         (pin.pin, pin.signal, pin.function, _level(pin), visible(pin.reason)) for pin in design.pins
     ]
-    lines += [f"  {line}" for line in table(rows)]
+    lines += [f"  {line}" for line in table(rows, width)]
     if design.behaviours:
         lines += ["", "behaviours"]
-        lines += [f"  {one.behaviour_id:<16} {visible(one.text)}" for one in design.behaviours]
+        acts = [(one.behaviour_id, visible(one.text)) for one in design.behaviours]
+        lines += [f"  {line}" for line in table(acts, width)]
     if design.understood:
         lines += ["", "understood"]
         words = [(f'"{one_line(u.text, 40)}"', visible(u.meaning)) for u in design.understood]
-        lines += [f"  {line}" for line in table(words)]
+        lines += [f"  {line}" for line in table(words, width)]
     if design.assumptions:
         lines += ["", "assumed"]
         lines += [f"  {visible(one)}" for one in design.assumptions]
     if design.scenarios:
         lines += ["", "proved by"]
-        lines += [f"  {one.scenario_id:<16} {visible(one.title)}" for one in design.scenarios]
+        proofs = [(one.scenario_id, visible(one.title)) for one in design.scenarios]
+        lines += [f"  {line}" for line in table(proofs, width)]
     return lines
 
 

@@ -9,7 +9,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Input, Static
+from textual.widgets.data_table import ColumnKey
 
+from benchline.errors import BenchlineError
 from tui.client.connection import failure_of
 from tui.client.operations import send_line
 from tui.client.watch import Back, follow_console
@@ -20,7 +22,7 @@ from tui.state.model import Link, Model
 from tui.widgets.console_pane import ConsolePane
 from tui.widgets.paint import DIM
 from tui.widgets.row_table import RowTable
-from tui.wording import one_line, runner_name
+from tui.wording import busy_sentence, flash_bar, one_line, runner_name
 
 EMPTY = (
     "No boards.\n\n"
@@ -31,7 +33,6 @@ EMPTY = (
 )
 _TAIL_BYTES = 16 * 1024
 _STATE_STYLE = {"ACTIVE": "green", "LEASED": "cyan", "OFFLINE": "dim", "FAULTY": "red"}
-_BAR = 10
 
 
 class BenchScreen(FramedScreen):
@@ -53,7 +54,18 @@ class BenchScreen(FramedScreen):
         """Fixed columns."""
         for name, width in self._COLUMNS:
             self._table.add_column(name, width=width, key=name)
-        self._table.add_column("Model", width=24, key="Model")
+        self._fit()
+
+    def on_resize(self) -> None:
+        """What the board does gets the room that is there."""
+        self._fit()
+
+    def _fit(self) -> None:
+        column = self._table.columns.get(ColumnKey("Now"))
+        if column is not None:
+            fixed = sum(width + 2 for name, width in self._COLUMNS if name != "Now")
+            column.width = max(20, min(self.app.size.width - fixed - 4, 60))
+            self._table.refresh(layout=True)
 
     @property
     def _table(self) -> DataTable[Text]:
@@ -96,15 +108,20 @@ class BenchScreen(FramedScreen):
         text = Text()
         if board is not None:
             facts = {
+                "board": board.name,
+                "model": f"{board.model or 'unknown'} ({board.part or 'unknown part'})",
                 "probe": board.probe_id,
                 "port": board.port,
-                "lease": board.lease,
-                "console": f"{board.console_bytes:,} bytes, epoch {board.console_epoch}",
+                "firmware": board.proven_image[:16] and f"{board.proven_image[:16]} (read back)",
+                "console": f"{board.console_bytes:,} bytes, reset {board.console_epoch} times",
+                "lease": board.lease and f"{board.lease} of {board.holder}",
             }
+            width = max(20, self.app.size.width - 14)
             for word, value in facts.items():
                 if value:
-                    text.append(f" {word} ", DIM)
-                    text.append(f"{one_line(value, 60)} ")
+                    text.append(f"{word:<9} ", DIM)
+                    text.append(f"{one_line(value, width)}\n")
+            text.rstrip()
         self.query_one("#detail", Static).update(text)
 
     def reason_against(self, action: str) -> str | None:
@@ -139,7 +156,6 @@ def board_cells(board: BoardFact, model: Model) -> tuple[Text, ...]:
         Text(board.state, style),
         Text(firmware),
         board_now(board, model),
-        Text(board.model or board.part or "?", DIM),
     )
 
 
@@ -149,10 +165,7 @@ def board_now(board: BoardFact, model: Model) -> Text:
         flashing = [f for f in run.flashes if f.board == board.name and f.outcome is Outcome.NONE]
         if flashing and not run.state.ended:
             flash = flashing[-1]
-            done = round(flash.fraction * _BAR)
-            bar = "█" * done + "░" * (_BAR - done)
-            percent = round(flash.fraction * 100)
-            return Text(f"{bar} {flash.phase or 'flash'} {percent} %", "cyan")
+            return Text(flash_bar(flash), "cyan")
     if board.health not in ("", "ok"):
         return Text(one_line(board.health, 60), "red")
     if board.holder:
@@ -223,12 +236,17 @@ class BoardScreen(FramedScreen):
         try:
             await send_line(self.session.connection, self._board, text)
         except grpc.aio.AioRpcError as error:
-            failure = failure_of(error)
-            kept = "; what you typed is kept" if text else ""
-            self._say(f"not sent: {one_line(failure.message, 200)}{kept}", "yellow")
+            self._say(f"not sent, and kept: {self._why_not(failure_of(error))}", "yellow")
             return
         self.query_one("#line", Input).value = ""
         self._say(f"sent: {one_line(text, 200) or 'an empty line'}", "green")
+
+    def _why_not(self, failure: BenchlineError) -> str:
+        boards = self.model.inventory.boards if self.model.inventory else ()
+        board = next((one for one in boards if one.name == self._board), None)
+        if failure.reason == "BOARD_BUSY" and board is not None:
+            return busy_sentence(board)
+        return one_line(failure.message, 200)
 
     def _say(self, text: str, style: Style | str) -> None:
         self.query_one("#sent", Static).update(Text(f" {text}", style))

@@ -102,12 +102,13 @@ def banner(model: Model, now_ms: float) -> Text:
         case Link.LIVE:
             text.append("● live", "green")
         case Link.STARTING:
-            text.append(f"○ {model.link_note or 'starting'}", "yellow")
+            text.append("○ starting", "yellow")
         case Link.AWAY:
             seen = time.strftime("%H:%M:%S", time.localtime(model.link_since_ms / 1000))
             text.append(f"○ reconnecting {away_s} s, showing {seen}", "bold yellow")
     running = going_on(model)
-    text.append(f"   {running} run{'' if running == 1 else 's'} going on", DIM)
+    if model.listed:
+        text.append(f"   {running} run{'' if running == 1 else 's'} going on", DIM)
     if model.inventory is not None:
         boards = model.inventory.boards
         there = sum(board.state in ("ACTIVE", "LEASED") for board in boards)

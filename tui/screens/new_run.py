@@ -40,6 +40,7 @@ class NewRunScreen(FramedScreen):
         super().__init__(session)
         self._timer: Timer | None = None
         self._preview: Preview | None = None
+        self._previewed = ("", "")
         self._starting = False
 
     def compose_body(self) -> ComposeResult:
@@ -103,12 +104,15 @@ class NewRunScreen(FramedScreen):
             self._tell(Text(_TEACH, DIM))
             return
         try:
-            self._preview = await preview_design(self.session.connection, self._prompt, self._board)
+            asked = (self._prompt, self._board)
+            self._preview = await preview_design(self.session.connection, *asked)
+            self._previewed = asked
         except grpc.aio.AioRpcError as error:
             failure = failure_of(error)
             self._tell(Text(f"{failure.reason}: {failure.message}", "yellow"))
             return
         self._tell(preview_text(self._preview))
+        self.refresh_bindings()
 
     def _tell(self, text: Text) -> None:
         self.query_one("#preview-text", Static).update(text)
@@ -117,7 +121,14 @@ class NewRunScreen(FramedScreen):
         """A run needs a sentence."""
         if action == "start" and self.is_mounted and not self._prompt:
             return "type what the device should do first"
+        if action == "start" and self.is_mounted and self._refused():
+            return "this would be refused; the reasons are below the sentence"
         return super().reason_against(action)
+
+    def _refused(self) -> bool:
+        """The preview of this very sentence says that it cannot be met."""
+        current = self._previewed == (self._prompt, self._board)
+        return current and self._preview is not None and self._preview.outcome is Outcome.REFUSED
 
     @on(OptionList.OptionSelected)
     def _took_example(self, event: OptionList.OptionSelected) -> None:

@@ -13,13 +13,14 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.client.operations import session_design
-from tui.client.watch import Back, follow_console
+from tui.client.watch import Back, follow_console, read_console
 from tui.headless.progress import moving_line
 from tui.headless.summary import design_lines, source_lines
 from tui.screens.dialogs import TextScreen
 from tui.screens.frame import FramedScreen
 from tui.session import ConsoleSession
-from tui.state.fact import Assertion, Outcome
+from tui.state.console import ConsoleText
+from tui.state.fact import UPLOADED, Assertion, Outcome, State
 from tui.state.model import Model, run_of
 from tui.state.run import FlashView, RunView, live_console
 from tui.widgets.checks import Row, check_rows, detail_of
@@ -29,8 +30,10 @@ from tui.wording import ending, one_line, passed_count
 
 PANES = ("checks", "console", "design")
 _TAIL_BYTES = 256 * 1024
+_EXCERPTS = 6
+_EXCERPT_BYTES = 600
 _BAD = (Outcome.FAILED, Outcome.BROKEN)
-_ELSEWHERE = (("1", "app.runs"), ("2", "app.bench"), ("n", "app.new_run"))
+_ELSEWHERE = (("1", "app.runs"), ("2", "app.bench"), ("n", "app.new_run"), ("q", "app.leave"))
 """Keys that work here too, and leave the line of keys to those of a run."""
 
 
@@ -49,6 +52,7 @@ class RunScreen(FramedScreen):
         Binding("escape", "back", "Back", id="run.back"),
         Binding("tab", "next_pane", "Pane", id="run.pane", priority=True),
         Binding("d", "show_design", "Design", id="run.design"),
+        Binding("r", "again", "Again", id="run.again"),
         Binding("x", "cancel_run", "Cancel", id="run.cancel"),
         Binding("y", "copy", "Copy", id="run.copy"),
         *(Binding(key, action, show=False) for key, action in _ELSEWHERE),
@@ -78,6 +82,7 @@ class RunScreen(FramedScreen):
             with VerticalScroll(id="design", can_focus=True):
                 yield Static("Reading the design…", id="design-text", markup=False)
         yield Static(id="last")
+        yield Static(id="next")
 
     def on_mount(self) -> None:
         """Follow the run from its first event."""
@@ -112,10 +117,10 @@ class RunScreen(FramedScreen):
         self.repaint()
 
     def _paint_checks(self, run: RunView) -> None:
-        rows = check_rows(run)
+        options = self.query_one("#checks", OptionList)
+        rows = check_rows(run, max(20, options.size.width - 3) if options.size.width else 0)
         if rows == self._rows:
             return
-        options = self.query_one("#checks", OptionList)
         kept = options.highlighted
         following = kept is None or kept == self._looked_at
         self._rows = rows
@@ -124,16 +129,19 @@ class RunScreen(FramedScreen):
         if rows:
             self._looked_at = _first_bad(rows) if run.state.ended else _newest(rows)
             options.highlighted = self._looked_at if following else kept
-        options.border_subtitle = "{} of {} passed".format(*passed_count(run))
+        passed, decided = passed_count(run)
+        options.border_subtitle = f"{passed} of {decided} passed" if decided else ""
 
     def _paint_last(self) -> None:
         if self.is_mounted:
             self.query_one("#last", Static).update(last_line(self.run, time.time() * 1000))
+            self.query_one("#next", Static).update(next_line(self.run))
 
     def _choose_console(self, run: RunView) -> None:
         wanted = live_console(run)
         if wanted and wanted != self._stream:
             self._stream = wanted
+            self._mark_pane(self._pane)
             self.query_one(ConsolePane).clear()
             self.run_worker(self._follow_console(wanted), group="console", exclusive=True)
 
@@ -156,8 +164,22 @@ class RunScreen(FramedScreen):
         if answer is None:
             self._design_read = False
             return
-        lines = [*design_lines(answer.design), *source_lines(list(answer.sources))]
+        width = max(40, self.query_one("#panes").size.width * 6 // 11 - 6)
+        if not self.has_class("-wide"):
+            width = self.app.size.width - 6
+        lines = [*design_lines(answer.design, width), *source_lines(list(answer.sources))]
         self.query_one("#design-text", Static).update(Text("\n".join(lines)))
+        self._offer_design()
+
+    def _offer_design(self) -> None:
+        """A wide terminal shows the design while there is nothing to hear yet."""
+        if not self._stream and self._pane == "checks" and not self.run.state.ended:
+            self._mark_pane("design")
+
+    def _mark_pane(self, pane: str) -> None:
+        wide_pane = pane if self.has_class("-wide") else self._pane
+        for name in PANES:
+            self.set_class(name == wide_pane, f"pane-{name}")
 
     @on(ConsolePane.Painted)
     def _painted_console(self) -> None:
@@ -174,7 +196,11 @@ class RunScreen(FramedScreen):
     def reason_against(self, action: str) -> str | None:
         """A run that is over cannot be cancelled; evidence needs a check under the cursor."""
         if action == "cancel_run" and self.run.state.ended:
-            return "this run is over"
+            return "this run is over; r runs it again"
+        if action == "again" and not self.run.state.ended:
+            return "this run goes on; x cancels it"
+        if action == "again" and self._uploaded:
+            return "its source was uploaded: `benchline run --from DIR` runs it again"
         if action == "evidence" and not self._rows:
             return "nothing was decided yet"
         return super().reason_against(action)
@@ -191,6 +217,14 @@ class RunScreen(FramedScreen):
         """The design, or back to the console."""
         self._show_pane("console" if self._pane == "design" else "design")
 
+    @property
+    def _uploaded(self) -> bool:
+        return self.run.title == UPLOADED
+
+    def action_again(self) -> None:
+        """The sentence again, to run it as it is or to say it differently."""
+        self.app.new_run(self.run.title)  # type: ignore[attr-defined]
+
     def action_cancel_run(self) -> None:
         """Ask, then cancel."""
         self.app.cancel_run(self._run_name)  # type: ignore[attr-defined]
@@ -203,8 +237,27 @@ class RunScreen(FramedScreen):
         """Everything about the line under the cursor."""
         row = self.query_one("#checks", OptionList).highlighted
         if row is not None and row < len(self._rows):
-            lines = detail_of(self.run, self._rows[row])
-            self.app.push_screen(TextScreen("Evidence", lines))
+            self.run_worker(self._show_evidence(self._rows[row]), group="evidence")
+
+    async def _show_evidence(self, row: Row) -> None:
+        """What is known, with the console lines that decided it."""
+        lines = detail_of(self.run, row)
+        ranges = row.subject.evidence if isinstance(row.subject, Assertion) else ()
+        for one in ranges[:_EXCERPTS]:
+            try:
+                raw = await read_console(
+                    self.session.connection,
+                    one.console,
+                    start=one.start,
+                    end=one.end,
+                    most=_EXCERPT_BYTES,
+                )
+            except grpc.aio.AioRpcError:
+                break
+            text = ConsoleText(start=one.start)
+            text.feed(raw, offset=one.start)
+            lines += [f"  | {line.text}" for line in text.lines() if line.text.strip()]
+        self.app.push_screen(TextScreen("Evidence", lines))
 
     def action_copy(self) -> None:
         """Copy what the focused pane is about."""
@@ -245,6 +298,30 @@ def _first_bad(rows: list[Row]) -> int:
         if isinstance(row.subject, Assertion) and row.subject.outcome in _BAD:
             return index
     return 0
+
+
+def next_line(run: RunView) -> Text:
+    """What to do now: while it runs, and after the verdict. Pure."""
+    return Text(f" {next_keys(run)}", DIM, no_wrap=True, overflow="ellipsis")
+
+
+def next_keys(run: RunView) -> str:
+    """What to press after a verdict; the shell's way is shown by the verbs."""
+    if run.state is State.CANCELLED:
+        return "cancelled; r runs it again"
+    match run.outcome:
+        case Outcome.PASSED:
+            return "enter: evidence   d: sketch and wiring   y: copy the verdicts   r: again"
+        case Outcome.FAILED:
+            return "the firmware is wrong   enter on ✗: what came instead   d: sketch   r: again"
+        case Outcome.BROKEN:
+            return "lab or tool at fault, not the firmware: `benchline doctor`   r: again"
+        case Outcome.REFUSED:
+            return "r: say it differently   enter: the whole reason"
+        case Outcome.SKIPPED:
+            return "nothing was judged: a capability is missing   2: the boards   r: again"
+        case Outcome.NONE:
+            return "leaving does not stop it   d: design   tab: console   x: cancel"
 
 
 def last_line(run: RunView, now_ms: float) -> Text:

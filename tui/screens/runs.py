@@ -14,11 +14,12 @@ from tui.prompts import EXAMPLES
 from tui.screens.frame import FramedScreen
 from tui.session import ConsoleSession
 from tui.state.fact import SessionSummary
-from tui.state.model import Model, current_summary
+from tui.state.model import Link, Model, current_summary
 from tui.widgets.paint import DIM, outcome_style, rail_glyphs
 from tui.widgets.row_table import RowTable
 from tui.wording import ending, one_line
 
+_WIDE = 100  # as the breakpoint of the style sheet
 EMPTY = (
     "No runs yet.\n\n"
     "A run takes a sentence to a verdict: design, build, simulate, flash a\n"
@@ -29,6 +30,20 @@ EMPTY = (
     "  ?   all keys\n\n"
     "The same from a shell:  benchline run --demo"
 )
+
+
+def empty_text(model: Model) -> str:
+    """What stands where the runs will be. Pure."""
+    if model.listed:
+        return EMPTY
+    match model.link:
+        case Link.STARTING:
+            note = model.link_note or "looking for the local instance"
+            return EMPTY.replace("No runs yet.", f"One moment: {note}…")
+        case Link.AWAY:
+            return "The control plane is away; it comes back by itself."
+        case Link.LIVE:
+            return "Reading the list…"
 
 
 class RunsScreen(FramedScreen):
@@ -53,7 +68,7 @@ class RunsScreen(FramedScreen):
     def on_mount(self) -> None:
         """Fixed column widths: measuring them on every update is slow."""
         table = self._table
-        for name, width in (("Run", 12), ("Started", 8), ("Verdict", 18), ("Stages", 13)):
+        for name, width in self._widths.items():
             table.add_column(name, width=width, key=name)
         table.add_column("What", width=self._title_width, key="What")
 
@@ -62,15 +77,25 @@ class RunsScreen(FramedScreen):
         return self.query_one("#runs", DataTable)
 
     @property
+    def _wide(self) -> bool:
+        return self.app.size.width >= _WIDE
+
+    @property
+    def _widths(self) -> dict[str, int]:
+        return {"Run": 12, "Started": 8, "Verdict": 18, "Stages": 12 if self._wide else 6}
+
+    @property
     def _title_width(self) -> int:
         """What is left of the line beside the fixed columns and their gaps."""
-        return max(10, self.app.size.width - 62)
+        fixed = sum(width + 2 for width in self._widths.values())
+        return max(10, self.app.size.width - fixed - 4)
 
     def on_resize(self) -> None:
         """The titles use what the terminal has."""
         column = self._table.columns.get(ColumnKey("What"))
         if column is not None and column.width != self._title_width:
             column.width = self._title_width
+            self._table.columns[ColumnKey("Stages")].width = self._widths["Stages"]
             self._shown = []
             self.repaint()
 
@@ -91,7 +116,7 @@ class RunsScreen(FramedScreen):
         empty.display = not rows
         self._table.display = bool(rows)
         if not rows:
-            empty.update(EMPTY if model.listed else "Reading the list…")
+            empty.update(empty_text(model))
             return
         if [one.name for one in rows] != self._shown:
             self._rebuild(rows)
@@ -106,15 +131,16 @@ class RunsScreen(FramedScreen):
         self._shown = [one.name for one in rows]
         self._cells = {}
         for one in rows:
-            table.add_row(*_cells(one, self._title_width), key=one.name)
-            self._cells[one.name] = _cells(one, self._title_width)
+            cells = _cells(one, self._title_width, wide=self._wide)
+            table.add_row(*cells, key=one.name)
+            self._cells[one.name] = cells
         if kept in self._shown:
             table.move_cursor(row=self._shown.index(kept))
         if self.is_current:
             table.focus()
 
     def _update(self, one: SessionSummary) -> None:
-        cells = _cells(one, self._title_width)
+        cells = _cells(one, self._title_width, wide=self._wide)
         if self._cells.get(one.name) == cells:
             return
         self._cells[one.name] = cells
@@ -157,7 +183,7 @@ class RunsScreen(FramedScreen):
             self.notify(f"copied {self.selected.session_id}")
 
 
-def _cells(one: SessionSummary, width: int) -> tuple[Text, ...]:
+def _cells(one: SessionSummary, width: int, *, wide: bool) -> tuple[Text, ...]:
     started = datetime.datetime.fromtimestamp(one.create_ms / 1000, tz=datetime.UTC).astimezone()
     today = datetime.datetime.now(tz=datetime.UTC).astimezone().date()
     when = f"{started:%H:%M:%S}" if started.date() == today else f"{started:%d %b}"
@@ -168,6 +194,6 @@ def _cells(one: SessionSummary, width: int) -> tuple[Text, ...]:
         Text(one.session_id[:12]),
         Text(when, DIM),
         verdict,
-        rail_glyphs(one.stages),
+        rail_glyphs(one.stages, wide=wide),
         Text(one_line(one.title, width)),
     )

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+UPLOADED = "uploaded project"
+"""Title of a session that was not started from a sentence."""
+
 
 class State(StrEnum):
     """Life cycle of a session or of one of its stages."""

@@ -171,7 +171,9 @@ def _apply(view: RunView, event: Event) -> RunView:
         case ScenarioBegan() | AssertionDecided() | ScenarioEnded():
             return _apply_scenario(view, event, fact)
         case FlashMoved() | FlashAdvanced():
-            return _apply_flash(view, fact)
+            moved = _apply_flash(view, fact)
+            ended = isinstance(fact, FlashMoved) and fact.outcome is not Outcome.NONE
+            return _restarted(moved, event.time_ms) if ended else moved
         case LeaseMoved():
             granted = fact.change == "granted"
             return replace(view, board=fact.board, lease=fact.lease if granted else "")
@@ -197,6 +199,17 @@ def _apply_life(view: RunView, fact: SessionMoved | StageMoved | AttemptMoved) -
             return replace(view, stages=_put(view.stages, fact, lambda one: one.stage))
         case AttemptMoved():
             return replace(view, attempts=_put(view.attempts, fact, lambda one: one.attempt))
+
+
+def _restarted(view: RunView, at_ms: int) -> RunView:
+    """A board is reset when its flash is written: device time of its scenario begins then."""
+    scenarios = tuple(
+        replace(one, began_ms=at_ms)
+        if one.outcome is Outcome.NONE and one.stage is Stage.DEPLOY
+        else one
+        for one in view.scenarios
+    )
+    return replace(view, scenarios=scenarios)
 
 
 def _stopped(stages: tuple[StageMoved, ...]) -> tuple[StageMoved, ...]:

@@ -1,19 +1,33 @@
 """Findings, checks, flashes and notes of a run as lines of a list. Pure."""
 
+import textwrap
 from dataclasses import dataclass
 
 from rich.text import Text
 
-from tui.state.fact import Assertion, Diagnostic, Finding, Outcome, Severity, Stage
+from tui.state.fact import (
+    Assertion,
+    Diagnostic,
+    Finding,
+    Outcome,
+    Severity,
+    Stage,
+    StageMoved,
+    State,
+)
 from tui.state.run import FlashView, RunView, ScenarioView
 from tui.widgets.paint import BOLD, DIM, outcome_style
 from tui.wording import (
     bare_message,
+    clock,
     demand_lines,
+    ending,
     flash_line,
     glyph,
     one_line,
     runner_name,
+    short_demand,
+    stage_line,
     visible,
 )
 
@@ -22,7 +36,13 @@ _SEVERITY = {
     Severity.WARNING: ("!", "yellow"),
     Severity.NOTE: ("·", "dim"),
 }
-Subject = Finding | Diagnostic | FlashView | ScenarioView | Assertion | str
+_TOLD = (Stage.DESIGN, Stage.BUILD)
+_DOING = {
+    Stage.DESIGN: "finding board, pins and scenarios for the sentence",
+    Stage.BUILD: "compiling; the first build also compiles the bench core",
+}
+_BAD = (Outcome.FAILED, Outcome.BROKEN)
+Subject = StageMoved | Finding | Diagnostic | FlashView | ScenarioView | Assertion | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +54,18 @@ class Row:
     scenario: ScenarioView | None = None
 
 
-def check_rows(run: RunView) -> list[Row]:
-    """All lines in the order in which a person reads them."""
-    rows = [Row(_finding(one), one) for one in run.findings]
+def check_rows(run: RunView, width: int = 0) -> list[Row]:
+    """All lines in the order in which a person reads them; those that may be cut to ``width``."""
+    rows = _rows(run)
+    for row in rows:
+        if width and row.text.no_wrap:
+            row.text.truncate(width, overflow="ellipsis")
+    return rows
+
+
+def _rows(run: RunView) -> list[Row]:
+    rows = [Row(_stage(one), one) for one in run.stages if one.stage in _TOLD and _begun(one)]
+    rows += [Row(_finding(one), one) for one in run.findings]
     rows += [Row(_diagnostic(one), one) for one in run.diagnostics]
     simulated = [one for one in run.scenarios if one.stage is not Stage.DEPLOY]
     on_boards = [one for one in run.scenarios if one.stage is Stage.DEPLOY]
@@ -45,6 +74,20 @@ def check_rows(run: RunView) -> list[Row]:
     rows += [row for one in on_boards for row in _scenario(one)]
     rows += [Row(Text(f"  {one_line(note, 200)}", DIM), note) for note in run.notes]
     return rows
+
+
+def _begun(stage: StageMoved) -> bool:
+    return stage.state not in (State.PENDING, State.UNKNOWN)
+
+
+def _stage(one: StageMoved) -> Text:
+    """Design and build in a line each: they have no checks that would tell."""
+    text = Text(no_wrap=one.outcome not in _BAD)
+    text.append(f"{glyph(one.outcome, one.state)} ", outcome_style(one.outcome, one.state))
+    text.append(one.stage.value.lower(), BOLD)
+    told = one.message or _DOING.get(one.stage, "") if not one.state.ended else one.message
+    text.append(f"  {one_line(told, 300)}", DIM)
+    return text
 
 
 def detail_of(run: RunView, row: Row) -> list[str]:
@@ -56,6 +99,8 @@ def detail_of(run: RunView, row: Row) -> list[str]:
         case Diagnostic() as one:
             head = f"{one.file}:{one.line}: {one.severity.value.lower()}: {one.message}"
             return [visible(head), "", *map(visible, one.excerpt.splitlines())]
+        case StageMoved() as one:
+            return [stage_line(one), "", *textwrap.wrap(visible(one.message), 72)]
         case FlashView() as one:
             return [flash_line(one), f"command {one.command_id}", *filter(None, [one.reason])]
         case ScenarioView() as one:
@@ -81,7 +126,8 @@ def _assertion_detail(one: Assertion, scenario: ScenarioView | None) -> list[str
         lines.append(f"scenario {scenario.scenario_id} on {scenario.runner}")
     if one.at_ms >= 0:
         lines.append(f"decided at {one.at_ms / 1000:.3f} s of device time")
-    lines += ["", visible(bare_message(one)), "", *demand_lines(one, 70)]
+    told = demand_lines(one, 70) or textwrap.wrap(visible(bare_message(one)), 70)
+    lines += ["", *told, ""]
     lines += [f"bytes [{r.start}, {r.end}) of {r.console}" for r in one.evidence]
     return lines
 
@@ -102,14 +148,20 @@ def _diagnostic(one: Diagnostic) -> Text:
 
 
 def _flash(one: FlashView) -> Text:
-    return Text(f"{glyph(one.outcome)} ", outcome_style(one.outcome)) + Text(flash_line(one))
+    text = Text(no_wrap=one.outcome not in _BAD)
+    state = State.RUNNING if one.outcome is Outcome.NONE else State.DONE
+    text.append(f"{glyph(one.outcome, state)} ", outcome_style(one.outcome, state))
+    return text.append(flash_line(one))
 
 
 def _scenario(one: ScenarioView) -> list[Row]:
     head = Text(f"{glyph(one.outcome)} ", outcome_style(one.outcome))
     head.append(f"{one.scenario_id} on {runner_name(one.runner)}", BOLD)
     if one.outcome is not Outcome.NONE:
-        head.append(f"  {one.outcome.value}", outcome_style(one.outcome))
+        verdict = ending(State.DONE, one.outcome, one.evidence)
+        head.append(f"  {verdict}", outcome_style(one.outcome))
+    elif one.device_ms:
+        head.append(f"  {clock(one.device_ms)} of device time", DIM)
     if one.cached:
         head.append("  cached", DIM)
     if one.message:
@@ -118,11 +170,12 @@ def _scenario(one: ScenarioView) -> list[Row]:
 
 
 def _assertion(one: Assertion) -> Text:
-    text = Text("  ")
+    text = Text("  ", no_wrap=one.outcome not in _BAD)
     text.append(f"{glyph(one.outcome)} ", outcome_style(one.outcome))
     text.append(f"{one.assertion_id:<22}")
-    if one.at_ms >= 0:
-        text.append(f" {one.at_ms / 1000:7.3f} s", DIM)
-    if one.outcome not in (Outcome.PASSED, Outcome.NONE):
-        text.append(f"\n      {one_line(bare_message(one), 400)}")
+    text.append(f" {one.at_ms / 1000:7.3f} s" if one.at_ms >= 0 else " " * 10, DIM)
+    if one.outcome in _BAD:
+        text.append(f"\n      {one_line(short_demand(one), 300)}")
+    elif one.outcome is Outcome.PASSED:
+        text.append(f"  {one_line(short_demand(one), 120)}", DIM)
     return text

@@ -42,11 +42,11 @@ def stage_rail(stages: tuple[StageMoved, ...], *, wide: bool) -> Text:
     return rail
 
 
-def rail_glyphs(stages: tuple[StageMoved, ...]) -> Text:
-    """``D✓ B✓ S▶ D·`` for a row of a list."""
+def rail_glyphs(stages: tuple[StageMoved, ...], *, wide: bool) -> Text:
+    """``D✓ B✓ S▶ D·`` for a row of a list; narrow: the signs alone, in the order of the stages."""
     text = Text(no_wrap=True)
     for stage in stages:
         style = outcome_style(stage.outcome, stage.state)
-        text.append(stage.stage.value[0], DIM)
-        text.append(f"{glyph(stage.outcome, stage.state)} ", style)
+        text.append(stage.stage.value[0] if wide else "", DIM)
+        text.append(f"{glyph(stage.outcome, stage.state)}{' ' if wide else ''}", style)
     return text

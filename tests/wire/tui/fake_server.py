@@ -7,7 +7,13 @@ from collections.abc import AsyncIterator
 
 import grpc
 
-from benchline.errors import BenchlineError, InvalidRequestError, NotFoundError, status_of
+from benchline.errors import (
+    BenchlineError,
+    InvalidRequestError,
+    NotFoundError,
+    NotReadyError,
+    status_of,
+)
 from benchline.v1 import (
     artifact_pb2,
     artifact_pb2_grpc,
@@ -197,6 +203,9 @@ class FakeControlPlane:
         self.uploads: dict[str, bytes] = {}
         self.cancelled: list[str] = []
         self.watch_starts: list[int] = []
+        self.list_watches = 0
+        self.sent: list[bytes] = []
+        self.busy = False
         self.break_after: int | None = None
         self.hold_at: int | None = None
         self.changed = asyncio.Event()
@@ -319,6 +328,16 @@ class _Sessions(session_pb2_grpc.SessionServiceServicer):
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "going away")
             yield session_pb2.WatchSessionResponse(events=[event], head_sequence=event.sequence)
 
+    async def WatchSessions(  # type: ignore[no-untyped-def]
+        self, request, context
+    ) -> AsyncIterator[session_pb2.WatchSessionsResponse]:
+        self._plane.list_watches += 1
+        while True:
+            waiter = self._plane.changed
+            newest = list(self._plane.sessions.values())[::-1]
+            yield session_pb2.WatchSessionsResponse(sessions=newest)
+            await waiter.wait()
+
     async def _find(self, name, context):  # type: ignore[no-untyped-def]
         for full, session in self._plane.sessions.items():
             if full.startswith(name):
@@ -378,7 +397,22 @@ class _Consoles(console_pb2_grpc.ConsoleServiceServicer):
         chunk = console_pb2.ConsoleChunk(offset=request.offset, data=data, epoch=1)
         yield console_pb2.ReadConsoleResponse(chunks=[chunk], head_offset=len(TRANSCRIPT))
         if request.follow:
-            await asyncio.Event().wait()
+            sent = 0
+            while True:
+                for data in self._plane.sent[sent:]:
+                    sent += 1
+                    offset = len(TRANSCRIPT) + sum(map(len, self._plane.sent[: sent - 1]))
+                    chunk = console_pb2.ConsoleChunk(offset=offset, data=data, epoch=1)
+                    yield console_pb2.ReadConsoleResponse(chunks=[chunk])
+                await self._plane.changed.wait()
+
+    async def SendConsole(self, request, context):  # type: ignore[no-untyped-def]
+        """The board of the fake says back what was typed."""
+        if self._plane.busy:
+            await refuse(context, NotReadyError("BOARD_BUSY", "1 board matches and is leased"))
+        self._plane.sent.append(request.data)
+        self._plane.announce()
+        return console_pb2.SendConsoleResponse()
 
 
 class _Artifacts(artifact_pb2_grpc.ArtifactServiceServicer):

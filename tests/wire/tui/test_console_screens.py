@@ -147,6 +147,39 @@ async def test_the_bench_lists_boards_and_opens_a_console(
         await until(pilot, lambda: isinstance(pilot.app.screen, BenchScreen))
 
 
+async def test_a_line_is_typed_at_a_board_and_kept_when_the_board_is_in_use(
+    instance: Instance, plane: FakeControlPlane
+) -> None:
+    async with console(instance, (80, 24)) as pilot:
+        await shows(pilot, "2/2 boards")
+        await pilot.press("2")
+        await shows(pilot, "vf405-01")
+        await pilot.press("enter")
+        await shows(pilot, "s types a line at the board")
+        plane.busy = True
+        await pilot.press("s", *"help 2", "enter")
+        await shows(pilot, "not sent, and kept: vf405-01 is in use", "help 2")
+        plane.busy = False
+        await pilot.press("enter")
+        await shows(pilot, "sent: help 2")
+        assert plane.sent == [b"help 2\n"]
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BoardScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BenchScreen))
+
+
+async def test_a_run_of_somebody_else_appears_without_reading_the_list_again(
+    instance: Instance, plane: FakeControlPlane
+) -> None:
+    async with console(instance, (80, 24)) as pilot:
+        await shows(pilot, "No runs yet")
+        plane.add_session()
+        plane.announce()
+        await shows(pilot, "01kdemo", "PASSED (virtual)")
+        assert plane.list_watches == 1
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_sentence_is_previewed_and_started(
     instance: Instance, plane: FakeControlPlane, size: tuple[int, int]

@@ -170,6 +170,24 @@ async def test_sessions_cancel_lease_and_doctor_answer(
     assert (await benchline("lease", "release", "l1")).code == 0
 
 
+async def test_what_is_typed_at_a_board_is_a_line_and_its_answer_is_shown(
+    plane: FakeControlPlane, benchline: Command
+) -> None:
+    ran = await benchline("console", "vf405-01", "--send", "status", "--for", "0.5")
+    assert (ran.code, ran.out) == (0, "status\n")
+    assert plane.sent == [b"status\n"]
+
+
+async def test_a_board_in_use_takes_no_line_and_the_holder_is_named(
+    plane: FakeControlPlane, benchline: Command
+) -> None:
+    plane.busy = True
+    plane.boards[0].holder = "sessions/01kdemo"
+    ran = await benchline("console", "vf405-01", "--send", "status", "--for", "0.5")
+    assert (ran.code, ran.out) == (4, "")
+    assert "BOARD_BUSY: vf405-01 is held by 01kdemo" in ran.err
+
+
 async def test_design_shows_what_was_understood_and_refuses_the_rest(
     plane: FakeControlPlane, benchline: Command
 ) -> None:
