@@ -66,6 +66,9 @@ class _LeftForLaterError(Exception):
 class Runner:
     """A queue and a worker for each board that has work.
 
+    `record_dir` takes what flash tools leave should the agent die; `away_s` is how long a command
+    waits for a known board that is away.
+
     `on_result` is called when an answer is in the journal, `on_progress` while a flash runs,
     `on_change` when the image in a board's flash changed.
     """
@@ -78,6 +81,7 @@ class Runner:
         images: ImageCache,
         flasher: Flasher,
         record_dir: Path,
+        away_s: float = AWAY_S,
         on_result: Callable[[Result], None],
         on_progress: Callable[[Progress], None],
         on_change: Callable[[], None],
@@ -86,6 +90,7 @@ class Runner:
         self._boards = boards
         self._images = images
         self._flasher = flasher
+        self._away_s = away_s
         self._record_dir = record_dir
         record_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._on_result = on_result
@@ -213,7 +218,7 @@ class Runner:
         name = job.command.board
         known = job.recovered or self._boards.console(name) is not None
         waiting = self._boards.wait_for(
-            name, lambda board: not board.is_away, AWAY_S if known else 0.0
+            name, lambda board: not board.is_away, self._away_s if known else 0.0
         )
         board = await _unless(job, waiting)
         if board is None:
@@ -228,6 +233,7 @@ class Runner:
             same = (board.port_owner, board.probe_id) == (gone.port_owner, gone.probe_id)
             return board.is_usable and not same
 
+        log.info("probe not found; its board may restart", extra={"board": gone.board_id})
         waiting = self._boards.wait_for(gone.board_id, is_another, RESTART_S)
         board = await _unless(job, waiting)
         return board if board is not None and is_another(board) else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,11 +21,13 @@ from tests.process.agent.control_plane import (
     agent,
     agent_environment,
     control_plane,
+    pty_board,
     until,
 )
 from tests.process.virtual.boards import (
     RunningBoard,
     build_firmware,
+    children_of,
     flash_image,
     virtual_board,
 )
@@ -35,7 +39,8 @@ REFUSED = verdict_pb2.OUTCOME_REFUSED
 CODE = 0x0801_0000
 VECTORS = 0x0800_0000
 TABLE = 0x0800_4000
-BIG = bytes(index * 7 % 251 for index in range(300_000))
+BEHIND = 0x0804_0000
+BIG = bytes(index * 7 % 251 for index in range(150_000))
 
 
 def firmware(folder: Path, tag: str) -> dict[int, bytes]:
@@ -101,10 +106,37 @@ async def test_a_reset_begins_an_epoch_before_the_boot_line(
         assert (answer.outcome, answer.console.epoch) == (PASSED, 3)
         stored = server.console(BOARD)
         await until("the boot line", lambda: b"boot alpha" in stored.data[answer.console.offset :])
+        assert stored.data[answer.console.offset :].startswith(b"boot alpha")
         assert stored.data.count(b"boot alpha") == 2
 
 
-async def test_a_killed_agent_says_that_its_flash_was_interrupted(
+async def test_a_flash_that_outlives_a_killed_agent_is_proved_without_a_second_one(
+    tmp_path: Path, board: RunningBoard
+) -> None:
+    pieces = firmware(tmp_path, "alpha")
+    pieces[BEHIND] = BIG
+    size = sum(map(len, pieces.values()))
+    async with control_plane(tmp_path) as server:
+        async with agent(server, tmp_path) as running:
+            await server.board_ready(BOARD)
+            flash = server.flash(BOARD, pieces)
+            await until("programming", lambda: "program" in server.phases())
+            await running.kill()
+        async with agent(server, tmp_path):
+            answer = await server.answer(flash)
+            assert answer.outcome == PASSED, answer
+            assert answer.flash.read_back_sha256 == answer.flash.image_sha256
+            assert answer.flash.bytes_programmed == programmed(board) == size
+            await until("the proof", lambda: server.told(BOARD).proven_image_sha256 != "")
+            stored = server.console(BOARD)
+            at = answer.console.offset
+            await until("the boot line", lambda: b"tick 00000001" in stored.data[at:])
+            assert stored.data[at:].startswith(b"boot alpha")
+            assert [gap for gap in stored.gaps if gap[0] > at] == []
+    assert list((tmp_path / "agent" / "flashing").iterdir()) == []
+
+
+async def test_a_flash_that_dies_with_its_agent_was_interrupted(
     tmp_path: Path, board: RunningBoard
 ) -> None:
     async with control_plane(tmp_path) as server:
@@ -112,7 +144,10 @@ async def test_a_killed_agent_says_that_its_flash_was_interrupted(
             await server.board_ready(BOARD)
             flash = server.flash(BOARD, {CODE: BIG}, reset=False)
             await until("programming", lambda: "program" in server.phases())
+            (nursery,) = children_of(running.process.pid)
+            (child,) = children_of(nursery)
             await running.kill()
+            os.kill(child, signal.SIGKILL)
         assert server.answers(flash) == []
         async with agent(server, tmp_path):
             answer = await server.answer(flash)
@@ -155,19 +190,21 @@ async def test_a_cancelled_flash_stops_and_the_board_can_be_flashed_again(
         assert again.outcome == PASSED, again
 
 
-async def test_a_stopped_agent_finishes_its_flash_first(
-    tmp_path: Path, board: RunningBoard
+async def test_a_stopped_agent_finishes_its_flash_and_the_next_waits_for_its_board(
+    tmp_path: Path,
 ) -> None:
     async with control_plane(tmp_path) as server:
-        async with agent(server, tmp_path, "--grace", "60") as running:
-            await server.board_ready(BOARD)
-            flash = server.flash(BOARD, {CODE: BIG}, reset=False)
-            waiting = server.flash(BOARD, {TABLE: b"\0" * 64}, image="table", reset=False)
-            await until("programming", lambda: "program" in server.phases())
-            assert await running.stop() == 0
+        with virtual_board(tmp_path / "virtual"):
+            async with agent(server, tmp_path, "--grace", "60") as running:
+                await server.board_ready(BOARD)
+                flash = server.flash(BOARD, {CODE: BIG}, reset=False)
+                waiting = server.flash(BOARD, {TABLE: b"\0" * 64}, image="table", reset=False)
+                await until("programming", lambda: "program" in server.phases())
+                assert await running.stop() == 0
         async with agent(server, tmp_path):
             assert (await server.answer(flash)).outcome == PASSED
-            assert (await server.answer(waiting)).outcome == PASSED
+            with virtual_board(tmp_path / "virtual"):
+                assert (await server.answer(waiting)).outcome == PASSED
 
 
 async def test_a_corrupt_image_is_broken_before_any_erase(
@@ -183,25 +220,35 @@ async def test_a_corrupt_image_is_broken_before_any_erase(
         assert programmed(board) == 0
 
         server.artifacts[digest] = BIG
-        server.break_reads_after = 128 * 1024
+        server.break_reads_after = 64 * 1024
         answer = await server.answer(server.command(board=BOARD, flash=command))
         assert answer.outcome == PASSED
         assert len(set(server.read_offsets)) > 2, "reads were resumed where they broke off"
 
 
-async def test_a_board_that_dies_is_told_with_its_health(tmp_path: Path) -> None:
+async def test_a_command_waits_for_a_board_that_restarts(tmp_path: Path) -> None:
+    table = {TABLE: b"\0" * 64}
     async with control_plane(tmp_path) as server, agent(server, tmp_path):
         with virtual_board(tmp_path / "virtual") as running:
             await server.board_ready(BOARD)
             running.kill()
             await until("its death", lambda: "not running" in server.told(BOARD).health)
-            answer = await server.answer(server.flash(BOARD, {CODE: BIG}))
-            assert (answer.outcome, answer.reason) == (BROKEN, "BOARD_UNUSABLE")
+            flash = server.flash(BOARD, table, reset=False)
         with virtual_board(tmp_path / "virtual"):
-            await server.board_ready(BOARD)
-            again = await server.answer(server.flash(BOARD, firmware(tmp_path, "alpha")))
-            assert again.outcome == PASSED
-            await server.said(BOARD, b"boot alpha")
+            assert (await server.answer(flash)).outcome == PASSED
+
+
+async def test_a_probe_that_is_not_found_is_tried_again_when_its_board_comes_back(
+    tmp_path: Path, board: RunningBoard
+) -> None:
+    async with control_plane(tmp_path) as server, agent(server, tmp_path):
+        with pty_board(tmp_path) as moved:
+            await server.board_ready(moved.name)
+            flash = server.flash(moved.name, {TABLE: b"\0" * 64}, reset=False)
+            log = tmp_path / "agent.log"
+            await until("a first try", lambda: "probe not found" in log.read_text())
+            moved.publish(probe=board.probe, probe_uid=board.uid)
+            assert (await server.answer(flash)).outcome == PASSED
 
 
 async def test_two_agents_never_share_a_folder(tmp_path: Path) -> None:

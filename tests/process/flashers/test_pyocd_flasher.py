@@ -31,6 +31,7 @@ from benchagent.flashers.pyocd import PyocdFlasher
 from tests.process.virtual.boards import (
     RunningBoard,
     build_firmware,
+    children_of,
     console,
     flash_image,
     is_alive,
@@ -294,12 +295,11 @@ async def flash_in_programming(
     yield task
 
 
-def children_of(nursery: Nursery) -> list[int]:
+def operations_of(nursery: Nursery) -> list[int]:
     """The operations that run now."""
     if nursery.pid is None:
         return []
-    children = Path(f"/proc/{nursery.pid}/task/{nursery.pid}/children").read_text().split()
-    return [int(child) for child in children if is_alive(int(child))]
+    return [child for child in children_of(nursery.pid) if is_alive(child)]
 
 
 async def test_a_killed_child_is_reported_and_the_next_flash_works(
@@ -307,7 +307,7 @@ async def test_a_killed_child_is_reported_and_the_next_flash_works(
 ) -> None:
     with virtual_board(tmp_path) as board:
         async with flash_in_programming(flasher, board) as task:
-            (child,) = children_of(nursery)
+            (child,) = operations_of(nursery)
             os.kill(child, signal.SIGKILL)
             result = await task
         assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, Reason.TOOL_CRASHED)
@@ -326,7 +326,7 @@ async def test_a_cancelled_flash_ends_at_once_and_says_so(
             cancel.set()
             result = await task
         assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, Reason.CANCELLED)
-        assert children_of(nursery) == []
+        assert operations_of(nursery) == []
         again = await flasher.flash(probe_of(board), plan_of(FlashSegment.of(CODE, BIG)))
         assert again.outcome is FlashOutcome.PASSED
 
@@ -339,7 +339,7 @@ async def test_cancelling_the_task_leaves_no_child_and_no_lock(
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-        assert children_of(nursery) == []
+        assert operations_of(nursery) == []
         again = await flasher.flash(probe_of(board), plan_of(FlashSegment.of(CODE, BIG)))
         assert again.outcome is FlashOutcome.PASSED
 

@@ -18,6 +18,7 @@ from tests.process.virtual.boards import (
     WAIT_S,
     board_command,
     build_firmware,
+    children_of,
     console,
     environment,
     flash_image,
@@ -139,17 +140,10 @@ def test_qemu_dies_with_a_killed_board(tmp_path: Path) -> None:
     elf = build_firmware(tmp_path)
     with virtual_board(tmp_path, holding=elf) as board:
         board.wait_run_state("RUNNING")
-        children = _children(board.process.pid)
+        children = children_of(board.process.pid)
         assert children
         board.kill()
         wait_for("QEMU to end", lambda: not any(is_alive(child) for child in children))
-
-
-def _children(parent: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{parent}/task").iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
-    return found
 
 
 def test_a_board_lists_itself_and_withdraws_at_its_end(tmp_path: Path) -> None:
