@@ -154,7 +154,7 @@ def test_the_trace_on_the_board_equals_the_simulated_one(
         diff = diff_traces(simulated, on_board, tolerance_ms=30)
 
         assert diff.equal, diff
-    compared = operator("scenario", "diff", demo.session["name"])
+    compared = operator("scenario", "diff", demo.session["name"], "--tolerance", "30")
     assert compared.code == 0, compared
 
 
