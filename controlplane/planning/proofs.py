@@ -67,6 +67,11 @@ class Proofs(Timeline):
         if kind == "sensor":
             signal = self.signals[behaviour.signals[0]]
             self.show_value(f"{name}_value", signal, after=0, within=START_MS)
+        elif kind == "presses":
+            self.add(
+                0,
+                f"expect: {{id: presses_none, line: '^presses 0$', within: {START_MS}ms}}",
+            )
         elif kind == "counter":
             for number in (1, 2):
                 self.add(
@@ -76,13 +81,17 @@ class Proofs(Timeline):
                 )
         elif kind == "uptime":
             after = max(1000, round(period))
-            self.add(
-                after,
-                f"expect: {{id: uptime_value, line: '^uptime (?P<v>[0-9]+) s$', after: {after}ms, "
-                f'where: "v >= {after // 1000} and v <= {(after + round(period)) // 1000 + 1}", '
-                f"within: {round(period) + START_MS}ms}}",
-            )
-            self.until(after + round(period) + START_MS + 100)
+            self.uptime("uptime_value", after, round(period))
+
+    def uptime(self, name: str, after: int, period: int) -> None:
+        """A report of the uptime shows the time it is printed at."""
+        self.add(
+            after,
+            f"expect: {{id: {name}, line: '^uptime (?P<v>[0-9]+) s$', after: {after}ms, "
+            f'where: "v >= {after // 1000} and v <= {(after + period) // 1000 + 1}", '
+            f"within: {period + START_MS}ms}}",
+        )
+        self.until(after + period + START_MS + 100)
 
     def show_value(self, name: str, signal: DesignSignal, after: int, within: int) -> None:
         """A report shows the present stimulus."""
@@ -100,7 +109,7 @@ class Proofs(Timeline):
         for behaviour in behaviours:
             shown = behaviour.kind is BehaviourKind.REPORT and signal.id in behaviour.signals
             period = round(behaviour.number("period")) if shown else limit
-            if shown and period < limit:
+            if shown and period < limit and not self.has(f"{signal.id}_follows"):
                 within = period + START_MS
                 self.show_value(f"{signal.id}_follows", signal, self.now + 100, within)
                 longest = max(longest, within + 200)
@@ -118,9 +127,10 @@ class Proofs(Timeline):
         beyond, back = ("above", "below") if rising else ("below", "above")
 
         def beside(name: str, at: Fraction, direction: int, room: Fraction) -> None:
-            edges = sorted((at + direction * room / 5, at + direction * room * 4 / 5))
+            edges = sorted((at + direction * room * 3 / 10, at + direction * room * 4 / 5))
             self.set(sensor, self.draw(f"{output}_{name}", edges[0], edges[1], signal))
 
+        self.states(others, output, "off", after=0)
         start = self.now
         beside("near_on", on, -sign, inner)
         self.now += PHASE_MS
@@ -131,8 +141,10 @@ class Proofs(Timeline):
         )
         beside("beyond_on", on, sign, unit)
         self._switched(f"{output}_on_{beyond}", output, on=True)
+        self._stays(f"{output}_stays_on_{beyond}", output, "off")
         self.now += max(PHASE_MS, self.follow(others, signal, limit=2001))
         self.answers(others, sensor, output)
+        self.now += self.states(others, output, "on", after=self.now)
         if band:
             beside("near_off", off, sign, inner)
             hold = self.now
@@ -144,8 +156,26 @@ class Proofs(Timeline):
             )
         beside("beyond_off", off, -sign, unit)
         self._switched(f"{output}_off_{back}", output, on=False)
+        self._stays(f"{output}_stays_off_{back}", output, "on")
         self.now += PHASE_MS
+        self.answers_again(others, sensor, output, "off")
         self.proves.append(behaviour.id)
+
+    def states(
+        self, behaviours: Sequence[Behaviour], output: str, state: str, *, after: int
+    ) -> int:
+        """Reports of an output say its state; gives the time that takes (ms)."""
+        longest = 0
+        for behaviour in behaviours:
+            if behaviour.kind is BehaviourKind.REPORT and behaviour.signals == (output,):
+                within = round(behaviour.number("period")) + START_MS
+                self.add(
+                    after,
+                    f"expect: {{id: {output}_said_{state}, line: '^{output} is {state}$', "
+                    f"after: {after}ms, within: {within}ms}}",
+                )
+                longest = max(longest, within)
+        return longest
 
     def _switched(self, name: str, output: str, *, on: bool) -> None:
         self.add(
@@ -154,6 +184,14 @@ class Proofs(Timeline):
             f"after: {self.now}ms, within: {REACTION_MS}ms}}",
         )
         self.until(self.now + REACTION_MS + 100)
+
+    def _stays(self, name: str, output: str, wrong: str) -> None:
+        """Once it has switched it stays so: it does not chatter."""
+        self.add(
+            self.now,
+            f"never: {{id: {name}, pin: {output}, level: {wrong}, "
+            f"after: {self.now + REACTION_MS}ms, until: {self.now + PHASE_MS}ms}}",
+        )
 
     def answers(self, behaviours: Sequence[Behaviour], sensor: str, output: str) -> None:
         """Commands about a sensor or an output, asked while their values are known."""
@@ -168,6 +206,37 @@ class Proofs(Timeline):
                 self._ask(behaviour, regex, where)
             elif behaviour.signals == (output,) and output:
                 self._ask(behaviour, exactly(f"{word} {output} on"), "")
+
+    def answers_again(
+        self, behaviours: Sequence[Behaviour], sensor: str, output: str, state: str
+    ) -> None:
+        """Commands that were asked before give another answer now."""
+        for behaviour in behaviours:
+            if behaviour.kind is not BehaviourKind.COMMAND or behaviour.id not in self.proves:
+                continue
+            word = behaviour.word("command")
+            if sensor and behaviour.signals == (sensor,):
+                signal = self.signals[sensor]
+                regex = self.value_regex(f"{word} {signal.line_name} ", signal)
+                where = f', where: "{self.near(signal, self.level[sensor])}"'
+                self._ask_again(behaviour, regex, where)
+            elif output and behaviour.signals == (output,):
+                self._ask_again(behaviour, exactly(f"{word} {output} {state}"), "")
+
+    def _ask_again(self, behaviour: Behaviour, regex: str, where: str, of: str = "again") -> None:
+        name = behaviour.id.removeprefix("command_")
+        if self.has(f"{name}_{of}"):
+            return
+        self.add(
+            self.now,
+            f"send: {{at: {self.now}ms, text: {console_line(behaviour.word('command'))}}}",
+            (
+                f"expect: {{id: {name}_{of}, line: {single_quoted(regex)}{where}, "
+                f"after: {self.now}ms, within: {REACTION_MS}ms}}"
+            ),
+        )
+        self.now += PHASE_MS
+        self.until(self.now)
 
     def _ask(self, behaviour: Behaviour, regex: str, where: str) -> None:
         word = behaviour.word("command")
@@ -190,22 +259,39 @@ class Proofs(Timeline):
         self.until(self.now)
         self.proves.append(behaviour.id)
 
-    def command(self, behaviour: Behaviour) -> None:
-        """A command that needs no stimulus of its own."""
+    def command(self, behaviour: Behaviour, others: Sequence[Behaviour]) -> None:
+        """A command that needs no stimulus of its own; what changes is asked twice."""
         word, kind = behaviour.word("command"), behaviour.word("value")
         if not kind:
             self._ask(behaviour, exactly(behaviour.word("answer")), "")
         elif kind == "presses":
             self._ask(behaviour, exactly(f"{word} presses {self.presses}"), "")
         elif kind == "uptime":
-            at = (self.now + PHASE_MS) // 1000
             regex = exactly(f"{word} uptime @ s").replace("@", "(?P<v>[0-9]+)")
+            at = (self.now + PHASE_MS) // 1000
             self._ask(behaviour, regex, f', where: "v >= {at} and v <= {at + 1}"')
+            self.now += 2000
+            at = self.now // 1000
+            self._ask_again(behaviour, regex, f', where: "v >= {at} and v <= {at + 1}"')
         elif kind == "counter":
-            regex = exactly(f"{word} counter @").replace("@", "(?P<v>[0-9]+)")
-            self._ask(behaviour, regex, ', where: "v >= 1"')
+            self._counter_command(behaviour, others)
         elif kind == "output":
-            self._ask(behaviour, f"{exactly(f'{word} {behaviour.signals[0]}')[:-1]} (on|off)$", "")
+            output = behaviour.signals[0]
+            state = "off" if output in self.toggled else "(on|off)"
+            self._ask(behaviour, f"{exactly(f'{word} {output} ')[:-1]}{state}$", "")
+
+    def _counter_command(self, behaviour: Behaviour, others: Sequence[Behaviour]) -> None:
+        counters = [b for b in others if b.word("value") == "counter" and b.parameter("period")]
+        period = round(counters[0].number("period"))
+        regex = exactly(f"{behaviour.word('command')} counter @").replace("@", "(?P<v>[0-9]+)")
+
+        def where(at: int) -> str:
+            return f', where: "v >= {at // period} and v <= {(at + REACTION_MS) // period + 2}"'
+
+        self._ask(behaviour, regex, where(self.now + PHASE_MS))
+        if period <= 1500:
+            self.now += 3 * period + REACTION_MS
+            self._ask_again(behaviour, regex, where(self.now))
 
     def echo(self, behaviour: Behaviour) -> None:
         """A line with a drawn number comes back."""
@@ -230,6 +316,9 @@ class Proofs(Timeline):
         hold = settle + debounce + 100
         lines = press_lines(behaviour)
         toggles = behaviour.signals[1:]
+        self.toggled |= set(toggles)
+        for output in toggles:
+            self.states(others, output, "off", after=0)
         for number in (1, 2):
             press = self.now
             self.presses += 1
@@ -259,9 +348,25 @@ class Proofs(Timeline):
             self.now += hold + settle + REACTION_MS
             if number == 1:
                 self._glitch(debounce, lines, toggles)
+                self._after_one(others, toggles)
         self._counted(lines, toggles)
         self.until(self.now)
         self.proves.append(behaviour.id)
+
+    def _after_one(self, behaviours: Sequence[Behaviour], toggles: Sequence[str]) -> None:
+        """What is said about presses and toggled outputs after an odd number of presses."""
+        for output in toggles:
+            self.now += self.states(behaviours, output, "on", after=self.now)
+        for behaviour in behaviours:
+            if behaviour.kind is not BehaviourKind.COMMAND:
+                continue
+            word = behaviour.word("command")
+            if behaviour.word("value") == "presses":
+                regex = exactly(f"{word} presses {self.presses}")
+                self._ask_again(behaviour, regex, "", of="after_one")
+            elif behaviour.signals and behaviour.signals[0] in toggles:
+                regex = exactly(f"{word} {behaviour.signals[0]} on")
+                self._ask_again(behaviour, regex, "", of="after_one")
 
     def _glitch(self, debounce: int, lines: Sequence[str], toggles: Sequence[str]) -> None:
         after = self.now

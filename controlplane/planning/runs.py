@@ -8,12 +8,14 @@ from controlplane.planning.timeline import (
     PHASE_MS,
     START_MS,
     Timeline,
+    beyond_range,
     detects_absence,
     exactly,
+    lower_half,
     press_lines,
     report_line,
-    resting_range,
     single_quoted,
+    upper_half,
 )
 
 
@@ -32,41 +34,61 @@ def prove_all(timeline: Proofs, behaviours: Sequence[Behaviour], periods_of: Seq
     by_kind = {kind: [b for b in behaviours if b.kind is kind] for kind in BehaviourKind}
     for behaviour in by_kind[BehaviourKind.THRESHOLD]:
         timeline.threshold(behaviour, behaviours)
-    _plain_sensors(timeline, behaviours)
+    _other_values(timeline, behaviours)
     for behaviour in by_kind[BehaviourKind.BUTTON]:
         timeline.button(behaviour, behaviours)
     for behaviour in by_kind[BehaviourKind.COMMAND]:
         if behaviour.id not in timeline.proves:
-            timeline.command(behaviour)
+            timeline.command(behaviour, behaviours)
     for behaviour in by_kind[BehaviourKind.ECHO]:
         timeline.echo(behaviour)
-    _press_reports(timeline, by_kind[BehaviourKind.REPORT], periods_of)
+    _last_reports(timeline, by_kind[BehaviourKind.REPORT], periods_of)
     timeline.until(timeline.now + 200)
 
 
-def _plain_sensors(timeline: Proofs, behaviours: Sequence[Behaviour]) -> None:
-    """Sensors without a threshold: a second value, shown by reports and answers."""
-    switched = {b.signals[0] for b in behaviours if b.kind is BehaviourKind.THRESHOLD}
+def _other_values(timeline: Proofs, behaviours: Sequence[Behaviour]) -> None:
+    """Reports and answers show values that no constant comes near."""
+    switching = {b.signals[0]: b for b in reversed(behaviours) if b.kind is BehaviourKind.THRESHOLD}
     for signal in list(timeline.signals.values()):
-        if signal.kind != "analog" or signal.id in switched:
+        if signal.kind != "analog":
             continue
-        low, high = resting_range([], signal)
+        mine = [b for b in behaviours if b.signals == (signal.id,)]
+        if signal.id in switching:
+            slow = [b for b in mine if b.kind is BehaviourKind.REPORT and b.number("period") > 2000]
+            if slow:
+                low, high = beyond_range(switching[signal.id], signal)
+                timeline.set(signal.id, timeline.draw(f"{signal.id}_second", low, high, signal))
+                timeline.now += timeline.follow(slow, signal, limit=8001)
+            continue
+        low, high = upper_half(signal)
         timeline.set(signal.id, timeline.draw(f"{signal.id}_second", low, high, signal))
         timeline.now += max(PHASE_MS, timeline.follow(behaviours, signal, limit=8001))
         timeline.answers(behaviours, signal.id, "")
+        if any(b.kind is BehaviourKind.COMMAND for b in mine):
+            low, high = lower_half(signal)
+            timeline.set(signal.id, timeline.draw(f"{signal.id}_third", low, high, signal))
+            timeline.now += PHASE_MS
+            timeline.answers_again(behaviours, signal.id, "", "")
 
 
-def _press_reports(
+def _last_reports(
     timeline: Proofs, reports: Sequence[Behaviour], periods_of: Sequence[str]
 ) -> None:
+    """At the end, reports of presses and of the uptime show other values than at the start."""
     for behaviour in reports:
-        if behaviour.word("value") == "presses" and behaviour.id in periods_of:
-            period = round(behaviour.number("period"))
+        if behaviour.id not in periods_of:
+            continue
+        period = round(behaviour.number("period"))
+        if behaviour.word("value") == "presses":
             timeline.add(
                 timeline.now,
                 f"expect: {{id: presses_value, line: '^presses {timeline.presses}$', "
                 f"after: {timeline.now}ms, within: {period + START_MS}ms}}",
             )
+            timeline.now += period + START_MS
+        elif behaviour.word("value") == "uptime" and period <= 3000:
+            timeline.now = max(timeline.now, max(1000, period) + period + 3000)
+            timeline.uptime("uptime_rises", timeline.now, period)
             timeline.now += period + START_MS
 
 
@@ -99,7 +121,7 @@ def _changed(timeline: Proofs, behaviour: Behaviour, period: int) -> None:
     name = f"{signal.id}"
     timeline.show_value(f"{name}_value", signal, after=0, within=START_MS)
     timeline.now = period // 2
-    low, high = resting_range([], signal)
+    low, high = upper_half(signal)
     timeline.set(name, timeline.draw(f"{name}_second", low, high, signal))
     timeline.show_value(
         f"{name}_follows", signal, after=timeline.now, within=period - timeline.now + START_MS

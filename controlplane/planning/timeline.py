@@ -62,12 +62,17 @@ class Timeline:
     now: int = 0
     end_ms: int = 0
     presses: int = 0
+    toggled: set[str] = field(default_factory=set)
     level: dict[str, str] = field(default_factory=dict)
 
     @property
     def steps(self) -> list[str]:
         """All steps in the order of device time, which is the order that expects are judged in."""
         return [text for _, text in sorted(self.placed, key=lambda step: step[0])]
+
+    def has(self, name: str) -> bool:
+        """Whether a step of this id was added."""
+        return any(f"{{id: {name}," in text for _, text in self.placed)
 
     def add(self, at_ms: int, *steps: str) -> None:
         """Add steps that belong to a moment."""
@@ -117,7 +122,10 @@ class Timeline:
         for signal in self.signals.values():
             if signal.kind != "analog":
                 continue
-            low, high = resting_range(behaviours, signal)
+            switched = any(
+                b.kind is BehaviourKind.THRESHOLD and b.signals[0] == signal.id for b in behaviours
+            )
+            low, high = resting_range(behaviours, signal) if switched else lower_half(signal)
             self.set(signal.id, self.draw(f"{signal.id}_first", low, high, signal))
 
 
@@ -148,6 +156,18 @@ def detects_absence(signal: DesignSignal) -> bool:
     return lowest > 0
 
 
+def lower_half(signal: DesignSignal) -> tuple[Fraction, Fraction]:
+    """Values of a signal that none of :func:`upper_half` comes near."""
+    low, high = resting_range([], signal)
+    return low, (low + high) / 2 - step_of(signal.unit)
+
+
+def upper_half(signal: DesignSignal) -> tuple[Fraction, Fraction]:
+    """Values of a signal that none of :func:`lower_half` comes near."""
+    low, high = resting_range([], signal)
+    return (low + high) / 2 + step_of(signal.unit), high
+
+
 def resting_range(
     behaviours: Sequence[Behaviour], signal: DesignSignal
 ) -> tuple[Fraction, Fraction]:
@@ -160,13 +180,23 @@ def resting_range(
         if behaviour.kind is BehaviourKind.THRESHOLD and behaviour.signals[0] == signal.id:
             off = behaviour.number("off_value")
             if behaviour.word("on_when").startswith(">"):
-                high = min(high, off - step / 5)
+                high = min(high, off - step / 2)
                 low = min(low, high - step / 2)
                 low = max(low, high - 8 * step)
             else:
-                low = max(low, off + step / 5)
+                low = max(low, off + step / 2)
                 high = max(high, low + step / 2)
                 high = min(high, low + 8 * step)
     if low > high:  # thresholds in both directions: rest between them
         low, high = high, low
     return low, high
+
+
+def beyond_range(behaviour: Behaviour, signal: DesignSignal) -> tuple[Fraction, Fraction]:
+    """Values at which the output of a threshold is on, away from its resting range."""
+    step, on = step_of(signal.unit), behaviour.number("on_value")
+    if behaviour.word("on_when").startswith(">"):
+        high = min(on + 8 * step, parse_decimal(signal.maximum))
+        return min(on + step / 2, high), high
+    low = max(on - 8 * step, parse_decimal(signal.minimum))
+    return low, max(on - step / 2, low)

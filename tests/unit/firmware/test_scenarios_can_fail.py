@@ -153,7 +153,7 @@ def test_swapped_pins_fail() -> None:
 def test_a_button_without_debounce_fails() -> None:
     asked = design(PROMPTS[1])
 
-    assert "presses_counted" in failures(asked, asked, frozenset({"bouncy"}), seed=1)
+    assert "n_after_one" in failures(asked, asked, frozenset({"bouncy"}), seed=1)
 
 
 @pytest.mark.parametrize("factor", [2, 4])
