@@ -41,7 +41,7 @@ from tests.process.virtual.boards import (
 
 PART = "stm32f405rg"
 CODE = 0x0801_0000
-BIG = bytes(index * 7 % 251 for index in range(200_000))
+BIG = bytes(index * 7 % 251 for index in range(100_000))
 
 
 def probe_of(board: RunningBoard) -> ProbeRef:
@@ -118,9 +118,9 @@ async def test_only_changed_sectors_are_erased_and_unplanned_ones_are_kept(
         await flasher.flash(probe, plan_of(storage))
         await flasher.flash(probe, plan_of(vectors, FlashSegment.of(CODE, BIG)))
         changed = bytearray(BIG)
-        changed[199_000] ^= 0xFF
+        changed[99_000] ^= 0xFF
         result = await flasher.flash(probe, plan_of(vectors, FlashSegment.of(CODE, bytes(changed))))
-        assert (result.erased, result.programmed, result.skipped) == ((6,), (6,), (0, 4, 5))
+        assert (result.erased, result.programmed, result.skipped) == ((5,), (5,), (0, 4))
         assert board.stats()["mass_erases"] == 0
         kept = await flasher.read(probe, PART, 0x0800_8000, 1600)
         assert kept == b"kept by the user" * 100
@@ -241,19 +241,19 @@ async def test_no_board_at_the_address_is_told(flasher: PyocdFlasher) -> None:
     assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, Reason.PROBE_NOT_FOUND)
 
 
-@pytest.mark.parametrize("after", [0, 40, 330])
+@pytest.mark.parametrize("after", [0, 330])
 async def test_a_probe_that_stops_answering_is_told_from_no_progress(
     tmp_path: Path, nursery: Nursery, after: int
 ) -> None:
     flasher = PyocdFlasher(
-        state_dir=tmp_path / "agent", watchdog_s=1.5, grace_s=0.3, nursery=nursery
+        state_dir=tmp_path / "agent", watchdog_s=1.0, grace_s=0.3, nursery=nursery
     )
     with virtual_board(tmp_path, "--hang-after", str(after)) as board:
         result = await flasher.flash(probe_of(board), plan_of(FlashSegment.of(CODE, BIG)))
     assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, Reason.TOOL_HUNG)
 
 
-@pytest.mark.parametrize("after", [60, 150, 250, 330, 420])
+@pytest.mark.parametrize("after", [60, 150, 330])
 async def test_a_probe_that_vanishes_at_any_moment_is_told(
     tmp_path: Path, flasher: PyocdFlasher, after: int
 ) -> None:
@@ -389,7 +389,7 @@ async def test_an_orphaned_child_finishes_keeps_the_probe_and_leaves_its_result(
     image = tmp_path / "image.bin"
     image.write_bytes(BIG)
     with virtual_board(tmp_path) as board:
-        await flasher.flash(probe_of(board), plan_of(FlashSegment.of(CODE, b"\0" * 200_000)))
+        await flasher.flash(probe_of(board), plan_of(FlashSegment.of(CODE, b"\0" * 100_000)))
         parent = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", ORPHAN, str(state), board.probe, board.uid, str(image)),
             cwd=Path(__file__).parents[3],
