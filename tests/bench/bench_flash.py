@@ -1,8 +1,9 @@
 """How long a proved flash takes, against the bare tool with a read-back of its own.
 
 `python tests/bench/bench_flash.py [--rounds N]` starts a virtual board and interleaves, round by
-round: our flasher with a full write and with one changed sector, and `pyocd flash` followed by
-`pyocd cmd savemem` and a comparison, with the same images. One JSON object on stdout.
+round: our flasher with a full write, with one changed sector and with an image of the size of the
+demo's, and `pyocd flash` followed by `pyocd cmd savemem` and a comparison, with such images. The
+first flash after a pause, which has to import pyOCD, is `first`. One JSON object on stdout.
 """
 
 from __future__ import annotations
@@ -34,11 +35,13 @@ from benchagent.flashers.pyocd import PyocdFlasher  # noqa: E402
 START = 0x0800_4000
 IMAGE_SIZE = 1008 * 1024
 """Everything from sector 1 on, where a new stimulus table goes for each run."""
+DEMO_SIZE = 16 * 1024
+"""About what the demo's test image has."""
 
 
-def image(seed: int, *, changed: bool = False) -> bytes:
+def image(seed: int, *, changed: bool = False, size: int = IMAGE_SIZE) -> bytes:
     """Random bytes; `changed` differs in one byte of the first sector (16 KiB)."""
-    data = bytearray(random.Random(seed).randbytes(IMAGE_SIZE))
+    data = bytearray(random.Random(seed).randbytes(size))
     if changed:
         data[2_000] ^= 0xFF
     return bytes(data)
@@ -73,14 +76,19 @@ def bare(probe: ProbeRef, data: bytes, directory: Path) -> float:
 async def measure(probe: ProbeRef, directory: Path, rounds: int) -> dict[str, list[float]]:
     """The seconds of every round, by way of flashing."""
     flasher = PyocdFlasher(state_dir=directory / "state")
-    seconds: dict[str, list[float]] = {
-        name: [] for name in ("full", "full_bare", "one_sector", "one_sector_bare", "unchanged")
-    }
+    names = ("first", "full", "one_sector", "unchanged", "demo")
+    bare_names = ("full_bare", "one_sector_bare", "demo_bare")
+    seconds: dict[str, list[float]] = {name: [] for name in (*names, *bare_names)}
     for turn in range(rounds):
         first, second = 2 * turn, 2 * turn + 1
+        seconds["first"].append(await ours(flasher, probe, image(second, size=DEMO_SIZE)))
+        seconds["demo"].append(await ours(flasher, probe, image(first, size=DEMO_SIZE)))
         seconds["full"].append(await ours(flasher, probe, image(first)))
         seconds["one_sector"].append(await ours(flasher, probe, image(first, changed=True)))
         seconds["unchanged"].append(await ours(flasher, probe, image(first, changed=True)))
+        flasher.close()
+        demo = image(second, size=DEMO_SIZE)
+        seconds["demo_bare"].append(bare(probe, demo, directory))
         seconds["full_bare"].append(bare(probe, image(second), directory))
         seconds["one_sector_bare"].append(bare(probe, image(second, changed=True), directory))
     return seconds
@@ -110,9 +118,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     medians = {name: round(statistics.median(samples), 3) for name, samples in seconds.items()}
     report = {
         "image_bytes": IMAGE_SIZE,
+        "demo_bytes": DEMO_SIZE,
         "rounds": rounds,
         "median_s": medians,
         "ratio_full": round(medians["full"] / medians["full_bare"], 2),
+        "ratio_demo": round(medians["demo"] / medians["demo_bare"], 2),
+        "ratio_first": round(medians["first"] / medians["demo_bare"], 2),
         "ratio_one_sector": round(medians["one_sector"] / medians["one_sector_bare"], 2),
         "ratio_one_sector_to_full": round(medians["one_sector"] / medians["full"], 2),
         "samples_s": seconds,
