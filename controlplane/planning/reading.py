@@ -10,15 +10,23 @@ from controlplane.planning.clauses import build_clauses
 from controlplane.planning.commands import build_commands
 from controlplane.planning.grammar import SPAN, Chart, Features, Rule, Span, Words
 from controlplane.planning.hints import not_understood
-from controlplane.planning.intent import Intent, Unusable
+from controlplane.planning.intent import Intent, Press, Unusable
 from controlplane.planning.phrases import build_things
-from controlplane.planning.tokens import MAX_PROMPT_CHARS, MAX_TOKENS, Kind, Token, tokenize
+from controlplane.planning.tokens import (
+    END_OF_LINE,
+    MAX_PROMPT_CHARS,
+    MAX_TOKENS,
+    Kind,
+    Token,
+    tokenize,
+)
 
 _SEPARATORS = Words(
     ",|;|.|:|!|?|and|&|+|plus|also|too|while|whilst|as well as|as well|in addition|"
     "additionally|furthermore|"
     "moreover|meanwhile|at the same time|besides|but|finally|in parallel|with|where|"
-    "thank you|thanks|-|many thanks|thank you very much|thanks lot|thanks in advance|"
+    f"{END_OF_LINE}|thank you|thanks|-|many thanks|thank you very much|thanks lot|"
+    "thanks in advance|"
     "thank you in advance|cheers|hi|hello|hey|hi there|hello there|dear|regards|ok|okay"
 )
 _LEFTOVER, _UNUSABLE, _CLAUSE = 1000, 400, 1
@@ -169,7 +177,17 @@ def _cheapest(paths: list[_Path]) -> tuple[_Path, ...]:
     for path in paths:
         if path.cost == lowest:
             distinct.setdefault(path.intents, path)
-    return tuple(distinct.values())[:_KEPT]
+    told = {_without_button(path.intents) for path in distinct.values() if _names_button(path)}
+    return tuple(p for p in distinct.values() if _names_button(p) or p.intents not in told)[:_KEPT]
+
+
+def _names_button(path: _Path) -> bool:
+    return any(isinstance(i, Press) and i.button is not None for i in path.intents)
+
+
+def _without_button(intents: tuple[Intent, ...]) -> tuple[Intent, ...]:
+    """The same wishes with the button left open, which says less and nothing else."""
+    return tuple(replace(i, button=None) if isinstance(i, Press) else i for i in intents)
 
 
 def _reading(prompt: str, tokens: Sequence[Token], paths: tuple[_Path, ...]) -> Reading:
