@@ -12,6 +12,8 @@ EXIT_USAGE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; gives the exit code."""
+    # gRPC's own log goes to the terminal as it is, over whatever is painted there.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in NEVER_PARSED:
         return _become(given[0], given[1:])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from benchline.v1 import console_pb2, design_pb2, session_pb2
+from benchline.v1 import build_pb2, console_pb2, design_pb2, session_pb2
 from tui.client.connection import CALL_TIMEOUT_S, Connection, is_absent, new_request_id
 from tui.client.translate import finding_of, outcome_of, summary_of
 from tui.state.fact import Finding, Outcome, SessionSummary
@@ -83,12 +83,20 @@ async def preview_design(connection: Connection, prompt: str, board: str) -> Pre
 async def session_design(
     connection: Connection, name: str
 ) -> session_pb2.GetSessionDesignResponse | None:
-    """Design and sketch of a session; None before there is one."""
+    """Design and sketch of a session, or an uploaded sketch; None while there is neither."""
     try:
         return await connection.sessions.GetSessionDesign(
             session_pb2.GetSessionDesignRequest(name=name), timeout=CALL_TIMEOUT_S
         )
     except grpc.aio.AioRpcError as error:
-        if is_absent(error):
-            return None
-        raise
+        if not is_absent(error):
+            raise
+    try:
+        built = await connection.builds.GetBuild(
+            build_pb2.GetBuildRequest(session=name), timeout=CALL_TIMEOUT_S
+        )
+    except grpc.aio.AioRpcError as error:
+        if not is_absent(error):
+            raise
+        return None
+    return session_pb2.GetSessionDesignResponse(sources=built.build.sources)

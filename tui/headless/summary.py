@@ -23,6 +23,8 @@ from tui.wording import (
     visible,
 )
 
+_JOINING = ("joins", "no wish of its own")
+
 
 def session_lines(session: session_pb2.Session) -> list[str]:
     """The verdict, the stages and the scenarios of a session."""
@@ -89,8 +91,8 @@ def design_lines(design: design_pb2.Design, width: int = 0) -> list[str]:
         lines += [f"  {line}" for line in table(acts, width)]
     if design.understood:
         lines += ["", "understood"]
-        words = [(f'"{one_line(u.text, 40)}"', visible(u.meaning)) for u in design.understood]
-        lines += [f"  {line}" for line in table(words, width)]
+        pairs = [(one.text, one.meaning) for one in design.understood]
+        lines += [f"  {line}" for line in table(understood_rows(pairs), width)]
     if design.assumptions:
         lines += ["", "assumed"]
         lines += [f"  {visible(one)}" for one in design.assumptions]
@@ -99,6 +101,13 @@ def design_lines(design: design_pb2.Design, width: int = 0) -> list[str]:
         proofs = [(one.scenario_id, visible(one.title)) for one in design.scenarios]
         lines += [f"  {line}" for line in table(proofs, width)]
     return lines
+
+
+def understood_rows(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Words with their meaning; the small words that only join others share one row."""
+    rows = [(f'"{one_line(words, 40)}"', visible(m)) for words, m in pairs if m not in _JOINING]
+    small = dict.fromkeys(one_line(words, 40) for words, m in pairs if m in _JOINING)
+    return [*rows, ("joining words", " ".join(small))] if small else rows
 
 
 def _level(pin: design_pb2.PinAssignment) -> str:

@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from tui.client.connection import failure_of
 from tui.client.operations import Preview, board_models, preview_design, start_session
+from tui.headless.summary import understood_rows
 from tui.prompts import EXAMPLES
 from tui.screens.frame import FramedScreen
 from tui.session import ConsoleSession
@@ -184,9 +185,9 @@ def preview_text(preview: Preview) -> Text:
     if preview.outcome is Outcome.PASSED:
         text.append(f"✓ {visible(preview.title)}", "green bold")
         text.append(f"   {visible(preview.board)}\n", DIM)
-        for words, meaning in preview.understood:
-            text.append(f'  "{visible(words)}"', BOLD)
-            text.append(f"  {visible(meaning)}\n")
+        for words, meaning in understood_rows(list(preview.understood)):
+            text.append(f"  {words:<18}", BOLD)
+            text.append(f" {meaning}\n")
         for pin, signal, reason in preview.pins:
             text.append(f"  {pin:<5} {signal:<14}")
             text.append(f" {visible(reason)}\n", DIM)

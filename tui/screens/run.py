@@ -20,7 +20,7 @@ from tui.screens.dialogs import TextScreen
 from tui.screens.frame import FramedScreen
 from tui.session import ConsoleSession
 from tui.state.console import ConsoleText
-from tui.state.fact import UPLOADED, Assertion, Outcome, State
+from tui.state.fact import UPLOADED, Assertion, Bytes, Outcome, State
 from tui.state.model import Model, run_of
 from tui.state.run import FlashView, RunView, live_console
 from tui.widgets.checks import Row, check_rows, detail_of
@@ -31,6 +31,7 @@ from tui.wording import ending, one_line, passed_count
 PANES = ("checks", "console", "design")
 _TAIL_BYTES = 256 * 1024
 _EXCERPTS = 6
+_NO_DESIGN = "No design came of this run: its findings say why."
 _EXCERPT_BYTES = 600
 _BAD = (Outcome.FAILED, Outcome.BROKEN)
 _ELSEWHERE = (("1", "app.runs"), ("2", "app.bench"), ("n", "app.new_run"), ("q", "app.leave"))
@@ -108,7 +109,7 @@ class RunScreen(FramedScreen):
         self._paint_checks(run)
         self._paint_last()
         self._choose_console(run)
-        if run.design is not None and not self._design_read:
+        if (run.design is not None or run.state.ended) and not self._design_read:
             self._design_read = True
             self.run_worker(self._read_design(), group="design", exclusive=True)
 
@@ -162,12 +163,14 @@ class RunScreen(FramedScreen):
             self._design_read = False
             return
         if answer is None:
-            self._design_read = False
+            self.query_one("#design-text", Static).update(_NO_DESIGN)
             return
         width = max(40, self.query_one("#panes").size.width * 6 // 11 - 6)
         if not self.has_class("-wide"):
             width = self.app.size.width - 6
-        lines = [*design_lines(answer.design, width), *source_lines(list(answer.sources))]
+        made = answer.design.design_hash != ""
+        lines = design_lines(answer.design, width) if made else ["The source was uploaded."]
+        lines += source_lines(list(answer.sources))
         self.query_one("#design-text", Static).update(Text("\n".join(lines)))
         self._offer_design()
 
@@ -244,20 +247,27 @@ class RunScreen(FramedScreen):
         lines = detail_of(self.run, row)
         ranges = row.subject.evidence if isinstance(row.subject, Assertion) else ()
         for one in ranges[:_EXCERPTS]:
-            try:
-                raw = await read_console(
-                    self.session.connection,
-                    one.console,
-                    start=one.start,
-                    end=one.end,
-                    most=_EXCERPT_BYTES,
-                )
-            except grpc.aio.AioRpcError:
-                break
-            text = ConsoleText(start=one.start)
-            text.feed(raw, offset=one.start)
-            lines += [f"  | {line.text}" for line in text.lines() if line.text.strip()]
+            lines.append(f"bytes [{one.start}, {one.end})  {await self._excerpt(one)}".rstrip())
+        if len(ranges) > _EXCERPTS:
+            lines.append(f"and {len(ranges) - _EXCERPTS} more ranges")
+        lines += [f"of {console}" for console in dict.fromkeys(one.console for one in ranges)]
         self.app.push_screen(TextScreen("Evidence", lines))
+
+    async def _excerpt(self, one: Bytes) -> str:
+        """The first line of some console bytes; empty when they cannot be read now."""
+        try:
+            raw = await read_console(
+                self.session.connection,
+                one.console,
+                start=one.start,
+                end=one.end,
+                most=_EXCERPT_BYTES,
+            )
+        except grpc.aio.AioRpcError:
+            return ""
+        text = ConsoleText(start=one.start)
+        text.feed(raw, offset=one.start)
+        return next((line.text for line in text.lines() if line.text.strip()), "")
 
     def action_copy(self) -> None:
         """Copy what the focused pane is about."""
@@ -313,7 +323,8 @@ def next_keys(run: RunView) -> str:
         case Outcome.PASSED:
             return "enter: evidence   d: sketch and wiring   y: copy the verdicts   r: again"
         case Outcome.FAILED:
-            return "the firmware is wrong   enter on ✗: what came instead   d: sketch   r: again"
+            again = "" if run.title == UPLOADED else "   r: again"
+            return f"the firmware is wrong   enter on ✗: what came instead   d: sketch{again}"
         case Outcome.BROKEN:
             return "lab or tool at fault, not the firmware: `benchline doctor`   r: again"
         case Outcome.REFUSED:

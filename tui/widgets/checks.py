@@ -42,6 +42,9 @@ _DOING = {
     Stage.BUILD: "compiling; the first build also compiles the bench core",
 }
 _BAD = (Outcome.FAILED, Outcome.BROKEN)
+_ROOMY = 64
+"""From this width on a check that passed says in words what it is about."""
+
 Subject = StageMoved | Finding | Diagnostic | FlashView | ScenarioView | Assertion | str
 
 
@@ -56,28 +59,28 @@ class Row:
 
 def check_rows(run: RunView, width: int = 0) -> list[Row]:
     """All lines in the order in which a person reads them; those that may be cut to ``width``."""
-    rows = _rows(run)
+    rows = _rows(run, words=not width or width >= _ROOMY)
     for row in rows:
         if width and row.text.no_wrap:
             row.text.truncate(width, overflow="ellipsis")
     return rows
 
 
-def _rows(run: RunView) -> list[Row]:
+def _rows(run: RunView, *, words: bool) -> list[Row]:
     rows = [Row(_stage(one), one) for one in run.stages if one.stage in _TOLD and _begun(one)]
     rows += [Row(_finding(one), one) for one in run.findings]
     rows += [Row(_diagnostic(one), one) for one in run.diagnostics]
     simulated = [one for one in run.scenarios if one.stage is not Stage.DEPLOY]
     on_boards = [one for one in run.scenarios if one.stage is Stage.DEPLOY]
-    rows += [row for one in simulated for row in _scenario(one)]
+    rows += [row for one in simulated for row in _scenario(one, words=words)]
     rows += [Row(_flash(one), one) for one in run.flashes]
-    rows += [row for one in on_boards for row in _scenario(one)]
+    rows += [row for one in on_boards for row in _scenario(one, words=words)]
     rows += [Row(Text(f"  {one_line(note, 200)}", DIM), note) for note in run.notes]
     return rows
 
 
 def _begun(stage: StageMoved) -> bool:
-    return stage.state not in (State.PENDING, State.UNKNOWN)
+    return stage.state in (State.RUNNING, State.WAITING) or bool(stage.message)
 
 
 def _stage(one: StageMoved) -> Text:
@@ -128,14 +131,14 @@ def _assertion_detail(one: Assertion, scenario: ScenarioView | None) -> list[str
         lines.append(f"decided at {one.at_ms / 1000:.3f} s of device time")
     told = demand_lines(one, 70) or textwrap.wrap(visible(bare_message(one)), 70)
     lines += ["", *told, ""]
-    lines += [f"bytes [{r.start}, {r.end}) of {r.console}" for r in one.evidence]
     return lines
 
 
 def _finding(one: Finding) -> Text:
     sign, style = _SEVERITY[one.severity]
     subject = f" {one.subject}" if one.subject else ""
-    text = Text(f"{sign} ", style)
+    text = Text()
+    text.append(f"{sign} ", style)
     text.append(one_line(f"{one.code}{subject}: {one.message}", 400))
     if one.fix:
         text.append(f"\n    {one_line(one.fix, 400)}", DIM)
@@ -144,7 +147,9 @@ def _finding(one: Finding) -> Text:
 
 def _diagnostic(one: Diagnostic) -> Text:
     sign, style = _SEVERITY[one.severity]
-    return Text(f"{sign} ", style) + Text(one_line(f"{one.file}:{one.line}: {one.message}", 400))
+    text = Text()
+    text.append(f"{sign} ", style)
+    return text.append(one_line(f"{one.file}:{one.line}: {one.message}", 400))
 
 
 def _flash(one: FlashView) -> Text:
@@ -154,8 +159,9 @@ def _flash(one: FlashView) -> Text:
     return text.append(flash_line(one))
 
 
-def _scenario(one: ScenarioView) -> list[Row]:
-    head = Text(f"{glyph(one.outcome)} ", outcome_style(one.outcome))
+def _scenario(one: ScenarioView, *, words: bool) -> list[Row]:
+    head = Text()
+    head.append(f"{glyph(one.outcome)} ", outcome_style(one.outcome))
     head.append(f"{one.scenario_id} on {runner_name(one.runner)}", BOLD)
     if one.outcome is not Outcome.NONE:
         verdict = ending(State.DONE, one.outcome, one.evidence)
@@ -164,18 +170,19 @@ def _scenario(one: ScenarioView) -> list[Row]:
         head.append(f"  {clock(one.device_ms)} of device time", DIM)
     if one.cached:
         head.append("  cached", DIM)
-    if one.message:
+    if one.message and not any(check.outcome in _BAD for check in one.assertions):
         head.append(f"\n    {one_line(one.message, 300)}", DIM)
-    return [Row(head, one), *(Row(_assertion(check), check, one) for check in one.assertions)]
+    checks = (Row(_assertion(check, words=words), check, one) for check in one.assertions)
+    return [Row(head, one), *checks]
 
 
-def _assertion(one: Assertion) -> Text:
+def _assertion(one: Assertion, *, words: bool) -> Text:
     text = Text("  ", no_wrap=one.outcome not in _BAD)
     text.append(f"{glyph(one.outcome)} ", outcome_style(one.outcome))
     text.append(f"{one.assertion_id:<22}")
     text.append(f" {one.at_ms / 1000:7.3f} s" if one.at_ms >= 0 else " " * 10, DIM)
     if one.outcome in _BAD:
         text.append(f"\n      {one_line(short_demand(one), 300)}")
-    elif one.outcome is Outcome.PASSED:
+    elif one.outcome is Outcome.PASSED and words:
         text.append(f"  {one_line(short_demand(one), 120)}", DIM)
     return text

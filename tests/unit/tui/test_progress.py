@@ -3,9 +3,26 @@ import pytest
 from tests.wire.tui.fake_server import passed_events
 from tui.client.translate import event_of
 from tui.headless.progress import lines_for, moving_line
-from tui.state.fact import Assertion, Event, Finding, Outcome, State
-from tui.state.run import RunView, reduce_run
-from tui.wording import assertion_line, clock, ending, one_line, visible
+from tui.state.fact import (
+    Assertion,
+    Event,
+    Finding,
+    FlashMoved,
+    Outcome,
+    ScenarioBegan,
+    Stage,
+    State,
+)
+from tui.state.run import RunView, reduce_all, reduce_run
+from tui.wording import (
+    assertion_line,
+    clock,
+    ending,
+    next_steps,
+    one_line,
+    short_demand,
+    visible,
+)
 
 LOG = [event_of(one) for one in passed_events()]
 
@@ -23,7 +40,7 @@ def test_a_run_tells_each_stage_and_each_check_once() -> None:
     lines = told(LOG)
     assert sum("relay_on" in line for line in lines) == 2
     assert sum(line.startswith("✓ BUILD") for line in lines) == 1
-    assert any("flash test image: PASSED, 3 sectors erased" in line for line in lines)
+    assert "  flash test image on vf405-01: 20,480 bytes, 3 sectors erased" in lines
 
 
 def test_checks_that_come_only_with_the_end_of_a_scenario_are_told_then() -> None:
@@ -37,9 +54,52 @@ def test_a_flash_moves_and_then_the_device_time_counts_down() -> None:
     for event in LOG[:-1]:
         view = reduce_run(view, event)
         seen.append(moving_line(view, event.time_ms + 3_000).strip())
-    assert "vf405-01: flash test image: program 56 %" in seen
-    assert "main on vf405-01: 6 s of 9 s left" in seen
+    assert "flash test image on vf405-01  ██████░░░░ program 56 %" in seen
+    assert "main on vf405-01  ███░░░░░░░ 6 s of 9 s left" in seen
     assert moving_line(reduce_run(view, LOG[-1]), 0) == ""
+
+
+def test_device_time_counts_from_the_end_of_the_flash_that_resets_the_board() -> None:
+    began = ScenarioBegan(scenario_id="main", title="", runner="b/vf405-01", device_ms=9_000)
+    flash = FlashMoved(command_id="c", board="b/vf405-01", image="test", outcome=Outcome.PASSED)
+    events = (
+        Event(sequence=1, fact=began, time_ms=1_000, stage=Stage.DEPLOY),
+        Event(sequence=2, fact=flash, time_ms=5_000, stage=Stage.DEPLOY),
+    )
+    view = reduce_all(RunView(name="sessions/x", state=State.RUNNING), events)
+    assert moving_line(view, 6_000).endswith("8 s of 9 s left")
+    assert moving_line(view, 20_000).endswith("waiting for its last bytes")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        (Outcome.PASSED, "line t <v> C within 2 s → 't 3.1 C'"),
+        (Outcome.FAILED, "expected line t <v> C where v > 3 within 2 s; got 't 3.1 C'"),
+    ],
+)
+def test_a_demand_is_told_without_the_signs_of_its_pattern(outcome: Outcome, text: str) -> None:
+    check = Assertion(
+        assertion_id="t",
+        outcome=outcome,
+        expected=r"a line matching ^t (?P<v>-?[0-9]+\.[0-9]) C$ where v > 3 within 2 s from 0 ms",
+        got="'t 3.1 C'",
+    )
+    assert short_demand(check) == text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [
+        (Outcome.PASSED, "show 01m8"),
+        (Outcome.FAILED, "project export 01m8"),
+        (Outcome.BROKEN, "doctor"),
+        (Outcome.REFUSED, "say it differently"),
+        (Outcome.SKIPPED, "boards"),
+    ],
+)
+def test_every_verdict_says_what_to_do_next(outcome: Outcome, word: str) -> None:
+    assert word in next_steps("01m8", outcome)
 
 
 def test_a_finding_names_the_way_forward_and_hides_no_control_character() -> None:

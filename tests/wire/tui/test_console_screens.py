@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import OptionList, Static, TextArea
+from textual.widgets import Input, OptionList, Static, TextArea
 
 from benchline.instance import Instance
 from benchline.v1 import verdict_pb2
@@ -40,6 +40,10 @@ async def shows(pilot: Pilot[int], *words: str) -> None:
         await until(pilot, lambda: all(word in picture(app) for word in words))
     except TimeoutError:
         pytest.fail(f"{words} are not all in\n{picture(app)}")
+
+
+def notes(pilot: Pilot[int]) -> list[str]:
+    return [one.message for one in pilot.app._notifications]
 
 
 @asynccontextmanager
@@ -102,7 +106,7 @@ async def test_a_run_moves_while_it_is_watched_and_can_be_cancelled(
     async with console(instance, (120, 40)) as pilot:
         await shows(pilot, "RUNNING", "1 run going on")
         await pilot.press("enter")
-        await shows(pilot, "flash test image: program 56 %", "▶ Deploy")
+        await shows(pilot, "flash test image on vf405-01  ██████░░░░ program 56 %", "▶ Deploy")
         await pilot.press("x")
         await shows(pilot, "Cancel 01kdemo?", "given back")
         await pilot.press("n")
@@ -122,9 +126,7 @@ async def test_a_key_that_does_nothing_says_why(
         await pilot.press("enter")
         await shows(pilot, "every check passed")
         await pilot.press("x")
-        await until(
-            pilot, lambda: any(n.message == "this run is over" for n in pilot.app._notifications)
-        )
+        await until(pilot, lambda: "this run is over; r runs it again" in notes(pilot))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -157,12 +159,13 @@ async def test_a_line_is_typed_at_a_board_and_kept_when_the_board_is_in_use(
         await pilot.press("enter")
         await shows(pilot, "s types a line at the board")
         plane.busy = True
-        await pilot.press("s", *"help 2", "enter")
-        await shows(pilot, "not sent, and kept: vf405-01 is in use", "help 2")
+        await pilot.press("s", "2", "enter")
+        await shows(pilot, "not sent, and kept: vf405-01 is in use")
+        assert pilot.app.screen.query_one(Input).value == "2"
         plane.busy = False
         await pilot.press("enter")
-        await shows(pilot, "sent: help 2")
-        assert plane.sent == [b"help 2\n"]
+        await shows(pilot, "sent: 2")
+        assert plane.sent == [b"2\n"]
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, BoardScreen))
         await pilot.press("escape")
@@ -190,18 +193,25 @@ async def test_a_sentence_is_previewed_and_started(
         await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
         await pilot.press("f5")
         assert plane.created == []
-        await pilot.press(*"mail")
+        pilot.app.screen.query_one(TextArea).insert("mail")
         await shows(pilot, "NOT_UNDERSTOOD", "leave it out")
+        await pilot.press("f5")
+        await until(pilot, lambda: any("would be refused" in one for one in notes(pilot)))
+        assert plane.created == []
         await pilot.press("escape")
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
         assert pilot.app.screen.query_one(TextArea).text == "mail"
-        await pilot.press(*["backspace"] * 4, *"Blink")
+        pilot.app.screen.query_one(TextArea).load_text("Blin")
+        await pilot.press("ctrl+end", "k")
         await shows(pilot, "Temperature relay", "blink the LED")
         await pilot.press("f5")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
         assert plane.created[0].prompt == "Blink"
         await shows(pilot, "every check passed")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+        assert pilot.app.screen.query_one(TextArea).text == "Blink"
 
 
 async def test_the_demo_starts_and_opens_by_itself(
@@ -260,13 +270,13 @@ async def test_text_of_a_device_is_never_markup(
     session = plane.add_session("[red]not red[/red] [/]")
     for event in plane.events[session.name]:
         if event.WhichOneof("fact") == "assertion_decided":
-            event.assertion_decided.result.message = "got [bold]x[/] \x1b[2J"
+            event.assertion_decided.result.got = "[bold]x[/] \x1b[2J"
         if event.WhichOneof("fact") == "scenario_finished":
-            event.scenario_finished.assertions[0].message = "got [bold]x[/] \x1b[2J"
+            event.scenario_finished.assertions[0].got = "[bold]x[/] \x1b[2J"
     async with console(instance, (120, 40)) as pilot:
         await shows(pilot, "[red]not red[/red] [/]", "FAILED")
         await pilot.press("enter")
-        await shows(pilot, "got [bold]x[/] ␛[2J")
+        await shows(pilot, "got [bold]x[/]", "␛[2J")
         checks = pilot.app.screen.query_one("#checks", OptionList)
         assert checks.option_count == 5
         assert pilot.app.screen.query_one("#rail", Static) is not None
