@@ -16,6 +16,10 @@ MAX_TOKENS = 500
 """Most words and marks of a prompt; bounds the work of reading it."""
 
 
+END_OF_LINE = "\N{PILCROW SIGN}"
+"""The token of a line's end: it may end a clause, or stand where a long sentence is wrapped."""
+
+
 class Kind(StrEnum):
     """What a token is."""
 
@@ -86,7 +90,8 @@ _SAME_LENGTH = str.maketrans(
 )
 _TOKEN = re.compile(
     r"""
-      (?P<space>\s+)
+      (?P<line>[^\S\n]*\n\s*)
+    | (?P<space>\s+)
     | (?P<pin>P[A-I][0-9]{1,2}(?![A-Za-z0-9_]))
     | (?P<fraction>(?:[0-9]{1,3}\ )?[0-9]{1,2}/[0-9]{1,3}(?![0-9/.,]))
     | (?P<vulgar>[0-9]{0,3}\ ?[¼½¾⅓⅔⅛])
@@ -176,6 +181,8 @@ def _cut(prompt: str) -> list[Token]:
 
 def _plain(kind: str, raw: str, start: int) -> Token | None:
     end = start + len(raw)
+    if kind == "line":
+        return Token(Kind.MARK, END_OF_LINE, raw, start, end, None, True)
     if kind == "space":
         return None
     if kind == "comma" and not _THOUSANDS.fullmatch(raw):

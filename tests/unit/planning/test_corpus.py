@@ -156,3 +156,36 @@ def test_the_longest_run_is_that_of_the_scenario_language() -> None:
 @pytest.mark.parametrize("word", ["blah", "the", "led", "hundred", "'", "on above 2 C ,", "and"])
 def test_a_long_prompt_is_refused_and_does_not_exhaust_the_reader(word: str) -> None:
     assert isinstance(design(f"{word} " * (3900 // (len(word) + 1))), Refusal)
+
+
+@pytest.mark.parametrize(
+    "joint", ["\n", "\n\n", "\n- ", "\n* ", ";\n", ".\n", " and\n", "\r\n", "\n\u2022 "]
+)
+def test_a_new_line_may_end_a_wish(joint: str) -> None:
+    wishes = ["blink the LED at 3 Hz", "report the temperature every 2 s", "echo every line"]
+
+    assert summary(accepted(joint.join(wishes))) == summary(accepted("; ".join(wishes)))
+
+
+@pytest.mark.parametrize("numbers", ["{}. ", "{}) "])
+def test_wishes_may_be_numbered(numbers: str) -> None:
+    wishes = ["blink the LED at 3 Hz", "report the temperature every 2 s", "echo every line"]
+    listed = "\n".join(numbers.format(n) + wish for n, wish in enumerate(wishes, start=1))
+
+    assert summary(accepted(listed)) == summary(accepted("; ".join(wishes)))
+
+
+def test_a_long_sentence_may_be_wrapped() -> None:
+    sentence = "Switch a relay on above 30 C and off below 28 C and blink the LED every 1.5 s"
+    words = sentence.split()
+    for place in range(1, len(words)):
+        wrapped = " ".join(words[:place]) + "\n  " + " ".join(words[place:])
+        assert summary(accepted(wrapped)) == summary(accepted(" ".join(words))), wrapped
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["turn the fan on above 30. 2. blink the LED at 1 Hz", "1. 2. 3.", "report it every 1."],
+)
+def test_a_number_that_is_no_item_is_not_dropped(prompt: str) -> None:
+    assert isinstance(design(prompt), Refusal)
