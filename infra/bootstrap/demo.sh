@@ -12,15 +12,16 @@ fi
 code=$?
 
 session=$(./benchline sessions --limit 1 --json 2>/dev/null |
-    sed -n 's|.*"name": *"sessions/\([a-z0-9]*\)".*|\1|p')
+    sed -n 's|.*"name": *"sessions/\([a-z0-9]\{12\}\)[a-z0-9]*".*|\1|p')
 data=${BENCHLINE_DATA_DIR:-${XDG_DATA_HOME:-$HOME/.local/share}/benchline}
 cat >&2 <<END
 
-still running  the control plane, a bench agent and two virtual boards: ./benchline boards
+still running  a control plane, a bench agent and two virtual boards
 stop them      ./benchline down
-the evidence   ./benchline show ${session:-SESSION}   (stored in $data)
-next           ./benchline run "Count button presses and print the count on every press"
-               ./benchline run --examples     sentences that work
+the evidence   ./benchline show ${session:-SESSION}
+               stored in $data
+next           ./benchline run --examples     sentences that work
+               ./benchline run "Count button presses and print the count"
                ./benchline                    the console, in a terminal
 END
 exit "$code"
