@@ -97,6 +97,7 @@ def sensor(sketch: Sections, signal: DesignSignal) -> None:
         sketch.state.append(f"bool {name}IsValid = false;")
         valid = f"  {name}IsValid = {name} >= {upper}_LOWEST && {name} <= {upper}_HIGHEST;\n"
     sketch.functions.append(
+        f"// Reads the {signal.id.replace('_', ' ')} in {signal.unit}.\n"
         f"void measure{pascal_name}() {{\n"
         f"  const float millivolts = analogRead({upper}_PIN) * 3300.0f / 4095.0f;\n"
         f"  {name} = (millivolts - {upper}_MV_AT_ZERO) / {upper}_MV_PER_UNIT;\n"
@@ -157,6 +158,7 @@ def _setter(output: str) -> str:
     name, upper = camel(output), output.upper()
     words = output.replace("_", " ")
     return (
+        f"// Switches the {words} and says so, when that changes it.\n"
         f"void set{pascal(output)}(bool on) {{\n"
         f"  if (on == {name}IsOn) return;\n"
         f"  {name}IsOn = on;\n"
@@ -292,7 +294,7 @@ def commands(
         chain = "  " + " else ".join(branches) + f" else {{\n    {rest}\n  }}\n"
     else:
         chain = f"  {rest}\n"
-    sketch.functions.append(f"void answerLine() {{\n{chain}}}\n")
+    sketch.functions.append(f"// Answers one whole line.\nvoid answerLine() {{\n{chain}}}\n")
     sketch.functions.append(
         "// Collects characters until the end of a line (CR, LF or both).\n"
         "void readConsole() {\n"

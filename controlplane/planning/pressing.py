@@ -218,7 +218,7 @@ def press_clause(things: Things) -> Rule:
         {
             "trigger": _trigger(things),
             "actions": Seq(Opt(Words("then")), _actions(things)),
-            "more": Seq(Words("and|, and|and also"), _actions(things)),
+            "more": Seq(Opt(Words("and|, and|and also|also|then")), _actions(things)),
             "debounce": _DEBOUNCE,
             "channel": CHANNEL,
         },
