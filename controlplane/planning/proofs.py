@@ -17,6 +17,7 @@ from controlplane.planning.timeline import (
     press_lines,
     report_line,
     single_quoted,
+    spoken,
     step_of,
 )
 
@@ -171,7 +172,7 @@ class Proofs(Timeline):
                 within = round(behaviour.number("period")) + START_MS
                 self.add(
                     after,
-                    f"expect: {{id: {output}_said_{state}, line: '^{output} is {state}$', "
+                    f"expect: {{id: {output}_said_{state}, line: '^{spoken(output)} is {state}$', "
                     f"after: {after}ms, within: {within}ms}}",
                 )
                 longest = max(longest, within)
@@ -205,7 +206,7 @@ class Proofs(Timeline):
                 where = f', where: "{self.near(signal, self.level[sensor])}"'
                 self._ask(behaviour, regex, where)
             elif behaviour.signals == (output,) and output:
-                self._ask(behaviour, exactly(f"{word} {output} on"), "")
+                self._ask(behaviour, exactly(f"{word} {spoken(output)} on"), "")
 
     def answers_again(
         self, behaviours: Sequence[Behaviour], sensor: str, output: str, state: str
@@ -221,7 +222,7 @@ class Proofs(Timeline):
                 where = f', where: "{self.near(signal, self.level[sensor])}"'
                 self._ask_again(behaviour, regex, where)
             elif output and behaviour.signals == (output,):
-                self._ask_again(behaviour, exactly(f"{word} {output} {state}"), "")
+                self._ask_again(behaviour, exactly(f"{word} {spoken(output)} {state}"), "")
 
     def _ask_again(self, behaviour: Behaviour, regex: str, where: str, of: str = "again") -> None:
         name = behaviour.id.removeprefix("command_")
@@ -278,7 +279,7 @@ class Proofs(Timeline):
         elif kind == "output":
             output = behaviour.signals[0]
             state = "off" if output in self.toggled else "(on|off)"
-            self._ask(behaviour, f"{exactly(f'{word} {output} ')[:-1]}{state}$", "")
+            self._ask(behaviour, f"{exactly(f'{word} {spoken(output)} ')[:-1]}{state}$", "")
 
     def _counter_command(self, behaviour: Behaviour, others: Sequence[Behaviour]) -> None:
         counters = [b for b in others if b.word("value") == "counter" and b.parameter("period")]
@@ -365,7 +366,7 @@ class Proofs(Timeline):
                 regex = exactly(f"{word} presses {self.presses}")
                 self._ask_again(behaviour, regex, "", of="after_one")
             elif behaviour.signals and behaviour.signals[0] in toggles:
-                regex = exactly(f"{word} {behaviour.signals[0]} on")
+                regex = exactly(f"{word} {spoken(behaviour.signals[0])} on")
                 self._ask_again(behaviour, regex, "", of="after_one")
 
     def _glitch(self, debounce: int, lines: Sequence[str], toggles: Sequence[str]) -> None:

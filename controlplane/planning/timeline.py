@@ -133,9 +133,14 @@ def report_line(behaviour: Behaviour) -> tuple[str, str]:
     """The name of a report and the regex of its lines."""
     kind = behaviour.word("value")
     if kind == "output":
-        return f"{behaviour.signals[0]}_state", f"^{behaviour.signals[0]} is (on|off)$"
+        return f"{behaviour.signals[0]}_state", f"^{spoken(behaviour.signals[0])} is (on|off)$"
     name = behaviour.signals[0] if kind == "sensor" else kind
     return name, f"^{name} "
+
+
+def spoken(output: str) -> str:
+    """How lines name an output: "red led"."""
+    return output.replace("_", " ")
 
 
 def press_lines(behaviour: Behaviour) -> list[str]:

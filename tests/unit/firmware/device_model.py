@@ -8,6 +8,7 @@ import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 
 from benchline.scenario import Event, RecordSplitter, RunPlan
 from controlplane.domain.design import Active, Behaviour, BehaviourKind, Design, PinAssignment
@@ -37,7 +38,7 @@ class DeviceModel:
     out: list[bytes] = field(default_factory=list)
     inputs: dict[int, int] = field(default_factory=dict)
     driven: dict[str, bool] = field(default_factory=dict)
-    due: dict[str, Fraction] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
     line: str = ""
     presses: int = 0
     counter: int = 0
@@ -117,15 +118,16 @@ class DeviceModel:
         places = 0 if signal.unit is Unit.MILLIVOLTS else 1
         return f"{signal_id} {float(self._value(signal_id)):.{places}f} {signal.unit}"
 
-    def _is_due(self, key: str, step: Fraction) -> bool:
-        due = self.due.setdefault(key, Fraction(0))
-        if self.now < due:
+    def _is_due(self, key: str, step: Callable[[], Fraction]) -> bool:
+        """Whether a schedule in whole microseconds has come round."""
+        due = self.due.setdefault(key, 0)
+        if self.now * 1000 < due:
             return False
-        self.due[key] = due + step
+        self.due[key] = due + round(step() * 1000)
         return True
 
     def _loop(self) -> None:
-        sampling = self._is_due("sample", Fraction(100))
+        sampling = self._is_due("sample", lambda: Fraction(100))
         for behaviour in self.design.behaviours:
             match behaviour.kind:
                 case BehaviourKind.THRESHOLD if sampling:
@@ -133,10 +135,10 @@ class DeviceModel:
                 case BehaviourKind.BLINK:
                     led = behaviour.signals[0]
                     name = "off" if self.driven[led] else "on"
-                    if self._is_due(behaviour.id, behaviour.number(name)):
+                    if self._is_due(behaviour.id, partial(behaviour.number, name)):
                         self._set(led, on=not self.driven[led], say=False)
                 case BehaviourKind.REPORT:
-                    if self._is_due(behaviour.id, behaviour.number("period")):
+                    if self._is_due(behaviour.id, partial(behaviour.number, "period")):
                         self._report(behaviour)
                 case BehaviourKind.BUTTON:
                     self._button(behaviour)
@@ -167,7 +169,7 @@ class DeviceModel:
             self._say(self._shown(behaviour.signals[0]))
         elif kind == "output":
             output = behaviour.signals[0]
-            self._say(f"{output} is {'on' if self.driven[output] else 'off'}")
+            self._say(f"{output.replace('_', ' ')} is {'on' if self.driven[output] else 'off'}")
         else:
             self._say(lines[kind])
 
@@ -217,6 +219,6 @@ class DeviceModel:
             return self._shown(behaviour.signals[0])
         if kind == "output":
             output = behaviour.signals[0]
-            return f"{output} {'on' if self.driven[output] else 'off'}"
+            return f"{output.replace('_', ' ')} {'on' if self.driven[output] else 'off'}"
         plain = {"uptime": f"uptime {self.now // 1000} s", "presses": f"presses {self.presses}"}
         return plain.get(kind, f"counter {self.counter}")

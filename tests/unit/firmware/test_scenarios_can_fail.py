@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from benchline.scenario import Outcome, evaluate, parse_scenario, resolve
 from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import DesignRequest
 from controlplane.domain.design import BehaviourKind, Design
+from controlplane.domain.units import Unit
 
 sys.path.insert(0, str(Path(__file__).parent))
 from device_model import NONCE, DeviceModel
@@ -45,6 +47,22 @@ PROMPTS = [
                 "Turn the lamp on when the light level drops below 20 %;",
                 "report the light level every 3 s",
             ),
+            (
+                "Fan on above 30 C and off below 28 C. Heater on below 18 C and off above 20 C;",
+                "report the temperature every 1.2 s; answer 'f' with the state of the fan",
+            ),
+            (
+                "Toggle the red LED when the button is pressed; answer 'r' with the state of the",
+                "red LED; report the state of the red LED every second",
+            ),
+            (
+                "Print the uptime every second; answer 'up' with the uptime; print a counter",
+                "every 400 ms; answer 'c' with the counter",
+            ),
+            (
+                "Buzzer on above 37.5 C; report the temperature every 4.2 s;",
+                "answer 't' with the temperature",
+            ),
             ("Blink the LED at 33 Hz and report the temperature every 12 seconds",),
             (
                 "Turn the pump on at or above 60 % and off below 50 %;",
@@ -73,6 +91,49 @@ def failures(asked: Design, built: Design, lies: frozenset[str], seed: int) -> l
     return failed
 
 
+class ConstantPrints(DeviceModel):
+    """Does what it should but prints one value of a sensor, whatever it measures."""
+
+    printed = Fraction(0)
+
+    def _shown(self, signal_id: str) -> str:
+        signal = self.design.signal(signal_id)
+        places = 0 if signal.unit is Unit.MILLIVOLTS else 1
+        return f"{signal_id} {float(self.printed):.{places}f} {signal.unit}"
+
+
+def main_fails(asked: Design, seed: int, printed: Fraction) -> bool:
+    """Whether the main scenario alone fails firmware that prints a constant."""
+    plan = resolve(parse_scenario(asked.scenarios[0].yaml), seed)
+    model = ConstantPrints(asked, plan)
+    model.printed = printed
+    result = evaluate(plan, model.events(), nonce=NONCE)
+    return result.outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("prompt", [PROMPTS[0], PROMPTS[3], PROMPTS[11]])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_constant_passes_for_a_measurement(prompt: str, seed: int) -> None:
+    asked = design(prompt)
+    drawn = resolve(parse_scenario(asked.scenarios[0].yaml), seed).values
+    told = [
+        b.number(n)
+        for b in asked.behaviours
+        for n in ("on_value", "off_value")
+        if b.kind is BehaviourKind.THRESHOLD
+    ]
+
+    for constant in {*told, *(Fraction(str(value)) for value in drawn.values())}:
+        assert main_fails(asked, seed, constant), constant
+
+
+def test_an_output_that_chatters_fails() -> None:
+    asked = design("turn the fan on above 37.5 C")
+    chatters = changed(asked, BehaviourKind.THRESHOLD, "off_value", "38.5")
+
+    assert "fan_stays_on_above" in failures(asked, chatters, frozenset(), seed=1)
+
+
 def changed(design: Design, kind: BehaviourKind, name: str, value: str) -> Design:
     """The design with one parameter of one kind of behaviour replaced."""
 
@@ -93,7 +154,7 @@ def swapped_pins(design: Design) -> Design:
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_firmware_that_does_what_was_asked_passes(prompt: str, seed: int) -> None:
     asked = design(prompt)
 
