@@ -1,30 +1,24 @@
-"""The operator console."""
+"""The operator console. Screens and gRPC are loaded when they are first needed."""
 
 import functools
 import sys
 import time
 from collections.abc import Coroutine
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import grpc
 from textual.app import App
 from textual.binding import Binding, BindingType
 
-from benchline.errors import BenchlineError
 from benchline.instance import current_instance
-from tui.client.connection import Connection, failure_of
-from tui.client.operations import cancel_session, start_session
-from tui.feeds import Feeds
-from tui.headless import local
 from tui.prompts import DEMO_PROMPT
-from tui.screens.bench import BenchScreen
 from tui.screens.dialogs import HELP, AskScreen, TextScreen
 from tui.screens.frame import FramedScreen
-from tui.screens.new_run import NewRunScreen
-from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
 from tui.session import ConsoleSession
 from tui.state.model import Link, LinkChanged, SessionSeen, Store, going_on
+
+if TYPE_CHECKING:
+    from benchline.errors import BenchlineError
 
 
 class BenchlineApp(App[int]):
@@ -54,28 +48,30 @@ class BenchlineApp(App[int]):
         self.farewell = ""
 
     def on_mount(self) -> None:
-        """Show the list at once; the streams come when the instance is there.
-
-        A channel belongs to the event loop that it was made in, hence here and not before.
-        """
-        connection = Connection(self._target)
-        feeds = Feeds(connection, self.store, self._spawn, self._bring_back)
-        self.session = ConsoleSession(connection=connection, store=self.store, feeds=feeds)
+        """Paint the list first; connecting, and loading what that needs, comes after."""
+        self.session = ConsoleSession(
+            target=self._target, store=self.store, spawn=self._spawn, away=self._bring_back
+        )
         self.push_screen(RunsScreen(self.session))
-        self._spawn("start", self._start())
+        self.call_after_refresh(lambda: self._spawn("start", self._start()))
 
     async def on_unmount(self) -> None:
-        """Close the channel."""
-        await self.session.connection.close()
+        """Close the channel, if one was opened."""
+        if "connection" in vars(self.session):
+            await self.session.connection.close()
 
     async def _start(self) -> None:
         if self._auto_up:
+            from tui.headless import local
+
             say = functools.partial(self._note, Link.STARTING)
             connection = await local.ensure_up(say=say)
             await connection.close()
         self._spawn("bench", self.session.feeds.follow_bench())
         self._spawn("sessions", self.session.feeds.follow_sessions())
         if self._demo:
+            from tui.client.operations import start_session
+
             started = await start_session(self.session.connection, DEMO_PROMPT, "")
             self.store.dispatch(SessionSeen(started))
             self.open_run(started.name)
@@ -85,6 +81,8 @@ class BenchlineApp(App[int]):
 
     async def _bring_back(self, reason: str) -> None:
         if self._auto_up:
+            from tui.headless import local
+
             await local.bring_back(reason, say=lambda _: None)
 
     def _spawn(self, name: str, feed: Coroutine[None, None, None]) -> None:
@@ -92,6 +90,11 @@ class BenchlineApp(App[int]):
 
     async def _guard(self, feed: Coroutine[None, None, None]) -> None:
         """A feed that fails is told about; the console goes on."""
+        import grpc
+
+        from benchline.errors import BenchlineError
+        from tui.client.connection import failure_of
+
         try:
             await feed
         except grpc.aio.AioRpcError as error:
@@ -99,7 +102,7 @@ class BenchlineApp(App[int]):
         except BenchlineError as error:
             self._tell(error)
 
-    def _tell(self, error: BenchlineError) -> None:
+    def _tell(self, error: "BenchlineError") -> None:
         if self.store.model.link is Link.STARTING:
             self._note(Link.STARTING, error.message.splitlines()[0])
         self.notify(error.message, title=error.reason, severity="error", timeout=15, markup=False)
@@ -113,6 +116,8 @@ class BenchlineApp(App[int]):
 
     def open_run(self, name: str) -> None:
         """Show one run."""
+        from tui.screens.run import RunScreen
+
         self.push_screen(RunScreen(self.session, name))
 
     def cancel_run(self, name: str) -> None:
@@ -130,6 +135,8 @@ class BenchlineApp(App[int]):
         self.push_screen(question, answered)
 
     async def _cancel(self, name: str) -> None:
+        from tui.client.operations import cancel_session
+
         self.store.dispatch(SessionSeen(await cancel_session(self.session.connection, name)))
 
     def action_runs(self) -> None:
@@ -138,6 +145,8 @@ class BenchlineApp(App[int]):
 
     def action_bench(self) -> None:
         """The list of boards, from anywhere."""
+        from tui.screens.bench import BenchScreen
+
         self._go_home()
         self.push_screen(BenchScreen(self.session))
 
@@ -148,6 +157,8 @@ class BenchlineApp(App[int]):
 
     def action_new_run(self) -> None:
         """Type a sentence."""
+        from tui.screens.new_run import NewRunScreen
+
         if not isinstance(self.screen, NewRunScreen):
             self.push_screen(NewRunScreen(self.session))
 

@@ -130,7 +130,7 @@ async def _tell_scenario(
         for index, assertion in enumerate(result.assertions)
     }
     data("")
-    data("WHY")
+    data(f"WHY {result.scenario_id} {outcome_of(result.outcome).value}")
     for line in why_lines(result, excerpts):
         data(line)
     if transcript and text:

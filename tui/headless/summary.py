@@ -126,7 +126,7 @@ def source_lines(sources: list[build_pb2.SourceFile]) -> list[str]:
 
 
 def why_lines(result: verdict_pb2.ScenarioResult, excerpts: dict[int, list[str]]) -> list[str]:
-    """Why a scenario ended as it did: every check with the lines that decided it.
+    """Why a scenario ended as it did: every check with what decided it, more of it if it is bad.
 
     ``excerpts`` maps the index of a check to the console lines of its evidence.
     """
@@ -139,8 +139,12 @@ def why_lines(result: verdict_pb2.ScenarioResult, excerpts: dict[int, list[str]]
         lines.append(f"  {visible(fact.message)}")
     for index, assertion in enumerate(fact.assertions):
         lines.append(f"  {assertion_line(assertion)}")
-        lines += [f"      {line}" for line in demand_lines(assertion, 90)]
-        lines += [f"      | {line}" for line in excerpts.get(index, [])]
+        told = excerpts.get(index, [])
+        if assertion.outcome is Outcome.PASSED:
+            told = told[:1]
+        else:
+            lines += [f"      {line}" for line in demand_lines(assertion, 90)]
+        lines += [f"      | {line}" for line in told]
     return lines
 
 

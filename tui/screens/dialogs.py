@@ -15,7 +15,8 @@ HELP = """\
 enter   open what is under the cursor  esc     back
 tab     next pane of a run             d       design and sketch
 f       follow a console or hold it    b       records shown or not
-x       cancel a run (asks)            y       copy
+x       cancel a run (asks)            r       a run's sentence again
+s       type a line at a board         y       copy
 q       leave; runs go on without you  ctrl+p  palette
 
 ▶ running   … waiting   ✓ PASSED   ✗ FAILED: the firmware is wrong

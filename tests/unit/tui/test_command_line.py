@@ -29,6 +29,31 @@ def test_help_loads_neither_grpc_nor_textual_nor_asyncio() -> None:
     assert "from a sentence" in child.stdout
 
 
+@pytest.mark.parametrize(
+    ("module", "late"),
+    [
+        ("tui.app", ("grpc", "google", "tui.screens.run", "tui.screens.new_run")),
+        ("tui.headless.run_verb", ("tui.state.fact", "google.protobuf.json_format", "textual")),
+    ],
+)
+def test_what_is_not_needed_at_first_is_loaded_late(module: str, late: tuple[str, ...]) -> None:
+    code = f"import sys, {module}\nsys.exit(str([m for m in {late} if m in sys.modules] or ''))"
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'proto'}"}
+    child = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert child.stderr.strip() == ""
+
+
+@pytest.mark.parametrize("stage", ["simulate", "SIMULATE", "Simulate"])
+def test_stages_are_named_in_any_case_of_letters(stage: str) -> None:
+    assert build_parser().parse_args(["run", "x", "--until", stage]).until == "simulate"
+
+
 @pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
 def test_every_verb_can_be_imported_and_explained(verb: str) -> None:
     entry = next(one for one in VERBS if one.name == verb)

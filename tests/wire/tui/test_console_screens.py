@@ -202,8 +202,8 @@ async def test_a_sentence_is_previewed_and_started(
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
         assert pilot.app.screen.query_one(TextArea).text == "mail"
-        pilot.app.screen.query_one(TextArea).load_text("Blin")
-        await pilot.press("ctrl+end", "k")
+        pilot.app.screen.query_one(TextArea).load_text("link")
+        await pilot.press("B")
         await shows(pilot, "Temperature relay", "blink the LED")
         await pilot.press("f5")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
