@@ -76,10 +76,12 @@ class Child:
                 return int(await self._status[0].readline())
         return None
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give everything back; a child that still runs is told by the end of its stdin."""
-        self.writer.close()
-        self._status[1].close()
+        for writer in (self.writer, self._status[1]):
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None

@@ -280,7 +280,7 @@ class PyocdFlasher:
         await asyncio.wait((reader,))
         last = (await child.errors).strip().splitlines()[-1:] or ["no message"]
         code = None if observed.result is not None else await child.exit_code()
-        child.close()
+        await child.close()
         return f"ended with code {code}: {last[0][:300]}"
 
 

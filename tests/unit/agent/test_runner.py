@@ -28,7 +28,7 @@ def command(number: int) -> Command:
 class Bench:
     """A runner without boards: every command that it runs is refused with UNKNOWN_BOARD."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, away_s: float = 0.05) -> None:
         self.results: list[Result] = []
         self.flasher = PyocdFlasher(state_dir=folder)
         self.inbox = Inbox(folder / "agent.db")
@@ -38,6 +38,7 @@ class Bench:
             images=ImageCache(folder / "images", ArtifactReader("unix:/nowhere")),
             flasher=self.flasher,
             record_dir=folder / "flashing",
+            away_s=away_s,
             on_result=self.results.append,
             on_progress=lambda _: None,
             on_change=lambda: None,
@@ -49,11 +50,11 @@ class Bench:
         for wanted in commands:
             await self.runner.submit(wanted)
 
-    async def answers(self, count: int) -> list[str]:
+    async def answers(self, count: int, grace_s: float = 30) -> list[str]:
         async with asyncio.timeout(30):
             while len(self.results) < count:  # noqa: ASYNC110 - the condition is of other tasks
                 await asyncio.sleep(0.01)
-        await self.runner.stop(30)
+        await self.runner.stop(grace_s)
         self.inbox.close()
         self.flasher.close()
         return [f"{result.command_id} {result.reason}" for result in self.results]
@@ -78,3 +79,25 @@ async def test_a_cancelled_command_that_waits_is_refused(tmp_path: Path) -> None
     await bench.submit(command(1), command(2))
     await bench.runner.cancel("c2")
     assert "c2 CANCELLED" in await bench.answers(2)
+
+
+async def test_a_known_board_that_stays_away_is_refused_in_the_end(tmp_path: Path) -> None:
+    (tmp_path / "spool" / "nobody").mkdir(parents=True)
+    bench = Bench(tmp_path)
+    await bench.submit(command(1))
+    assert await bench.answers(1) == ["c1 UNKNOWN_BOARD"]
+
+
+async def test_a_waiting_command_is_cancelled_at_once_and_one_that_is_stopped_is_kept(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "spool" / "nobody").mkdir(parents=True)
+    bench = Bench(tmp_path, away_s=600.0)
+    await bench.submit(command(1), command(2))
+    await bench.runner.cancel("c1")
+    assert await bench.answers(1, grace_s=0.05) == ["c1 CANCELLED"]
+    again = Bench(tmp_path)
+    recovered = await again.inbox.recover()
+    assert [waiting.command_id for waiting in recovered.to_run] == ["c2"]
+    await again.runner.resume(recovered.cut_off, recovered.to_run)
+    assert await again.answers(1) == ["c2 UNKNOWN_BOARD"]
