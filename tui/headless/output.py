@@ -9,6 +9,9 @@ from google.protobuf.message import Message
 EXIT_USAGE = 2
 EXIT_LEFT = 130
 
+_LEAST_BESIDE = 34
+_BELOW = 4
+_UNBOUNDED = 1 << 30
 _EXIT = {"PASSED": 0, "FAILED": 1, "BROKEN": 3, "REFUSED": 4, "SKIPPED": 5}
 
 
@@ -37,16 +40,22 @@ def json_line(message: Message, *, whole: bool = False) -> str:
 
 
 def table(rows: Sequence[tuple[str, ...]], width: int = 0) -> list[str]:
-    """Columns aligned to their widest cell; the last one is ragged, and wrapped to ``width``."""
+    """Columns aligned to their widest cell; the last one is ragged, and wrapped to ``width``.
+
+    Where too little room is left for it, it stands below its row.
+    """
     if not rows:
         return []
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     indent = sum(widths) + 2 * len(widths)
-    room = max(width - indent, 24) if width else 0
+    beside = not width or width - indent >= _LEAST_BESIDE
+    room = (width - indent if beside else width - _BELOW) if width else _UNBOUNDED
     lines: list[str] = []
     for *cells, last in rows:
         head = "".join(f"{c.ljust(w)}  " for c, w in zip(cells, widths, strict=True))
-        first, *more = (textwrap.wrap(last, room) if room else [last]) or [""]
-        lines.append((head + first).rstrip())
-        lines += [" " * indent + one for one in more]
+        told = [last] if room == _UNBOUNDED else textwrap.wrap(last, max(room, 20))
+        if beside:
+            head += told.pop(0) if told else ""
+        lines.append(head.rstrip())
+        lines += [" " * (indent if beside else _BELOW) + one for one in told]
     return lines

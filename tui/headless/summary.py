@@ -79,7 +79,8 @@ def design_lines(design: design_pb2.Design, width: int = 0) -> list[str]:
     Reasons are wrapped to ``width`` columns; 0 leaves them on one line.
     """
     lines = [f"{visible(design.title)}  (design {design.design_hash[:12]}, {design.designer})"]
-    lines.append(f"board  {design.board_model} ({design.part}): {visible(design.board_reason)}")
+    board = f"{design.board_model} ({design.part}): {visible(design.board_reason)}"
+    lines += table([("board", board)], width)
     lines += ["", "wiring"]
     rows = [
         (pin.pin, pin.signal, pin.function, _level(pin), visible(pin.reason)) for pin in design.pins
@@ -95,7 +96,7 @@ def design_lines(design: design_pb2.Design, width: int = 0) -> list[str]:
         lines += [f"  {line}" for line in table(understood_rows(pairs), width)]
     if design.assumptions:
         lines += ["", "assumed"]
-        lines += [f"  {visible(one)}" for one in design.assumptions]
+        lines += table([("", visible(one)) for one in design.assumptions], width)
     if design.scenarios:
         lines += ["", "proved by"]
         proofs = [(one.scenario_id, visible(one.title)) for one in design.scenarios]
