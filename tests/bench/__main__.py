@@ -82,7 +82,11 @@ def leases(rounds: int) -> Found:
     """Lending boards, as notes: the comparison is with what the disk allows."""
     command = [sys.executable, str(Path(__file__).parent / "bench_leases.py")]
     done = subprocess.run(
-        [*command, "--rounds", str(rounds)], cwd=ROOT, capture_output=True, text=True, check=True
+        [*command, "--rounds", str(min(rounds, 2))],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     notes = [
