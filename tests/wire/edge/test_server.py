@@ -122,6 +122,7 @@ def test_what_changes_something_needs_more_than_a_viewer() -> None:
     assert changing == {
         "AgentLinkService.Connect",
         "AgentLinkService.UploadConsole",
+        "ConsoleService.SendConsole",
         "ArtifactService.WriteArtifact",
         "BenchService.AcquireLease",
         "BenchService.ReleaseLease",
