@@ -52,8 +52,11 @@ class DesignStage:
             scenarios=tuple(f"{s.id}: {s.title}" for s in design.scenarios),
         )
         await run.record(made, stored, *stage_findings(design.findings), change=with_design)
-        checks = f"{len(design.behaviours)} behaviours, {len(design.scenarios)} scenarios"
-        message = f"{design.title}: {checks} on {design.board.model}"
+        behaviours, scenarios = len(design.behaviours), len(design.scenarios)
+        message = (
+            f"{design.title}: {behaviours} behaviour{'s' * (behaviours != 1)}, "
+            f"{scenarios} scenario{'s' * (scenarios != 1)} on {design.board.model}"
+        )
         return StageResult(
             outcome=Outcome.PASSED, message=message, inputs_hash=design.prompt_digest
         )

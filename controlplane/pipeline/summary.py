@@ -55,7 +55,8 @@ def first_failure(results: tuple[ScenarioResult, ...], outcome: Outcome) -> str:
     for result in results:
         for assertion in result.assertions:
             if assertion.outcome is outcome:
-                return f"{result.scenario_id}/{assertion.assertion_id}: {assertion.message}"
+                message = assertion.message.removeprefix(f"{assertion.assertion_id}: ")
+                return f"{result.scenario_id}/{assertion.assertion_id}: {message}"
         if result.outcome is outcome and result.message:
             return f"{result.scenario_id}: {result.message}"
     return ""
