@@ -51,6 +51,9 @@ TRANSLATION_MIB = 64
 MEMORY_BYTES = 1024 * MIB
 CANARY_SECONDS = 10.0
 STALL_SECONDS = 5.0
+BUSY_PATIENCE = 5
+"""Times that the wall limit is granted while the host is busy."""
+
 GATHER_SECONDS = 0.004
 """QEMU writes the console byte by byte; taking each alone would cost more than the run."""
 LOG_PIPE_BYTES = MIB
@@ -71,6 +74,7 @@ class _Run:
     console_full: bool = False
     log_full: bool = False
     timed_out: bool = False
+    host_busy: bool = False
     rc: int | None = None
     stderr: bytes = b""
     confinement: str = ""
@@ -302,8 +306,18 @@ def machine_arguments(image: Path, icount: str) -> tuple[str, ...]:
     )
 
 
+def _host_is_busy() -> bool:
+    """Whether more programs want to run than there are processors: wall time says little then."""
+    return os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1)
+
+
 def _child_limits(wall_s: float) -> Limits:
-    return Limits(wall_s=wall_s, cpu_s=int(wall_s) + 10, memory_bytes=MEMORY_BYTES, file_bytes=MIB)
+    return Limits(
+        wall_s=wall_s * BUSY_PATIENCE,
+        cpu_s=int(wall_s * BUSY_PATIENCE) + 10,
+        memory_bytes=MEMORY_BYTES,
+        file_bytes=MIB,
+    )
 
 
 async def _follow(
@@ -314,10 +328,14 @@ async def _follow(
     reading = asyncio.ensure_future(_read_console(child, run, limits.console_bytes, take))
     stopping = asyncio.ensure_future(run.stop.wait())
     try:
-        done, _ = await asyncio.wait(
-            {reading, stopping}, timeout=wall_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        run.timed_out = not done
+        for _ in range(BUSY_PATIENCE):
+            done, _ = await asyncio.wait(
+                {reading, stopping}, timeout=wall_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            run.timed_out = not done
+            run.host_busy = _host_is_busy()
+            if done or not run.host_busy:
+                break
         if reading in done:
             reading.result()
             if not run.stop.is_set():
@@ -420,6 +438,8 @@ def _firmware_fault(run: _Run, limits: SimulationLimits) -> tuple[str, str] | No
 def _fault_of_healthy_machine(run: _Run) -> tuple[str, str] | None:
     """(code, message) for what is the firmware's fault once QEMU is known to work."""
     silent_s = time.monotonic() - run.last_byte_at
+    if run.timed_out and run.host_busy:
+        return None  # starved of processor time, perhaps: the evaluator says BROKEN
     if run.timed_out and not run.booted:
         return "start", "the firmware printed no BOOT record"
     if run.timed_out and silent_s >= STALL_SECONDS:

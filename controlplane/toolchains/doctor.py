@@ -1,5 +1,6 @@
 """Whether the tools that builds and simulations need are here, and what to do when not."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,11 @@ def _confinement(level: Confinement) -> Check:
         name="confinement",
         ok=False,
         detail=f"{level.value}: compilers and simulators can see this user's files",
-        fix="apt install bubblewrap; unprivileged user namespaces must be allowed",
+        fix=(
+            "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
+            if shutil.which("bwrap")
+            else "apt install bubblewrap"
+        ),
     )
 
 

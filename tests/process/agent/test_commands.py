@@ -120,6 +120,9 @@ async def test_answers_are_said_again_until_they_are_stored(
         async with agent(server, tmp_path):
             await until("the same answer", lambda: len(server.answers(command)) >= 2)
             assert list(server.hellos[-1].open_command_ids) == [command]
+            # Answers come in order: once this one is here, the first is known to be stored.
+            await server.board_ready(BOARD)
+            await server.answer(server.command(board=BOARD, send=text(b"y")))
         async with agent(server, tmp_path):
             await server.linked(3)
             assert list(server.hellos[-1].open_command_ids) == []

@@ -28,7 +28,7 @@ def picture(app: BenchlineApp) -> str:
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await pilot.pause(0.02)
 
