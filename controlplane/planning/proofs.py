@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from controlplane.domain.design import Behaviour, BehaviourKind, DesignSignal
 from controlplane.planning.timeline import (
+    ASIDE_MS,
     PHASE_MS,
     REACTION_MS,
     SETTLED_MS,
@@ -228,12 +229,13 @@ class Proofs(Timeline):
         name = behaviour.id.removeprefix("command_")
         if self.has(f"{name}_{of}"):
             return
+        at = self.now + ASIDE_MS
         self.add(
-            self.now,
-            f"send: {{at: {self.now}ms, text: {console_line(behaviour.word('command'))}}}",
+            at,
+            f"send: {{at: {at}ms, text: {console_line(behaviour.word('command'))}}}",
             (
                 f"expect: {{id: {name}_{of}, line: {single_quoted(regex)}{where}, "
-                f"after: {self.now}ms, within: {REACTION_MS}ms}}"
+                f"after: {at}ms, within: {REACTION_MS}ms}}"
             ),
         )
         self.now += PHASE_MS
@@ -242,9 +244,10 @@ class Proofs(Timeline):
     def _ask(self, behaviour: Behaviour, regex: str, where: str) -> None:
         word = behaviour.word("command")
         name = behaviour.id.removeprefix("command_")
-        wrong, right = self.now, self.now + PHASE_MS
+        wrong = self.now + ASIDE_MS
+        right = wrong + PHASE_MS
         self.add(
-            self.now,
+            wrong,
             f"send: {{at: {wrong}ms, text: {console_line(word + 'x')}}}",
             (
                 f"never: {{id: {name}_not_for_others, line: {single_quoted(regex)}, "
@@ -256,7 +259,7 @@ class Proofs(Timeline):
                 f"after: {right}ms, within: {REACTION_MS}ms}}"
             ),
         )
-        self.now = right + PHASE_MS
+        self.now = right - ASIDE_MS + PHASE_MS
         self.until(self.now)
         self.proves.append(behaviour.id)
 
@@ -297,11 +300,12 @@ class Proofs(Timeline):
     def echo(self, behaviour: Behaviour) -> None:
         """A line with a drawn number comes back."""
         self.draws["echoed"] = "{draw: [1000, 9999], step: 1}"
+        at = self.now + ASIDE_MS
         self.add(
-            self.now,
-            f'send: {{at: {self.now}ms, text: "line ${{echoed}}\\n"}}',
+            at,
+            f'send: {{at: {at}ms, text: "line ${{echoed}}\\n"}}',
             (
-                f"expect: {{id: echo, line: '^line ${{echoed}}$', after: {self.now}ms, "
+                f"expect: {{id: echo, line: '^line ${{echoed}}$', after: {at}ms, "
                 f"within: {REACTION_MS}ms}}"
             ),
         )

@@ -8,6 +8,9 @@ from fractions import Fraction
 from controlplane.domain.design import Behaviour, BehaviourKind, DesignSignal
 from controlplane.domain.units import Unit, decimal_text, parse_decimal
 
+ASIDE_MS = 37
+"""Console input comes this long after a round moment, so that no answer meets a report."""
+
 PHASE_MS = 600
 """How long a stimulus stands: outputs are controlled every 100 ms."""
 

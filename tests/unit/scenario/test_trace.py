@@ -29,7 +29,7 @@ def test_another_value_is_named_with_its_event() -> None:
     diff = diff_traces(trace().end().events(), trace(value="20.6").end().events())
     assert diff.verdict is TraceVerdict.DIVERGED
     assert diff.message == (
-        "DIVERGED at event 0 of lines: 'temperature 20.5 C' at 1 s against"
+        "DIVERGED at event 0 of lines like 'temperature # C': 'temperature 20.5 C' at 1 s against"
         " 'temperature 20.6 C' at 1 s"
     )
 
@@ -82,6 +82,15 @@ def test_free_running_prints_are_compared_by_value() -> None:
     assert not diff_traces(one.end().events(), other.end().events()).equal
     diff = diff_traces(one.events(), other.events(), count_insensitive=True)
     assert diff.equal
+
+
+def test_lines_of_two_kinds_at_one_moment_may_come_in_either_order() -> None:
+    one = Device(nonce=1).line(1000, "temperature 20.5 C").line(1001, "status 3").end()
+    other = Device(nonce=1).line(1000, "status 3").line(1001, "temperature 20.5 C").end()
+    wrong = Device(nonce=1).line(1000, "status 4").line(1001, "temperature 20.5 C").end()
+
+    assert diff_traces(one.events(), other.events()).equal
+    assert not diff_traces(one.events(), wrong.events()).equal
 
 
 def test_masked_bytes_differ_only_where_the_runs_do() -> None:
