@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import stat
 from pathlib import Path
 
@@ -104,3 +105,18 @@ def test_make_test_counts_no_tool_as_optional() -> None:
     # These tests use the tools of the machine; a missing one must fail them, so it must be there.
     for tool in ("arm-none-eabi-g++", "qemu-system-arm"):
         assert shutil.which(tool), f"{tool} is missing; see infra/bootstrap/packages.sh"
+
+
+def test_a_board_that_hangs_is_left_for_another(lone_operator: Operator) -> None:
+    frozen = lone_operator.instance()["pids"]["vf405-01"]
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        run = lone_operator("run", "Blink the on-board LED at 2 Hz", "--json", timeout=300)
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+
+    assert run.code == 0, run
+    notes = [line["note"]["text"] for line in run.lines if "note" in line]
+    assert any("TOOL_HUNG" in note and "again on vf405-02" in note for note in notes), notes
+    judged = {r["runner"]: r["outcome"] for r in run.session["scenarioResults"]}
+    assert judged["vf405-02"] == "OUTCOME_PASSED"
