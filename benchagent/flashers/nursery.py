@@ -131,13 +131,14 @@ class Nursery:
 
     async def start(self, kept_open: Sequence[int] = ()) -> Child:
         """Fork a child that keeps these descriptors open. Raises NurseryError."""
+        said = ""
         for _ in range(2):  # a nursery may end for idleness just when it is asked
             self.warm_up()
             child = await self._ask(kept_open)
             if child is not None:
                 return child
-        said = self._said()
-        self.close()
+            said = self._said()
+            self.close()  # its socket may be closed before its end can be seen: never ask it twice
         raise NurseryError(said)
 
     def close(self) -> None:

@@ -74,7 +74,6 @@ class _Run:
     console_full: bool = False
     log_full: bool = False
     timed_out: bool = False
-    host_busy: bool = False
     rc: int | None = None
     stderr: bytes = b""
     confinement: str = ""
@@ -333,8 +332,7 @@ async def _follow(
                 {reading, stopping}, timeout=wall_s, return_when=asyncio.FIRST_COMPLETED
             )
             run.timed_out = not done
-            run.host_busy = _host_is_busy()
-            if done or not run.host_busy:
+            if done or not _host_is_busy():
                 break
         if reading in done:
             reading.result()
@@ -438,8 +436,6 @@ def _firmware_fault(run: _Run, limits: SimulationLimits) -> tuple[str, str] | No
 def _fault_of_healthy_machine(run: _Run) -> tuple[str, str] | None:
     """(code, message) for what is the firmware's fault once QEMU is known to work."""
     silent_s = time.monotonic() - run.last_byte_at
-    if run.timed_out and run.host_busy:
-        return None  # starved of processor time, perhaps: the evaluator says BROKEN
     if run.timed_out and not run.booted:
         return "start", "the firmware printed no BOOT record"
     if run.timed_out and silent_s >= STALL_SECONDS:
