@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from controlplane.domain.bench import Board, BoardState
 from controlplane.domain.event import AssertionDecided, ConsoleRange, Fact
-from controlplane.domain.verdict import ByteRange, Evidence, ScenarioResult, Stage
+from controlplane.domain.verdict import AssertionResult, ByteRange, Evidence, ScenarioResult, Stage
 from controlplane.pipeline.flashing import ConsoleStart
 from controlplane.pipeline.judging import Judge, PreparedScenario
 from controlplane.pipeline.reports import keep_report
@@ -75,14 +75,8 @@ class BoardRunner:
                     raise RunInterrupted(f"console bytes may be missing: {chunk.gap_before}")
                 decided = judge.feed(chunk.data)
                 position = chunk.offset + len(chunk.data)
-                facts: list[Fact] = [
-                    AssertionDecided(
-                        scenario_id=prepared.scenario_id, runner=self._board.board_id, result=r
-                    )
-                    for r in decided
-                ]
                 here = ByteRange(console=self._console, start=head.offset, end=position)
-                await told.tell(facts, ConsoleRange(range=here, epoch=head.epoch))
+                await told.tell(decided, ConsoleRange(range=here, epoch=head.epoch))
                 if judge.ended:
                     break
         wall_ms = round((time.monotonic() - began) * 1000)
@@ -93,16 +87,7 @@ class BoardRunner:
         result = replace(result, report_sha256=report.sha256)
         late = [a for a in result.assertions if a.assertion_id not in told.decided]
         here = ByteRange(console=self._console, start=head.offset, end=position)
-        await told.tell(
-            [
-                AssertionDecided(
-                    scenario_id=prepared.scenario_id, runner=self._board.board_id, result=r
-                )
-                for r in late
-            ],
-            ConsoleRange(range=here, epoch=head.epoch),
-            at_once=True,
-        )
+        await told.tell(late, ConsoleRange(range=here, epoch=head.epoch), at_once=True)
         return result
 
     async def _next(self, position: int, limit: float) -> int | None:
@@ -148,16 +133,19 @@ class _Told:
         self._last = 0.0
 
     async def tell(
-        self, decisions: list[Fact], range_fact: ConsoleRange, *, at_once: bool = False
+        self,
+        decided: list[AssertionResult],
+        range_fact: ConsoleRange,
+        *,
+        at_once: bool = False,
     ) -> None:
         """Record decisions at once, and the range when it is due."""
-        facts = list(decisions)
-        for fact in decisions:
-            if isinstance(fact, AssertionDecided):
-                self.decided.add(fact.result.assertion_id)
+        self.decided.update(result.assertion_id for result in decided)
+        facts: list[Fact] = [
+            AssertionDecided(scenario_id=self._scenario_id, runner=self._runner, result=result)
+            for result in decided
+        ]
         now = time.monotonic()
         if at_once or facts or now - self._last >= _EVENT_GAP_S:
             self._last = now
-            facts.append(range_fact)
-        if facts:
-            await self._run.record(*facts)
+            await self._run.record(*facts, range_fact)
