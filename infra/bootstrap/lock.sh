@@ -7,9 +7,10 @@ lock() {
         --no-emit-index-url --no-emit-find-links --no-annotate --no-header "$@"
 }
 everything="--extra agent --extra virtual --extra server --extra console"
+# What developing needs is locked first: the others take its versions, so that the tests run what users run.
 # shellcheck disable=SC2086
-lock pyproject.toml $everything -o requirements/run.txt
+lock pyproject.toml $everything --extra wokwi --group dev -o requirements/dev.txt
 # shellcheck disable=SC2086
-lock pyproject.toml $everything --group dev -o requirements/dev.txt
-lock pyproject.toml --extra agent -o requirements/agent.txt
+lock pyproject.toml $everything -c requirements/dev.txt -o requirements/run.txt
+lock pyproject.toml --extra agent -c requirements/dev.txt -o requirements/agent.txt
 lock --group build -o requirements/build.txt

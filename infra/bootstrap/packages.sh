@@ -6,6 +6,7 @@ purpose=${1:?demo or test}
 
 # What turns sentences into proved firmware.
 wanted="python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm bubblewrap"
+wanted="$wanted gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
 # What the tests need besides: a terminal to drive the console in, a host compiler, a Node client.
 if [ "$purpose" = test ]; then
     wanted="$wanted tmux g++ git nodejs npm"
