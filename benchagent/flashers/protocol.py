@@ -34,6 +34,10 @@ class Reason(StrEnum):
     CANCELLED = "CANCELLED"
     DIGEST_MISMATCH = "DIGEST_MISMATCH"
     IMAGE_TOO_LARGE = "IMAGE_TOO_LARGE"
+    NO_SYNC = "NO_SYNC"
+    """The chip did not answer in any way of bringing it into its download mode."""
+    PORT_BUSY = "PORT_BUSY"
+    """Another program holds the serial port."""
     PROBE_BUSY = "PROBE_BUSY"
     PROBE_LOST = "PROBE_LOST"
     PROBE_NOT_FOUND = "PROBE_NOT_FOUND"
@@ -179,6 +183,9 @@ class FlashResult:
     identity: TargetIdentity | None = None
     was_reset: bool = False
     duration_s: float = 0.0
+    attempts: tuple[str, ...] = ()
+    """The ways of reaching and writing the board that were tried, in order, each with how it ended
+    (`attach at 4 MHz: TARGET_SILENT: …`, `under reset at 1 MHz: ok`): words for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
