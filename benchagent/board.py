@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from benchline.names import BOARD_ID
 
 HEALTHY = "ok"
 _MAX_WORD = 200
+_MAX_WORDS = 16
 
 
 class BoardKind(StrEnum):
@@ -17,6 +19,32 @@ class BoardKind(StrEnum):
 
     VIRTUAL = "VIRTUAL"
     PHYSICAL = "PHYSICAL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsbDevice:
+    """A device on USB; `location` is bus and hub ports, e.g. "1-2.3"."""
+
+    vendor_id: int
+    product_id: int
+    serial_number: str = ""
+    location: str = ""
+    product: str = ""
+    manufacturer: str = ""
+    known_as: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """A chip as it described itself to the flash tool; `identity` is its MAC or unique id."""
+
+    name: str
+    revision: str = ""
+    identity: str = ""
+    flash_bytes: int = 0
+    features: tuple[str, ...] = ()
+    protections: tuple[str, ...] = ()
+    read_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +64,17 @@ class Board:
     experimental: bool = False
     proven_image_sha256: str = ""
     console_epoch: int = 1
+    family: str = ""
+    """Family of the part: `stm32` or `esp32`."""
+    flash_tool: str = ""
+    """What writes its flash: `pyocd` or `esptool`; empty when nothing here can."""
+    control: Path | None = None
+    """Socket of a virtual board that takes resets and power."""
+    usb: UsbDevice | None = None
+    chip: Chip | None = None
+    abilities: tuple[str, ...] = ()
+    """What can be asked of it besides flashing: `reset`, `bootloader`, `power`, `identify`."""
+    personality: tuple[str, ...] = ()
 
     @property
     def is_usable(self) -> bool:
@@ -82,6 +121,10 @@ def virtual_board(folder: Path, entry: dict[str, Any], *, alive: bool) -> Board 
         port=port if alive else None,
         port_owner=entry["pid"] if alive else None,
         health=health,
+        family=_word(entry, "family"),
+        flash_tool=_word(entry, "flash_tool"),
+        control=Path(control) if (control := _word(entry, "control")) and alive else None,
+        personality=_words(entry, "personality"),
     )
 
 
@@ -97,6 +140,7 @@ def physical_board(probe: Probe) -> Board:
         identity=probe.probe_id,
         port=probe.port,
         experimental=True,
+        flash_tool="pyocd",
     )
 
 
@@ -112,3 +156,9 @@ def _fault_text(fault: object) -> str:
 def _word(entry: dict[str, Any], key: str) -> str:
     found = entry.get(key)
     return found[:_MAX_WORD] if isinstance(found, str) else ""
+
+
+def _words(entry: dict[str, Any], key: str) -> tuple[str, ...]:
+    found = entry.get(key)
+    words = found[:_MAX_WORDS] if isinstance(found, list) else []
+    return tuple(word[:_MAX_WORD] for word in words if isinstance(word, str))

@@ -1,6 +1,7 @@
 """Between the messages of the contract and our own types; the only module that knows both."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -173,24 +174,36 @@ def progress_message(progress: Progress, agent: str) -> event_pb2.FlashProgress:
 
 def inventory_message(boards: Sequence[Board], agent: str) -> agent_link_pb2.BoardInventory:
     """All boards as they are now."""
-    return agent_link_pb2.BoardInventory(
-        boards=[
-            bench_pb2.Board(
-                name=board_name(agent, board.board_id),
-                model=board.model,
-                part=board.part,
-                kind=_KINDS[board.kind],
-                probe_id=board.probe_id,
-                identity=board.identity,
-                port=str(board.port or ""),
-                health=board.health,
-                proven_image_sha256=board.proven_image_sha256,
-                experimental=board.experimental,
-                console_epoch=board.console_epoch,
-            )
-            for board in boards
-        ]
+    return agent_link_pb2.BoardInventory(boards=[_board_message(board, agent) for board in boards])
+
+
+def _board_message(board: Board, agent: str) -> bench_pb2.Board:
+    message = bench_pb2.Board(
+        name=board_name(agent, board.board_id),
+        model=board.model,
+        part=board.part,
+        kind=_KINDS[board.kind],
+        probe_id=board.probe_id,
+        identity=board.identity,
+        port=str(board.port or ""),
+        health=board.health,
+        proven_image_sha256=board.proven_image_sha256,
+        experimental=board.experimental,
+        console_epoch=board.console_epoch,
+        family=board.family,
+        flash_tool=board.flash_tool,
+        abilities=board.abilities,
+        personality=board.personality,
     )
+    if board.usb is not None:
+        message.usb.CopyFrom(bench_pb2.UsbDevice(**asdict(board.usb)))
+    if board.chip is not None:
+        told = asdict(board.chip)
+        read_time = told.pop("read_time")
+        message.chip.CopyFrom(bench_pb2.Chip(**told))
+        if read_time is not None:
+            message.chip.read_time.CopyFrom(timestamp(read_time))
+    return message
 
 
 def chunk_message(board: str, chunk: Chunk) -> agent_link_pb2.BoardConsoleChunk:

@@ -33,6 +33,32 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsbDevice:
+    """A device on USB as the lab PC sees it; `location` is bus and hub ports, e.g. "1-2.3"."""
+
+    vendor_id: int
+    product_id: int
+    serial_number: str = ""
+    location: str = ""
+    product: str = ""
+    manufacturer: str = ""
+    known_as: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """A chip as it described itself to the flash tool; `identity` is its MAC or unique id."""
+
+    name: str
+    revision: str = ""
+    identity: str = ""
+    flash_bytes: int = 0
+    features: tuple[str, ...] = ()
+    protections: tuple[str, ...] = ()
+    read_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """One thing that can be flashed, with an identity; `health` is "ok" or what is wrong."""
 
@@ -52,6 +78,12 @@ class Board:
     last_seen_time: datetime | None = None
     console_epoch: int = 0
     console_bytes: int = 0
+    family: str = ""
+    flash_tool: str = ""
+    usb: UsbDevice | None = None
+    chip: Chip | None = None
+    abilities: tuple[str, ...] = ()
+    personality: tuple[str, ...] = ()
 
     @property
     def board_id(self) -> str:

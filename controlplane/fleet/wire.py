@@ -1,7 +1,13 @@
 """Orders and answers as messages of the agent link."""
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import islice
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from benchline.v1 import agent_link_pb2, bench_pb2, deployment_pb2, event_pb2, verdict_pb2
-from controlplane.domain.bench import Board, BoardKind, BoardState
+from controlplane.domain.bench import Board, BoardKind, BoardState, Chip, UsbDevice
 from controlplane.domain.deployment import FlashRecord
 from controlplane.domain.event import FlashProgress
 from controlplane.domain.verdict import Outcome
@@ -14,6 +20,9 @@ from controlplane.fleet.orders import (
 )
 
 _MAX_TEXT = 2_000  # an agent's sentence is cut here before it is stored
+_MAX_WORD = 200
+_MAX_WORDS = 16
+_MAX_FLASH_BYTES = 1 << 32
 
 
 def encode_command(ticket: CommandTicket) -> bytes:
@@ -93,7 +102,48 @@ def _board(agent: str, board: bench_pb2.Board) -> Board:
         proven_image_sha256=board.proven_image_sha256,
         experimental=board.experimental,
         console_epoch=board.console_epoch,
+        family=board.family[:_MAX_WORD],
+        flash_tool=board.flash_tool[:_MAX_WORD],
+        usb=_usb(board.usb) if board.HasField("usb") else None,
+        chip=_chip(board.chip) if board.HasField("chip") else None,
+        abilities=_words(board.abilities),
+        personality=_words(board.personality),
     )
+
+
+def _usb(usb: bench_pb2.UsbDevice) -> UsbDevice:
+    return UsbDevice(
+        vendor_id=usb.vendor_id & 0xFFFF,
+        product_id=usb.product_id & 0xFFFF,
+        serial_number=usb.serial_number[:_MAX_WORD],
+        location=usb.location[:_MAX_WORD],
+        product=usb.product[:_MAX_WORD],
+        manufacturer=usb.manufacturer[:_MAX_WORD],
+        known_as=usb.known_as[:_MAX_WORD],
+    )
+
+
+def _chip(chip: bench_pb2.Chip) -> Chip:
+    return Chip(
+        name=chip.name[:_MAX_WORD],
+        revision=chip.revision[:_MAX_WORD],
+        identity=chip.identity[:_MAX_WORD],
+        flash_bytes=min(chip.flash_bytes, _MAX_FLASH_BYTES),
+        features=_words(chip.features),
+        protections=_words(chip.protections),
+        read_time=_instant(chip.read_time) if chip.HasField("read_time") else None,
+    )
+
+
+def _instant(stamp: Timestamp) -> datetime | None:
+    try:
+        return stamp.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _words(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word[:_MAX_WORD] for word in islice(words, _MAX_WORDS))
 
 
 def _flash_record(record: deployment_pb2.FlashRecord, board: str) -> FlashRecord:

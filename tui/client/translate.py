@@ -283,7 +283,20 @@ def board_of(wire: bench_pb2.Board) -> f.BoardFact:
         console_bytes=wire.console_bytes,
         probe_id=wire.probe_id,
         port=wire.port,
+        family=wire.family,
+        flash_tool=wire.flash_tool,
+        chip=f"{wire.chip.name} {wire.chip.revision}".strip(),
+        usb=_usb_words(wire.usb) if wire.HasField("usb") else "",
+        abilities=tuple(wire.abilities),
+        personality=tuple(wire.personality),
     )
+
+
+def _usb_words(usb: bench_pb2.UsbDevice) -> str:
+    """``ST-Link/V2-1 0483:374b at 1-2.3``."""
+    known = usb.known_as or usb.product or "USB device"
+    place = f" at {usb.location}" if usb.location else ""
+    return f"{known} {usb.vendor_id:04x}:{usb.product_id:04x}{place}"
 
 
 def inventory_of(wire: bench_pb2.WatchBoardsResponse) -> f.Inventory:

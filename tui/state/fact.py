@@ -320,6 +320,14 @@ class BoardFact:
     console_bytes: int = 0
     probe_id: str = ""
     port: str = ""
+    family: str = ""
+    flash_tool: str = ""
+    chip: str = ""
+    """What the chip calls itself, with its revision; empty until it was asked."""
+    usb: str = ""
+    """What is on USB, and in which socket; empty for virtual boards."""
+    abilities: tuple[str, ...] = ()
+    personality: tuple[str, ...] = ()
 
     @property
     def board_id(self) -> str:

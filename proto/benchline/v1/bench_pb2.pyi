@@ -137,6 +137,12 @@ class Board(_message.Message):
     LAST_SEEN_TIME_FIELD_NUMBER: _builtins.int
     CONSOLE_EPOCH_FIELD_NUMBER: _builtins.int
     CONSOLE_BYTES_FIELD_NUMBER: _builtins.int
+    FAMILY_FIELD_NUMBER: _builtins.int
+    FLASH_TOOL_FIELD_NUMBER: _builtins.int
+    USB_FIELD_NUMBER: _builtins.int
+    CHIP_FIELD_NUMBER: _builtins.int
+    ABILITIES_FIELD_NUMBER: _builtins.int
+    PERSONALITY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: agents/{agent}/boards/{board}."""
     model: _builtins.str
@@ -167,9 +173,31 @@ class Board(_message.Message):
     """Boot epoch of its console, from 1."""
     console_bytes: _builtins.int
     """Bytes of its console that are stored."""
+    family: _builtins.str
+    """Family of its part: "stm32" or "esp32"; empty when that is not known."""
+    flash_tool: _builtins.str
+    """What writes its flash: "pyocd" or "esptool"; empty when nothing here can."""
     @_builtins.property
     def last_seen_time(self) -> _timestamp_pb2.Timestamp:
         """Last sign of life."""
+
+    @_builtins.property
+    def usb(self) -> Global___UsbDevice:
+        """USB device behind it; not set for virtual boards."""
+
+    @_builtins.property
+    def chip(self) -> Global___Chip:
+        """What the chip said when it was asked last; not set before. Asking resets a board, so it is asked only when it is
+        enrolled or flashed.
+        """
+
+    @_builtins.property
+    def abilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What can be asked of it besides flashing: "reset", "bootloader", "power", "identify"."""
+
+    @_builtins.property
+    def personality(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it differs in from an ideal board of its model, e.g. "clock=-2%"; virtual boards only."""
 
     def __init__(
         self,
@@ -190,14 +218,118 @@ class Board(_message.Message):
         last_seen_time: _timestamp_pb2.Timestamp | None = ...,
         console_epoch: _builtins.int = ...,
         console_bytes: _builtins.int = ...,
+        family: _builtins.str = ...,
+        flash_tool: _builtins.str = ...,
+        usb: Global___UsbDevice | None = ...,
+        chip: Global___Chip | None = ...,
+        abilities: _abc.Iterable[_builtins.str] | None = ...,
+        personality: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen_time", b"last_seen_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chip", b"chip", "last_seen_time", b"last_seen_time", "usb", b"usb"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["console_bytes", b"console_bytes", "console_epoch", b"console_epoch", "experimental", b"experimental", "health", b"health", "holder", b"holder", "identity", b"identity", "kind", b"kind", "last_seen_time", b"last_seen_time", "lease", b"lease", "model", b"model", "name", b"name", "part", b"part", "port", b"port", "probe_id", b"probe_id", "proven_image_sha256", b"proven_image_sha256", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abilities", b"abilities", "chip", b"chip", "console_bytes", b"console_bytes", "console_epoch", b"console_epoch", "experimental", b"experimental", "family", b"family", "flash_tool", b"flash_tool", "health", b"health", "holder", b"holder", "identity", b"identity", "kind", b"kind", "last_seen_time", b"last_seen_time", "lease", b"lease", "model", b"model", "name", b"name", "part", b"part", "personality", b"personality", "port", b"port", "probe_id", b"probe_id", "proven_image_sha256", b"proven_image_sha256", "state", b"state", "usb", b"usb"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Board: _TypeAlias = Board  # noqa: Y015
+
+@_typing.final
+class UsbDevice(_message.Message):
+    """A device on USB as the lab PC sees it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VENDOR_ID_FIELD_NUMBER: _builtins.int
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    SERIAL_NUMBER_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    MANUFACTURER_FIELD_NUMBER: _builtins.int
+    KNOWN_AS_FIELD_NUMBER: _builtins.int
+    vendor_id: _builtins.int
+    """Vendor id, 16 bits."""
+    product_id: _builtins.int
+    """Product id, 16 bits."""
+    serial_number: _builtins.str
+    """Serial number; empty when it has none."""
+    location: _builtins.str
+    """Socket: bus and chain of hub ports, e.g. "1-2.3"."""
+    product: _builtins.str
+    """What it calls itself."""
+    manufacturer: _builtins.str
+    """Who made it, in its own words."""
+    known_as: _builtins.str
+    """What the ids mean, e.g. "ST-Link/V2-1"."""
+    def __init__(
+        self,
+        *,
+        vendor_id: _builtins.int = ...,
+        product_id: _builtins.int = ...,
+        serial_number: _builtins.str = ...,
+        location: _builtins.str = ...,
+        product: _builtins.str = ...,
+        manufacturer: _builtins.str = ...,
+        known_as: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["known_as", b"known_as", "location", b"location", "manufacturer", b"manufacturer", "product", b"product", "product_id", b"product_id", "serial_number", b"serial_number", "vendor_id", b"vendor_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UsbDevice: _TypeAlias = UsbDevice  # noqa: Y015
+
+@_typing.final
+class Chip(_message.Message):
+    """A chip as it described itself to the flash tool."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
+    FLASH_BYTES_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
+    PROTECTIONS_FIELD_NUMBER: _builtins.int
+    READ_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name in the tool's words, e.g. "ESP32-C3 (QFN32)"."""
+    revision: _builtins.str
+    """Revision, e.g. "v0.4"."""
+    identity: _builtins.str
+    """Identity of the chip: MAC of an ESP32, unique id of an STM32."""
+    flash_bytes: _builtins.int
+    """Flash, in bytes."""
+    @_builtins.property
+    def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Features in the tool's words, e.g. "Wi-Fi"."""
+
+    @_builtins.property
+    def protections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Protections that are on, e.g. "secure boot"; empty when none is."""
+
+    @_builtins.property
+    def read_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was asked."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        identity: _builtins.str = ...,
+        flash_bytes: _builtins.int = ...,
+        features: _abc.Iterable[_builtins.str] | None = ...,
+        protections: _abc.Iterable[_builtins.str] | None = ...,
+        read_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_time", b"read_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["features", b"features", "flash_bytes", b"flash_bytes", "identity", b"identity", "name", b"name", "protections", b"protections", "read_time", b"read_time", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Chip: _TypeAlias = Chip  # noqa: Y015
 
 @_typing.final
 class Lease(_message.Message):
