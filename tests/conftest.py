@@ -1,8 +1,14 @@
-"""What every run of the tests tells at its end: how long each ring took."""
+"""What holds for every run of the tests, and what each tells at its end."""
 
 from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
+
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is, nothing about what is tested.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
