@@ -159,7 +159,7 @@ class BareMetalToolchain:
             {
                 "compiler": compiler.identity,
                 "core": core_hash,
-                "flags": _flags(port, board),
+                "flags": (*_flags(port, board), *port.link_flags, *port.libraries),
                 "sources": [text for pair in sorted(files.items()) for text in pair],
             }
         )[:BUILD_ID_DIGITS]
@@ -215,7 +215,7 @@ class BareMetalToolchain:
             diagnostics += read_compiler_output(stderr, job.place.files).diagnostics
         elf = await self._link(job, variant, objects)
         try:
-            image = await asyncio.to_thread(write_image, variant, elf, out, job.port.linker_script)
+            image = await asyncio.to_thread(write_image, variant, elf, out, job.port)
         except ElfError as error:
             raise ToolBrokenError(
                 job.compiler.gcc.tool, ToolTrouble.GARBAGE, f"made a bad image ({error})"
@@ -270,7 +270,7 @@ class BareMetalToolchain:
         port = job.port
         elf = f"{variant}.elf"
         text = "".join(job.units.values()) + "".join(job.place.files.values())
-        floats = manifest.FLOAT_PRINTF_FLAGS if manifest.uses_printf(text) else ()
+        floats = port.float_printf_flags if manifest.uses_printf(text) else ()
         argv = (
             *port.link_flags,
             *floats,

@@ -62,6 +62,7 @@ class Compiler:
     gcc: LocatedTool
     gxx: LocatedTool
     libc: Tool
+    libc_specs: str
     slots: asyncio.Semaphore
     confinement: Confinement
     canary_flags: tuple[str, ...]
@@ -163,7 +164,7 @@ class Compiler:
         if ended.limit_hit is not LimitHit.NONE:
             what = f"did not compile a trivial file within {CANARY_SECONDS:g} s"
             raise ToolBrokenError(self.gcc.tool, ToolTrouble.HUNG, what, detail)
-        if "nano.specs" in detail or "No such file or directory" in detail:
+        if self.libc_specs in detail or "No such file or directory" in detail:
             raise ToolBrokenError(
                 self.libc, ToolTrouble.MISSING, "(the C library) was not found", detail
             )
@@ -253,7 +254,7 @@ def compiler_tools(port: CorePort) -> tuple[Tool, Tool, Tool]:
             package=compiler_package,
             version_pattern=_GXX_VERSION,
         ),
-        Tool(name="newlib", package=libc_package, version_pattern=r"([0-9.]+)"),
+        Tool(name=port.libc, package=libc_package, version_pattern=r"([0-9.]+)"),
     )
 
 
@@ -270,6 +271,7 @@ async def locate_compiler(
         gcc=await locate(gcc, confinement=confinement),
         gxx=await locate(gxx, confinement=confinement),
         libc=libc,
+        libc_specs=port.libc_specs,
         slots=asyncio.Semaphore(os.cpu_count() or 1),
         confinement=confinement,
         canary_flags=port.compile_flags,

@@ -64,8 +64,8 @@ async def _compiler(port: CorePort, level: Confinement) -> list[Check]:
     try:
         await compiler.canary()
     except ToolBrokenError as error:
-        return [good, _failed("newlib", error)]
-    return [good, Check(name="newlib", ok=True, detail=f"a file for {port.part} compiles")]
+        return [good, _failed(port.libc, error)]
+    return [good, Check(name=port.libc, ok=True, detail=f"a file for {port.part} compiles")]
 
 
 async def _simulator(tool: Tool, machine: str, level: Confinement) -> Check:

@@ -1,10 +1,10 @@
 """Writing the files of a linked image next to each other, with their size report."""
 
 import hashlib
-import re
 import shutil
 from pathlib import Path
 
+from controlplane.bench_core.manifest import CorePort
 from controlplane.toolchains.elf import Section, Segment, intel_hex, sections, segments
 from controlplane.toolchains.protocol import (
     BuildVariant,
@@ -14,15 +14,8 @@ from controlplane.toolchains.protocol import (
     SizeReport,
 )
 
-_REGION = re.compile(
-    r"^\s*\w+\s*\((?P<mode>\w+)\)\s*:\s*ORIGIN\s*=\s*(?P<origin>0x[0-9A-Fa-f]+)\s*,"
-    r"\s*LENGTH\s*=\s*(?P<length>\d+)(?P<unit>[KM]?)\s*$",
-    re.MULTILINE,
-)
-_UNITS = {"": 1, "K": 1024, "M": 1024 * 1024}
 
-
-def write_image(variant: BuildVariant, elf: Path, out: Path, linker_script: Path) -> Image:
+def write_image(variant: BuildVariant, elf: Path, out: Path, port: CorePort) -> Image:
     """Copy the ELF and its map to `out` and write HEX and one BIN a segment beside them.
 
     Raises:
@@ -42,7 +35,7 @@ def write_image(variant: BuildVariant, elf: Path, out: Path, linker_script: Path
         hex=paths[".hex"],
         map=paths[".map"],
         segments=tuple(_write_segment(base, piece) for piece in pieces),
-        size=size_report(sections(data), pieces, linker_script.read_text(encoding="utf-8")),
+        size=size_report(sections(data), pieces, port),
     )
 
 
@@ -58,25 +51,17 @@ def _write_segment(base: Path, piece: Segment) -> SegmentFile:
 
 
 def size_report(
-    found: tuple[Section, ...], pieces: tuple[Segment, ...], linker_script: str
+    found: tuple[Section, ...], pieces: tuple[Segment, ...], port: CorePort
 ) -> SizeReport:
-    """What the sections occupy against the regions that the linker script declares."""
-    flash_limit, ram_limit, ram = 0, 0, []
-    for region in _REGION.finditer(linker_script):
-        length = int(region["length"]) * _UNITS[region["unit"]]
-        if "w" in region["mode"]:
-            ram_limit += length
-            origin = int(region["origin"], 16)
-            ram.append(range(origin, origin + length))
-        else:
-            flash_limit += length
+    """What the sections occupy against the memory that the port gives."""
+    ram = [region.addresses for region in port.ram_regions]
     in_ram = [part for part in found if any(part.address in region for region in ram)]
     return SizeReport(
         sections=tuple(
             SectionSize(name=part.name, address=part.address, size=part.size) for part in found
         ),
         flash_used=sum(len(piece.data) for piece in pieces),
-        flash_limit=flash_limit,
+        flash_limit=sum(region.length for region in port.flash_regions),
         ram_used=sum(part.size for part in in_ram),
-        ram_limit=ram_limit,
+        ram_limit=sum(region.length for region in port.ram_regions),
     )

@@ -17,15 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controlplane.bench_core.manifest import (
-    FLOAT_PRINTF_FLAGS,
-    STM32F405RG,
+    PORTS,
     TEST_BUILD_FLAGS,
     identity_source,
     uses_printf,
 )
 from controlplane.toolchains.sketch import SketchFile, preprocess
 
-PORT = STM32F405RG
+PORT = PORTS["stm32f405rg"]
 VARIANT = PORT.variants["olimex-stm32-h405"]
 
 DIGITAL, ANALOG, CONSOLE, END = 0x0000, 0x0100, 0x0300, 0x0400
@@ -108,7 +107,7 @@ def build(
     command = [
         tool(f"{PORT.compiler_prefix}gcc", GCC_PACKAGE),
         *PORT.link_flags,
-        *(FLOAT_PRINTF_FLAGS if uses_printf(text) else ()),
+        *(PORT.float_printf_flags if uses_printf(text) else ()),
         "-T",
         str(PORT.linker_script),
         *map(str, [folder / "sketch.o", folder / "identity.o", *core_objects(test=test)]),

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from controlplane.bench_core.manifest import STM32F405RG
+from controlplane.bench_core.manifest import PORTS
 
 PROBE = r"""
 #include <cstdio>
@@ -30,7 +30,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> list[list[int]]:
         raise RuntimeError("g++ is missing: apt-get install g++")
     folder = tmp_path_factory.mktemp("plan")
     (folder / "probe.cpp").write_text(PROBE)
-    port = STM32F405RG.linker_script.parent
+    port = PORTS["stm32f405rg"].linker_script.parent
     command = [compiler, "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{port}"]
     command += [str(folder / "probe.cpp"), "-o", str(folder / "probe")]
     subprocess.run(command, check=True, timeout=60)

@@ -110,7 +110,7 @@ namespace port {
 
 using namespace stm32f4;
 
-extern const char kPartName[] = "stm32f405rg";
+extern const char kPartName[] = BENCH_PART;
 
 void init(uint32_t consoleBaud) {
   enableFaults();

@@ -1,0 +1,1 @@
+"""The ports of the bench core, one module a family of parts."""
