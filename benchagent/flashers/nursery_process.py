@@ -3,9 +3,9 @@ MODULE IDLE_S`.
 
 It imports MODULE, calls its `warm()`, and then forks a child for each message on its control
 socket (fd 0), which runs MODULE's `main()`. Each message brings descriptors: the child's talk
-socket, its stderr, a status socket, and what the child has to keep open. The status socket says
-the child's pid and, when it ended, its exit code, a line each. The process ends when its parent
-does and after IDLE_S seconds without a child; children go on without it.
+socket, its stderr, a status socket, and what the child has to keep open, which `main` is given.
+The status socket says the child's pid and, when it ended, its exit code, a line each. The process
+ends when its parent does and after IDLE_S seconds without a child; children go on without it.
 
 Forking is safe here: nothing in this process starts a thread.
 """
@@ -20,7 +20,7 @@ import select
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 _MAX_FDS = 8
@@ -30,7 +30,7 @@ _TALK, _ERRORS, _STATUS = range(3)
 @dataclass(slots=True)
 class _Nursery:
     control: socket.socket
-    run: Callable[[], int]
+    run: Callable[[Sequence[int]], int]
     idle_s: float
     children: dict[int, tuple[int, int]] = field(default_factory=dict)
     """By pidfd: the pid and the status socket."""
@@ -75,7 +75,7 @@ class _Nursery:
                     os.dup2(handed[descriptor], number)
             for descriptor in handed[: _STATUS + 1]:
                 os.close(descriptor)
-            code = self.run()
+            code = self.run(handed[_STATUS + 1 :])
             sys.stdout.flush()
         except BaseException:  # the root of a process; its parent reads stderr
             with contextlib.suppress(OSError):

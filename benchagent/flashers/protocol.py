@@ -34,6 +34,8 @@ class Reason(StrEnum):
     CANCELLED = "CANCELLED"
     DIGEST_MISMATCH = "DIGEST_MISMATCH"
     IMAGE_TOO_LARGE = "IMAGE_TOO_LARGE"
+    NO_RESET = "NO_RESET"
+    """Nothing here can reset the board."""
     NO_SYNC = "NO_SYNC"
     """The chip did not answer in any way of bringing it into its download mode."""
     PORT_BUSY = "PORT_BUSY"
@@ -85,9 +87,16 @@ class ProbeRef:
     """A probe: where to reach it now, and its serial number, which outlives the address."""
 
     address: str
-    """What the tool takes: a USB serial number, or `remote:127.0.0.1:PORT`."""
+    """What the tool takes: a USB serial number, `remote:127.0.0.1:PORT`, or a serial port."""
     uid: str = ""
-    """The serial number that the probe must report; empty = not proven."""
+    """The serial number that the probe must report, or the MAC that the chip must; empty = not
+    proven."""
+    port: int | None = None
+    """Descriptor of the board's serial port in this process, for a tool that takes the port."""
+    control: str = ""
+    """Socket of a virtual board that takes resets; empty when its reset lines do."""
+    native_usb: bool = False
+    """The port is the chip's own USB (USB-Serial-JTAG), not a bridge in front of its UART."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +124,12 @@ class FlashPlan:
 
     part: str
     segments: tuple[FlashSegment, ...]
+    base: tuple[FlashSegment, ...] = ()
+    """The image that was proven on this board last, when it is known: a hint, never relied on
+    without asking the board."""
     reset_after: bool = True
-    """Start the firmware at the end; else the core stays halted at its reset vector."""
+    """Start the firmware at the end; else the core stays halted at its reset vector. A tool that
+    takes the port never starts it: that is the agent's part."""
     expect_device_uid: str = ""
     """The part's unique id in hex that must be found before the first erase; empty = any."""
     under_reset: bool = False
@@ -143,14 +156,24 @@ class TargetIdentity:
     """What a board said about itself in the tool run that used it."""
 
     probe_uid: str
+    """Serial number of the debug probe; of an ESP32 the MAC, for it has none."""
     part: str
-    """The known part, empty for an unknown device id."""
+    """The known part, empty for an unknown chip."""
     device_id: int
-    """DBGMCU_IDCODE bits 11:0."""
+    """DBGMCU_IDCODE bits 11:0 of an STM32; chip id of an ESP32 image header."""
     revision_id: int
+    """DBGMCU_IDCODE bits 31:16 of an STM32; of an ESP32 100 times major plus minor."""
     device_uid: str
-    """96-bit unique id, hex, lowest address first."""
+    """96-bit unique id in hex, lowest address first, or the base MAC `aa:bb:cc:dd:ee:ff`."""
     flash_kib: int
+    chip: str = ""
+    """The chip in its maker's words: type, package, revision."""
+    features: tuple[str, ...] = ()
+    crystal_mhz: int = 0
+    flash_id: int = 0
+    """JEDEC id of an external flash chip: manufacturer in the lowest byte."""
+    protections: tuple[str, ...] = ()
+    """Protections that are on and keep a tool out, in words: `secure boot`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +232,10 @@ a few seconds; what it raises is raised by the operation, after the reset."""
 class Flasher(Protocol):
     """Flashes boards through one kind of tool, one operation per probe at a time."""
 
+    takes_the_port: bool
+    """It talks through the very port that is the board's console, and restarts the board to do
+    so: it is lent the port, leaves the board in its bootloader, and the caller resets it."""
+
     async def flash(
         self,
         probe: ProbeRef,
@@ -225,6 +252,10 @@ class Flasher(Protocol):
     ) -> None:
         """Restart the firmware. Raises FlasherError."""
 
+    async def bootloader(self, probe: ProbeRef, part: str) -> None:
+        """Restart into the chip's own bootloader. Raises FlasherError, BAD_REQUEST if there is
+        none to speak of."""
+
     async def settled(self, probe: ProbeRef) -> None:
         """Wait until no operation uses the probe, also none of an agent that was killed.
 
@@ -238,10 +269,13 @@ class Flasher(Protocol):
         """Give back what is kept between operations."""
 
     async def read(self, probe: ProbeRef, part: str, address: int, length: int) -> bytes:
-        """Read memory without halting the core. Raises FlasherError."""
+        """Read memory; the core goes on, unless the tool takes the port. Raises FlasherError."""
 
     async def identify(self, probe: ProbeRef, part: str) -> TargetIdentity:
-        """Ask the board who it is, without halting it. Raises FlasherError."""
+        """Ask the board who it is; the core goes on, unless the tool takes the port.
+
+        Raises FlasherError.
+        """
 
     async def probes(self) -> tuple[VisibleProbe, ...]:
         """The probes on USB. Raises FlasherError."""

@@ -16,7 +16,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -289,7 +289,7 @@ def warm() -> None:
         import_all()
 
 
-def main() -> int:
+def main(_kept_open: Sequence[int] = ()) -> int:
     """Perform the request on stdin; the exit code is 0 whenever there is a result line."""
     line = sys.stdin.buffer.readline(MAX_REQUEST)
     if not line:  # the parent was gone before it asked

@@ -17,7 +17,7 @@ import os, sys, pathlib
 def warm():
     with open(r"{folder}/warmed", "a") as log:
         log.write("once ")
-def main():
+def main(kept):
     for line in sys.stdin:
         print(os.getpid(), line.strip(), flush=True)
         if line == "die\\n":

@@ -498,7 +498,9 @@ async def test_a_board_does_not_stay_halted_for_a_parent_that_fails(
 async def test_a_child_that_misbehaves_is_ended_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: Reason
 ) -> None:
-    result = await flash_with(tmp_path, monkeypatch, f"def warm(): pass\ndef main(): {script}\n")
+    result = await flash_with(
+        tmp_path, monkeypatch, f"def warm(): pass\ndef main(kept): {script}\n"
+    )
     assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, reason)
     assert "pyocd" in result.message
 
