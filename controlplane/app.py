@@ -157,10 +157,11 @@ def _stages(
     work_dir = make_private(instance.cache_dir / "work")
     secret = installation_secret(instance.state_dir / "secret")
     return {
-        Stage.DESIGN: DesignStage(designer, stores.artifacts),
+        Stage.DESIGN: DesignStage(designer, stores.artifacts, stores.boards),
         Stage.BUILD: BuildStage(
             BuildParts(
                 artifacts=stores.artifacts,
+                boards=stores.boards,
                 catalogue=catalogue,
                 store=stores.sessions,
                 author=OfflineAuthor(),
@@ -172,6 +173,7 @@ def _stages(
         Stage.SIMULATE: SimulateStage(
             SimulateParts(
                 artifacts=stores.artifacts,
+                boards=stores.boards,
                 catalogue=catalogue,
                 console_log=stores.console_log,
                 store=stores.sessions,
@@ -210,7 +212,7 @@ def _services(
         sessions=SessionService(
             engine, stores.sessions, stores.journal, stores.artifacts, stores.answers
         ),
-        designs=DesignService(_Previews(designer), list(catalogue.boards.values())),
+        designs=DesignService(_Previews(designer, stores.boards), list(catalogue.boards.values())),
         builds=BuildService(stores.sessions),
         simulations=SimulationService(stores.sessions),
         deployments=DeploymentService(stores.sessions),
@@ -239,11 +241,15 @@ def _services(
 class _Previews:
     """Designs without a session."""
 
-    def __init__(self, designer: Designer) -> None:
+    def __init__(self, designer: Designer, boards: BoardStore) -> None:
         self._designer = designer
+        self._boards = boards
 
     async def preview(self, prompt: str, board: str) -> Preview:
-        answer = await self._designer.design(DesignRequest(prompt=prompt, board=board))
+        bench = await self._boards.boards() if board else []
+        answer = await self._designer.design(
+            DesignRequest(prompt=prompt, board=board, bench=tuple(bench))
+        )
         if isinstance(answer, Refusal):
             return Preview(design=None, findings=answer.findings)
         return Preview(design=answer, findings=answer.findings)

@@ -27,13 +27,12 @@ from controlplane.domain.part import BoardModel, Part
 from controlplane.domain.units import decimal_text
 from controlplane.planning.acceptance import write_scenarios
 from controlplane.planning.assembly import Assembly, assemble
+from controlplane.planning.boards import choose_model
 from controlplane.planning.intent import OnBoardModel
 from controlplane.planning.pins import PinDemand, PinPlan, plan_pins
 from controlplane.planning.reading import PromptReader, Reading
 from controlplane.planning.resolve import Thing
 from controlplane.planning.validate import is_sound, validate_design
-
-DEFAULT_BOARD = "olimex-stm32-h405"
 
 
 class OfflineDesigner:
@@ -51,7 +50,7 @@ class OfflineDesigner:
 
     @cached_property
     def _reader(self) -> PromptReader:
-        return PromptReader(self._catalogue.components, self._catalogue.boards)
+        return PromptReader(self._catalogue.components, self._catalogue.names)
 
     async def design(self, request: DesignRequest) -> Design | Refusal:
         """Design without waiting for anything."""
@@ -60,7 +59,8 @@ class OfflineDesigner:
     def plan(self, request: DesignRequest) -> Design | Refusal:
         """Design: the same request gives the same design, byte for byte."""
         reading = self._reader.read(request.prompt)
-        choice = self._board(request, reading)
+        said = [i.naming for i in reading.intents if isinstance(i, OnBoardModel)]
+        choice = choose_model(self._catalogue, request.board, said, request.bench)
         if isinstance(choice, Finding):
             return Refusal(findings=(*reading.findings, choice), understood=reading.understood)
         board = self._catalogue.boards[choice.model]
@@ -83,34 +83,6 @@ class OfflineDesigner:
         if not is_sound(problems):
             return Refusal(findings=problems, understood=reading.understood)
         return design
-
-    def _board(self, request: DesignRequest, reading: Reading) -> BoardChoice | Finding:
-        named = {i.key for i in reading.intents if isinstance(i, OnBoardModel)}
-        known = ", ".join(sorted(self._catalogue.boards))
-        wanted = self._catalogue.find_board(request.board) if request.board else None
-        if request.board and wanted is None:
-            return Finding(
-                code="E101",
-                subject=request.board[:80],
-                message=f"{request.board[:80]!r} is no board model of the catalogue.",
-                fix=f"Known: {known}.",
-            )
-        keys = named | ({wanted.key} if wanted else set())
-        if len(keys) > 1:
-            return Finding(
-                code="E101",
-                subject="board",
-                message=f"two board models are named: {', '.join(sorted(keys))}.",
-                fix="Name one.",
-            )
-        model = self._catalogue.boards[keys.pop() if keys else DEFAULT_BOARD]
-        if named:
-            reason, by = "named in the prompt", FixedBy.USER
-        elif wanted:
-            reason, by = f"asked for as {request.board}", FixedBy.USER
-        else:
-            reason, by = "the default board model; none was named", FixedBy.DESIGNER
-        return BoardChoice(model=model.key, part=model.part, reason=reason, fixed_by=by)
 
 
 def _demand(thing: Thing, board: BoardModel) -> PinDemand:

@@ -3,16 +3,21 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from controlplane.domain.bench import Board
 from controlplane.domain.design import Design, UnderstoodSpan
 from controlplane.domain.finding import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesignRequest:
-    """A wish. ``board`` is a board model or part, "" lets the designer choose."""
+    """A wish. ``board`` is a name or selector of a board, "" lets the designer choose.
+
+    ``bench`` are the boards that there are, for wishes that name one of them.
+    """
 
     prompt: str
     board: str = ""
+    bench: tuple[Board, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,71 +1,131 @@
 """Parts (microcontroller types), board models and component kinds, as the catalogue knows them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 
 from controlplane.domain.design import Active, PinRole, Pull, SignalKind
 from controlplane.domain.units import Unit
 
 
+class Family(StrEnum):
+    """A family of parts: one way to spell pins, one tool to write flash."""
+
+    STM32 = "stm32"
+    ESP32 = "esp32"
+
+
+class FlashTool(StrEnum):
+    """The program that writes a board's flash."""
+
+    PYOCD = "pyocd"
+    ESPTOOL = "esptool"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UartPin:
-    """A UART signal that a pin can carry through an alternate function."""
+    """A UART signal of a pin; ``alternate`` is the alternate function, None where there is none."""
 
     instance: str
     role: PinRole
-    alternate: int
+    alternate: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
     """One pad of a part, as its data sheet describes it.
 
-    ``adc`` is the ADC1 channel or None; ``reserved`` says what the pad is kept for ("" = free).
+    ``adc`` is the channel of converter ``adc_unit``, or None. ``strapping`` says what the level of
+    the pad decides at reset ("" = nothing), ``reserved`` what the pad is kept for ("" = free).
     """
 
     name: str
     five_volt_tolerant: bool
     adc: int | None
+    adc_unit: int
     uarts: tuple[UartPin, ...]
+    input_only: bool
+    strapping: str
+    usb_jtag: bool
     reserved: str
 
     @property
     def roles(self) -> frozenset[PinRole]:
         """What the pad can be asked to do."""
-        roles = {PinRole.GPIO_IN, PinRole.GPIO_OUT} | {uart.role for uart in self.uarts}
+        roles = {PinRole.GPIO_IN} | {uart.role for uart in self.uarts}
+        if not self.input_only:
+            roles.add(PinRole.GPIO_OUT)
         if self.adc is not None:
             roles.add(PinRole.ADC)
         return frozenset(roles)
 
+    @property
+    def kept_for(self) -> str:
+        """What the pad cannot be given away for; "" when it can."""
+        return self.reserved or ("the part's USB-Serial/JTAG" if self.usb_jtag else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashRegion:
+    """A named stretch of the flash map (address as the flash tool counts, bytes)."""
+
+    name: str
+    base: int
+    size: int
+    purpose: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A microcontroller type: its memory (bytes) and the pads of its package."""
+    """A microcontroller type: its memory (bytes) and the pads of its package.
+
+    ``flash`` is the map of images built on the bench core, empty where no bench core is
+    (``bench_core``); ``adc2_reason`` says why the second converter is a last resort.
+    ``targets`` names the part as each flash tool does, ``default_model`` is the board model that is
+    meant when only the part is named.
+    """
 
     key: str
     name: str
+    family: Family
+    words: tuple[str, ...]
+    default_model: str
     package: str
+    bench_core: bool
+    targets: tuple[tuple[FlashTool, str], ...]
     flash_base: int
     flash_bytes: int
+    flash: tuple[FlashRegion, ...]
     ram_base: int
     ram_bytes: int
     adc_full_scale_mv: int
     adc_bits: int
+    adc2_reason: str
     pins: tuple[Pin, ...]
+    notes: tuple[str, ...]
     sources: tuple[str, ...]
 
     def pin(self, name: str) -> Pin | None:
-        """Find a pad by its name, e.g. "PA5"."""
+        """Find a pad by its name, e.g. "PA5" or "GPIO8"."""
         return next((pin for pin in self.pins if pin.name == name), None)
+
+    def target(self, tool: FlashTool) -> str:
+        """The name that a flash tool has for the part; "" when it has none."""
+        return dict(self.targets).get(tool, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnBoard:
-    """A component that is soldered to a board model; its pin is not free for others."""
+    """A component that is soldered to a board model; its pin is not free for others.
+
+    ``pull`` is the internal resistor that it needs. Kind ``rgb_led`` is an LED that takes serial
+    data and cannot be switched by a level.
+    """
 
     kind: str
     pin: str
     active: Active
+    pull: Pull
     label: str
     source: str
 
@@ -83,7 +143,7 @@ class Console:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulator:
-    """How a board model is simulated: machine, and which ``-serial`` is the console (from 0)."""
+    """A way to simulate a board model; ``console_serial`` is the console's serial line, from 0."""
 
     backend: str
     machine: str
@@ -92,31 +152,38 @@ class Simulator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlashRegion:
-    """A named stretch of the flash map (absolute address, bytes)."""
+class UsbId:
+    """How a board model, or the adapter it needs, shows itself on USB."""
 
-    name: str
-    base: int
-    size: int
-    purpose: str
+    vendor_id: int
+    product_id: int
+    what: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardModel:
-    """A catalogue entry for a board one can buy."""
+    """A catalogue entry for a board one can buy.
+
+    ``connector`` says what carries the console to the host. ``flash_bytes`` is what is soldered to
+    the board or module, which for parts without flash of their own is no fact of the part.
+    ``simulators`` come in the order in which they are tried.
+    """
 
     key: str
     name: str
     part: str
     words: tuple[str, ...]
-    pyocd_target: str
+    flash_tool: FlashTool
+    flash_bytes: int
     oscillator_hz: int
+    connector: str
+    usb: tuple[UsbId, ...]
     console: Console
-    simulator: Simulator
+    simulators: tuple[Simulator, ...]
     onboard: tuple[OnBoard, ...]
     reserved: tuple[tuple[str, str], ...]
     preferred: tuple[str, ...]
-    flash: tuple[FlashRegion, ...]
     notes: tuple[str, ...]
     sources: tuple[str, ...]
 

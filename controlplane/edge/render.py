@@ -131,5 +131,5 @@ def board_model_message(model: BoardModel) -> design_pb2.BoardModel:
         key=model.key,
         title=model.name,
         part=model.part,
-        simulators=[f"{model.simulator.backend}-{model.simulator.machine}"],
+        simulators=[f"{s.backend}-{s.machine}" for s in model.simulators],
     )

@@ -19,6 +19,7 @@ from controlplane.pipeline.project import DESIGN_KEY, Project, load_project
 from controlplane.pipeline.slots import Slots
 from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
 from controlplane.storage.artifacts import ArtifactStore
+from controlplane.storage.boards import BoardStore
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.sessions import SessionStore
 from controlplane.toolchains.protocol import BuildRequest, BuildResult, BuildVariant, Toolchain
@@ -32,6 +33,7 @@ class BuildParts:
     """What the stage works with."""
 
     artifacts: ArtifactStore
+    boards: BoardStore
     catalogue: Catalogue
     store: SessionStore
     author: FirmwareAuthor
@@ -48,7 +50,7 @@ class BuildStage:
 
     async def run(self, run: StageRun) -> StageResult:
         """Build, or take the result of an identical earlier build."""
-        project = await load_project(run, self._parts.catalogue)
+        project = await load_project(run, self._parts.catalogue, self._parts.boards)
         request = await self._request(run, project)
         try:
             fingerprint = await self._parts.toolchain.fingerprint(request.board_model)

@@ -35,6 +35,7 @@ from controlplane.pipeline.project import Project, load_project, session_seed
 from controlplane.pipeline.reports import keep_junit
 from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
 from controlplane.pipeline.summary import first_failure
+from controlplane.planning.boards import bench_selector
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.codec import to_json
@@ -74,9 +75,11 @@ class DeployStage:
 
     async def run(self, run: StageRun) -> StageResult:
         """Flash, judge, release. Resumes from what the journal and the agent remember."""
-        project = await load_project(run, self._parts.catalogue)
+        project = await load_project(run, self._parts.catalogue, self._parts.boards)
         await self._verify_everything(run.session)
-        selector = board_selector(run.session, project)
+        selector = bench_selector(
+            project.board_model.key, run.session.request.board_wish, self._parts.catalogue
+        )
         async with self._leased(run, selector, _LEASE_KEY) as (lease, board):
             result = await self._prove(run, project, lease, board)
             if result.outcome is not Outcome.BROKEN:
@@ -305,14 +308,6 @@ class DeployStage:
             await asyncio.sleep(_LEASE_RENEWAL_S)
             with contextlib.suppress(ConflictError):
                 await self._parts.leases.renew(lease.name, _LEASE_TTL)
-
-
-def board_selector(session: Session, project: Project) -> str:
-    """What the leased board must match: the design's model, and the operator's wish if any."""
-    wish = session.request.board_wish
-    named = wish if "=" in wish else ""
-    model = f"model={project.board_model.key}"
-    return ",".join(part for part in (model, named) if part)
 
 
 def _already_judged(session: Session, scenario_id: str, runner: str) -> ScenarioResult | None:

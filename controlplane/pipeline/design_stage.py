@@ -12,20 +12,24 @@ from controlplane.domain.verdict import Outcome, Severity, Stage, StageFinding
 from controlplane.pipeline.project import DESIGN_KEY
 from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
 from controlplane.storage.artifacts import ArtifactStore
+from controlplane.storage.boards import BoardStore
 
 
 class DesignStage:
     """Asks the designer, stores the design."""
 
-    def __init__(self, designer: Designer, artifacts: ArtifactStore) -> None:
+    def __init__(self, designer: Designer, artifacts: ArtifactStore, boards: BoardStore) -> None:
         self._designer = designer
         self._artifacts = artifacts
+        self._boards = boards
 
     async def run(self, run: StageRun) -> StageResult:
         """Design. The offline designer is deterministic, so a second run gives the same."""
         request = run.session.request
-        wish = request.board_wish if "=" not in request.board_wish else ""
-        answer = await self._designer.design(DesignRequest(prompt=request.prompt, board=wish))
+        bench = await self._boards.boards() if request.board_wish else []
+        answer = await self._designer.design(
+            DesignRequest(prompt=request.prompt, board=request.board_wish, bench=tuple(bench))
+        )
         if isinstance(answer, Refusal):
             findings = stage_findings(answer.findings)
             if findings:

@@ -2,17 +2,22 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchline.errors import InvalidRequestError, NotFoundError
 from benchline.scenario import Scenario, ScenarioError, parse_scenario
 from controlplane.bench_core.manifest import CorePort, port_for_board
 from controlplane.catalog.loader import Catalogue
+from controlplane.domain.bench import Board
 from controlplane.domain.codec import DocumentError
 from controlplane.domain.design import Design
-from controlplane.domain.part import BoardModel
+from controlplane.domain.finding import Finding
+from controlplane.domain.part import BoardModel, Family, Part
 from controlplane.domain.session import Session, Source
 from controlplane.pipeline.stage import StageRun
+from controlplane.planning.boards import choose_model
+from controlplane.storage.boards import BoardStore
 
 DESIGN_KEY = "design"
 _SEED_BYTES = 8
@@ -39,7 +44,7 @@ class Project:
         return self.design.design_hash[:12] if self.design else "none"
 
 
-async def load_project(run: StageRun, catalogue: Catalogue) -> Project:
+async def load_project(run: StageRun, catalogue: Catalogue, boards: BoardStore) -> Project:
     """Put together the project of a session.
 
     Raises:
@@ -56,13 +61,14 @@ async def load_project(run: StageRun, catalogue: Catalogue) -> Project:
         texts = [(s.scenario_id, s.yaml) for s in source.scenarios]
         if not texts and design is not None:
             texts = [(s.id, s.yaml) for s in design.scenarios]
-    board_model = chosen_board_model(session, design, catalogue)
+    bench = await boards.boards() if session.request.board_wish and design is None else []
+    board_model = chosen_board_model(session, design, catalogue, bench)
     try:
         port, _ = port_for_board(board_model.key)
     except KeyError:
         raise InvalidRequestError(
             "PART_NOT_SUPPORTED",
-            f"there is no bench core for {board_model.key} ({board_model.part}) in this release",
+            missing_builder(board_model, catalogue.part_of(board_model)),
             board=board_model.key,
         ) from None
     return Project(
@@ -99,26 +105,43 @@ def uploaded_design(source: Source) -> Design | None:
         ) from error
 
 
-def chosen_board_model(session: Session, design: Design | None, catalogue: Catalogue) -> BoardModel:
-    """The board model of the design, or of the operator's wish, or the only one there is.
+def chosen_board_model(
+    session: Session, design: Design | None, catalogue: Catalogue, bench: Sequence[Board]
+) -> BoardModel:
+    """The board model of the design, or of the operator's wish, or the default one.
 
     Raises:
         InvalidRequestError: BOARD_UNKNOWN with the list of models.
     """
-    wish = session.request.board_wish
     if design is not None:
-        wanted = design.board.model
-    elif wish and "=" not in wish:
-        wanted = wish
-    else:
-        wanted = next(iter(catalogue.boards))
-    model = catalogue.find_board(wanted)
-    if model is None:
+        model = catalogue.boards.get(design.board.model)
+        if model is not None:
+            return model
         known = ", ".join(catalogue.boards)
         raise InvalidRequestError(
-            "BOARD_UNKNOWN", f"{wanted!r} is not a board model; there is {known}", board=wanted
+            "BOARD_UNKNOWN",
+            f"{design.board.model!r} is not a board model; there is {known}",
+            board=design.board.model,
         )
-    return model
+    choice = choose_model(catalogue, session.request.board_wish, (), bench)
+    if isinstance(choice, Finding):
+        raise InvalidRequestError(
+            "BOARD_UNKNOWN", f"{choice.message} {choice.fix}", board=choice.subject
+        )
+    return catalogue.boards[choice.model]
+
+
+def missing_builder(board_model: BoardModel, part: Part) -> str:
+    """What it takes to build for a board model that the bench core is not made for."""
+    if part.family is Family.ESP32:
+        return (
+            f"nothing here builds for the {board_model.name}: the bench core is not made for the "
+            f"{part.name}, and its vendor toolchain (PlatformIO, arduino-cli or ESP-IDF) is missing"
+        )
+    return (
+        f"nothing here builds for the {board_model.name}: the bench core is not made for the "
+        f"{part.name}"
+    )
 
 
 def parsed_scenarios(texts: list[tuple[str, str]]) -> tuple[Scenario, ...]:

@@ -33,6 +33,7 @@ from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
 from controlplane.pipeline.summary import first_failure
 from controlplane.simulators.protocol import SimulationResult, Simulator
 from controlplane.storage.artifacts import ArtifactStore
+from controlplane.storage.boards import BoardStore
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.console_log import Chunk, ConsoleLog
 from controlplane.storage.sessions import SessionStore
@@ -45,6 +46,7 @@ class SimulateParts:
     """What the stage works with."""
 
     artifacts: ArtifactStore
+    boards: BoardStore
     catalogue: Catalogue
     console_log: ConsoleLog
     store: SessionStore
@@ -83,7 +85,7 @@ class SimulateStage:
 
     async def run(self, run: StageRun) -> StageResult:
         """Judge every scenario; identical earlier runs are taken from the cache."""
-        project = await load_project(run, self._parts.catalogue)
+        project = await load_project(run, self._parts.catalogue, self._parts.boards)
         await self._take_uploaded_image(run)
         if not project.scenarios:
             return StageResult(

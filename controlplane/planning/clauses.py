@@ -1,5 +1,6 @@
 """Clauses of the prompt language: each alternative of :func:`build_clauses` yields intents."""
 
+from controlplane.catalog.naming import Naming
 from controlplane.planning.blinking import cycle_clause, toggle_clause
 from controlplane.planning.conditions import (
     HYSTERESIS,
@@ -149,11 +150,16 @@ def _baud(features: Features) -> Features:
     )
 
 
+def _board_model(features: Features) -> Features | None:
+    naming = value_of(features, "board")
+    if not isinstance(naming, Naming):
+        return None
+    return with_spans(features, OnBoardModel(naming=naming))
+
+
 def build_clauses(things: Things, commands: Rule) -> tuple[Rule, Rule]:
     """The clauses that stand alone, and those that may follow another without a separator."""
-    board = Mapped(
-        things.board, lambda f: with_spans(f, OnBoardModel(key=str(value_of(f, "board"))))
-    )
+    board = Mapped(things.board, _board_model)
     standing = Alt(
         cycle_clause(things),
         toggle_clause(things),

@@ -108,7 +108,7 @@ class Words(Rule):
                 matches.append((position, ((self._key, value),) if self._key else ()))
             for step in range(position, min(position + REACH, len(chart.tokens))):
                 token = chart.tokens[step]
-                if token.kind in (Kind.WORD, Kind.MARK):
+                if token.kind in (Kind.WORD, Kind.MARK, Kind.NUMBER):
                     below = node.get(token.text)
                     if isinstance(below, dict):
                         pending.append((below, step + 1))

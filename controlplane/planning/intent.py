@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
+from controlplane.catalog.naming import Naming
+
 
 class Dimension(StrEnum):
     """The unit that a number was given in."""
@@ -185,9 +187,9 @@ class Wire(Intent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnBoardModel(Intent):
-    """Fix the board model."""
+    """Fix the board model, or narrow it down."""
 
-    key: str
+    naming: Naming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

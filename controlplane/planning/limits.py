@@ -34,10 +34,8 @@ def thing_name(thing: Thing) -> str:
 
 
 def named(thing_id: str) -> str:
-    """How the thing of an id is called: "on-board LED", "red LED", "LED on PB5", "relay"."""
+    """How the thing of an id is called: "LED", "red LED", "LED on PB5", "relay"."""
     *label, last = thing_id.split("_")
-    if thing_id == "led":
-        return "on-board LED"
     if label == ["led"]:
         return f"LED on {last.upper()}"
     return " ".join([*label, "LED" if last == "led" else last])

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from controlplane.domain.part import BoardModel, ComponentKind
+from controlplane.catalog.naming import Naming
+from controlplane.domain.part import ComponentKind
 from controlplane.domain.units import celsius_from_fahrenheit
 from controlplane.planning.grammar import (
     Alt,
@@ -118,10 +119,8 @@ class Things:
     value: Rule
 
 
-def build_things(
-    components: Mapping[str, ComponentKind], boards: Mapping[str, BoardModel]
-) -> Things:
-    """Make the noun phrases from the words of the catalogue."""
+def build_things(components: Mapping[str, ComponentKind], boards: Mapping[str, Naming]) -> Things:
+    """Make the noun phrases from the words of the catalogue and the names of its boards."""
     led = _led(components["led"])
     loads = {
         word: kind.key
@@ -165,7 +164,6 @@ def build_things(
         ),
         _button,
     )
-    names = {word: key for key, board in boards.items() for word in board.words}
     board = Mark(
         Seq(
             Opt(
@@ -174,10 +172,10 @@ def build_things(
                     "run this on|board :|do this on|all on|,"
                 )
             ),
-            Words("|".join(names), "board", names),
+            Words("|".join(boards), "board", boards),
             Opt(Words("board|development board|dev board|header board")),
         ),
-        lambda features: f"board model {value_of(features, 'board')}",
+        _say_board,
     )
     marked = Mark(sensor, _say_sensor)
     return Things(
@@ -240,6 +238,13 @@ def _button(features: Features) -> Features | None:
     return (
         ("button", OutputRef(kind="button", label=label, pin=str(value_of(features, "pin") or ""))),
     )
+
+
+def _say_board(features: Features) -> str:
+    naming = value_of(features, "board")
+    if not isinstance(naming, Naming):
+        return "a board model"
+    return f"board model {naming.meant or ' or '.join(sorted(naming.models))}"
 
 
 def _say_output(features: Features) -> str:

@@ -55,7 +55,7 @@ def plan_pins(part: Part, board: BoardModel, demands: Sequence[PinDemand]) -> Pi
                 demand=demand, pin=demand.pin, reason=_fixed_reason(board, demand)
             )
     closed = {name for name, _ in board.reserved} | {item.pin for item in board.onboard}
-    free = [pin for pin in part.pins if not pin.reserved and pin.name not in closed]
+    free = [pin for pin in part.pins if not pin.kept_for and pin.name not in closed]
     free = [pin for pin in free if pin.name not in taken and pin.name in board.preferred]
     waiting = [demand for demand in demands if not demand.pin]
     for demand in sorted(waiting, key=lambda d: (_choices(part, d.role), d.owner)):
@@ -114,7 +114,7 @@ def _fixed_problem(
             f"{demand.pin} is wanted for the {demand.owner} and for the {taken[demand.pin]}.",
             "Give each its own pin.",
         )
-    reason = pin.reserved or dict(board.reserved).get(demand.pin, "")
+    reason = pin.kept_for or dict(board.reserved).get(demand.pin, "")
     if reason:
         return _finding(demand, "E113", f"{demand.pin} is kept for {reason}.", _OTHER)
     soldered = next((item for item in board.onboard if item.pin == demand.pin), None)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from controlplane.catalog.naming import Naming
 from controlplane.domain.design import UnderstoodSpan
 from controlplane.domain.finding import Finding
-from controlplane.domain.part import BoardModel, ComponentKind
+from controlplane.domain.part import ComponentKind
 from controlplane.planning.clauses import build_clauses
 from controlplane.planning.commands import build_commands
 from controlplane.planning.grammar import SPAN, Chart, Features, Rule, Span, Words
@@ -76,7 +77,7 @@ class PromptReader:
     """The grammar over one catalogue. Building it costs milliseconds, reading is pure."""
 
     def __init__(
-        self, components: Mapping[str, ComponentKind], boards: Mapping[str, BoardModel]
+        self, components: Mapping[str, ComponentKind], boards: Mapping[str, Naming]
     ) -> None:
         things = build_things(components, boards)
         self._standing, self._trailing = build_clauses(things, build_commands(things))

@@ -184,19 +184,21 @@ class Resolver:
             if ref.pin and ref.pin != home:
                 self._two_pins("on-board LED", [home, ref.pin], at)
                 return None
-            return self._onboard_led(home)
+            return self._onboard_led(home) if onboard else self._stand_in(ref.pin, at)
         if not ref.label:
             pins = [ref.pin] if ref.pin else self._plain_led_pins
             if len(pins) > 1:
                 self._unclear("the LED", 'Say which, e.g. "the LED on PB5".', at)
                 return None
             if not pins and any(
-                t.kind.key == "led" and not t.onboard for t in self.things.values()
+                t.kind.key == "led" and t.id != "led" for t in self.things.values()
             ):
                 self._unclear(
                     "the LED", 'Say "the on-board LED", or name the LED by its colour.', at
                 )
                 return None
+            if not pins and onboard is None:
+                return self._stand_in("", at)
             if not pins:
                 self.assumptions.setdefault("led", f"The LED is the on-board LED on {home}.")
                 return self._onboard_led(home)
@@ -211,6 +213,15 @@ class Resolver:
             thing = Thing(id="led", kind=self.components["led"], pin=pin, onboard=True)
             self.things["led"] = thing
         return thing
+
+    def _stand_in(self, pin: str, at: Intent) -> Thing | None:
+        """The LED of a board model that has none which a level can switch: an external one."""
+        rgb = self.board.fixed("rgb_led")
+        why = "has no LED that firmware can switch"
+        if rgb is not None:
+            why = f"has an {rgb.label} on {rgb.pin}, which takes serial data and no level"
+        self.assumptions["led"] = f"The {self.board.name} {why}: the LED is an external one."
+        return self._placed("led", "led", pin, at, label="")
 
     def _load(self, ref: OutputRef, at: Intent) -> Thing | None:
         return self._placed(ref.kind, ref.kind, ref.pin, at, label="")

@@ -130,7 +130,7 @@ def _pin(pin: PinAssignment, board: BoardModel, part: Part) -> list[Finding]:
         if pin.function is console[pin.pin]:
             return []
         return [_finding("E115", pin.signal, f"{pin.pin} carries the console.", "Use another pin.")]
-    reserved = pad.reserved or dict(board.reserved).get(pin.pin, "")
+    reserved = pad.kept_for or dict(board.reserved).get(pin.pin, "")
     if reserved:
         return [
             _finding("E113", pin.signal, f"{pin.pin} is kept for {reserved}.", "Use another pin.")

@@ -5,8 +5,10 @@ import sys
 
 import pytest
 
+from controlplane.bench_core.manifest import PORTS
 from controlplane.catalog.loader import load_catalogue
 from controlplane.domain.design import PinRole
+from controlplane.domain.part import Part
 
 CATALOGUE = load_catalogue()
 
@@ -43,7 +45,42 @@ def test_a_board_is_found_by_model_part_or_name(name: str) -> None:
 
 
 def test_unknown_boards_are_not_guessed() -> None:
-    assert CATALOGUE.find_board("esp32-c3-devkitm-1") is None
+    assert CATALOGUE.find_board("arduino-uno") is None
+
+
+@pytest.mark.parametrize("name", ["esp32-c3-devkitm-1", "ESP32C3", "ESP32-C3-DevKitM-1", "c3"])
+def test_the_esp32_c3_is_found(name: str) -> None:
+    found = CATALOGUE.find_board(name)
+
+    assert found is not None
+    assert found.key == "esp32-c3-devkitm-1"
+
+
+def test_flash_straps_usb_and_converters_of_the_esp32_c3_are_told_apart() -> None:
+    part = CATALOGUE.parts["esp32c3"]
+
+    assert [pin.name for pin in part.pins if pin.strapping] == ["GPIO2", "GPIO8", "GPIO9"]
+    assert [pin.name for pin in part.pins if pin.usb_jtag] == ["GPIO18", "GPIO19"]
+    assert {pin.name for pin in part.pins if "flash" in pin.reserved} == {
+        f"GPIO{number}" for number in range(11, 18)
+    }
+    assert [(pin.name, pin.adc_unit) for pin in part.pins if pin.adc is not None] == [
+        *((f"GPIO{number}", 1) for number in range(5)),
+        ("GPIO5", 2),
+    ]
+
+
+@pytest.mark.parametrize("part", [part for part in CATALOGUE.parts.values() if part.bench_core])
+def test_the_flash_map_is_the_one_that_images_are_linked_for(part: Part) -> None:
+    port = PORTS.get(part.key)
+    if port is None:
+        pytest.skip(f"the bench core of the {part.name} has not landed")
+    table = next(region for region in part.flash if region.name == "table")
+
+    assert (table.base, table.size) == (port.table_address, port.table_size)
+    assert part.flash_base == port.flash_base
+    code = [region for region in part.flash if region.name == "code"]
+    assert [region.base for region in code] == [port.code_address]
 
 
 def test_everything_has_sources() -> None:

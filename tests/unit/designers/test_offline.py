@@ -31,7 +31,7 @@ def test_a_board_may_be_asked_for_by_part_or_model(board: str) -> None:
 
 
 def test_an_unknown_board_is_refused_together_with_other_problems() -> None:
-    found = DESIGNER.plan(DesignRequest(prompt="blink the LED wildly", board="esp32"))
+    found = DESIGNER.plan(DesignRequest(prompt="blink the LED wildly", board="arduino uno"))
 
     assert isinstance(found, Refusal)
     assert {"E101", "E200"} <= {finding.code for finding in found.findings}

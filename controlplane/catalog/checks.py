@@ -1,0 +1,76 @@
+"""What has to hold among the entries of the catalogue."""
+
+from collections.abc import Mapping
+
+from controlplane.domain.design import SignalKind
+from controlplane.domain.part import BoardModel, ComponentKind, Part
+
+
+def part_problems(parts: Mapping[str, Part], boards: Mapping[str, BoardModel]) -> list[str]:
+    """Every reason why a part's entry cannot be used."""
+    problems = []
+    for part in parts.values():
+        if not part.sources:
+            problems.append(f"{part.key}: no sources")
+        if not part.targets:
+            problems.append(f"{part.key}: no flash tool has a name for it")
+        names = [pin.name for pin in part.pins]
+        problems += [f"{part.key}: two pins {n}" for n in set(names) if names.count(n) > 1]
+        model = boards.get(part.default_model)
+        if model is None or model.part != part.key:
+            problems.append(f"{part.key}: {part.default_model} is no board model of this part")
+        end = part.flash_base
+        for region in part.flash:
+            if region.base != end:
+                problems.append(f"{part.key}: flash region {region.name} leaves a gap or overlaps")
+            end = region.base + region.size
+        if part.flash and end != part.flash_base + part.flash_bytes:
+            problems.append(f"{part.key}: the flash map does not cover the flash")
+        if bool(part.flash) is not part.bench_core:
+            problems.append(f"{part.key}: a bench core and a flash map go together")
+    return problems
+
+
+def board_problems(parts: Mapping[str, Part], boards: Mapping[str, BoardModel]) -> list[str]:
+    """Every reason why a board model's entry cannot be used."""
+    problems = []
+    for board in boards.values():
+        part = parts.get(board.part)
+        if part is None:
+            problems.append(f"{board.key}: unknown part {board.part}")
+            continue
+        named = [
+            board.console.tx,
+            board.console.rx,
+            *board.preferred,
+            *(pin for pin, _ in board.reserved),
+            *(item.pin for item in board.onboard),
+        ]
+        problems += [f"{board.key}: {part.key} has no {pin}" for pin in named if not part.pin(pin)]
+        kept = {pin.name for pin in part.pins if pin.kept_for}
+        kept |= {name for name, _ in board.reserved} | {board.console.tx, board.console.rx}
+        problems += [f"{board.key}: {pin} is not free" for pin in board.preferred if pin in kept]
+        if not part.target(board.flash_tool):
+            problems.append(f"{board.key}: {board.flash_tool} has no name for {part.key}")
+        if board.flash_bytes < part.flash_bytes:
+            problems.append(f"{board.key}: less flash than its part")
+        if not board.sources:
+            problems.append(f"{board.key}: no sources")
+    return problems
+
+
+def component_problems(components: Mapping[str, ComponentKind]) -> list[str]:
+    """Every reason why a component's entry cannot be used."""
+    problems = []
+    owner: dict[str, str] = {}
+    for kind in components.values():
+        if not kind.sources:
+            problems.append(f"{kind.key}: no sources")
+        if kind.signal_kind is SignalKind.ANALOG and kind.mv_per_unit <= 0:
+            problems.append(f"{kind.key}: mv_per_unit must be above 0")
+        problems.extend(
+            f"{kind.key}: {word!r} also names {owner[word]}"
+            for word in kind.words
+            if owner.setdefault(word, kind.key) != kind.key
+        )
+    return problems
