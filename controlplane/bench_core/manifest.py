@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from controlplane.bench_core.core_port import CorePort, Variant
-from controlplane.bench_core.families import stm32f4
+from controlplane.bench_core.families import esp32c3, stm32f4
 
 __all__ = [
     "PORTS",
@@ -25,7 +25,9 @@ __all__ = [
 TEST_BUILD_FLAGS = ("-DBENCH_TEST",)
 """Added to every compilation, core and sketch, of a test build (records, stimuli)."""
 
-PORTS: Mapping[str, CorePort] = MappingProxyType({port.part: port for port in stm32f4.PORTS})
+PORTS: Mapping[str, CorePort] = MappingProxyType(
+    {port.part: port for port in (*stm32f4.PORTS, *esp32c3.PORTS)}
+)
 """Every port by its part."""
 
 _IDENTITY = re.compile(r"[0-9a-f]{12}|none")

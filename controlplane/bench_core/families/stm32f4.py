@@ -33,6 +33,7 @@ _SOURCES = files(
     "edges.cpp",
     "faults.cpp",
     "gpio.cpp",
+    "pin_names.cpp",
     "startup.cpp",
     "tick.cpp",
 )

@@ -126,7 +126,7 @@ class Integrity:
         kind, pc = event.name[:16] or "unknown", event.fields.get("pc", "unknown")[:16]
         registers = " ".join(
             f"{key}={event.fields[key][:16]}"
-            for key in ("lr", "cfsr", "hfsr", "addr")
+            for key in ("lr", "cfsr", "hfsr", "mcause", "addr")
             if key in event.fields
         )
         self.stopped = f"the firmware had a {kind} fault"

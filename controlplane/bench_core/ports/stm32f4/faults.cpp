@@ -66,8 +66,8 @@ __attribute__((used)) void reportFault(const uint32_t *frame, const char *kind) 
   uint32_t address = 0;
   if (cfsr & kMmfarValid) address = reg(kMmfar);
   if (cfsr & kBfarValid) address = reg(kBfar);
-  bench::onFault(
-      {kind, readable ? frame[6] : 0, readable ? frame[5] : 0, cfsr, reg(kHfsr), address});
+  bench::onFault(faultOf(kind, readable ? frame[6] : 0, readable ? frame[5] : 0, cfsr, reg(kHfsr),
+                         address));
 }
 
 // Where the stack itself is what broke, the report starts again at its top.
@@ -101,3 +101,11 @@ FAULT_HANDLER(UsageFault_Handler, kUsage);
 FAULT_HANDLER(NMI_Handler, kNmi);
 
 }  // extern "C"
+
+namespace port {
+
+bench::Fault abortFault(uint32_t caller) {
+  return stm32f4::faultOf("abort", caller, caller, 0, 0, 0);
+}
+
+}  // namespace port

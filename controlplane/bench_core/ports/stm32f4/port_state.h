@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "bench/port.h"
 #include "clock_plan.hpp"
 
 namespace stm32f4 {
@@ -18,6 +19,11 @@ const ClockPlan &clocks();
 void startTick();
 void startConsole();
 void enableFaults();
+// The registers that a fault record tells.
+inline bench::Fault faultOf(const char *kind, uint32_t pc, uint32_t lr, uint32_t cfsr, uint32_t hfsr,
+                            uint32_t address) {
+  return {kind, {{"pc", pc}, {"lr", lr}, {"cfsr", cfsr}, {"hfsr", hfsr}, {"addr", address}}};
+}
 void enableInterrupt(uint32_t number, uint32_t priority);
 // AF7 for the console, whole registers from the shadow (see gpio.cpp).
 void pinsToConsole();

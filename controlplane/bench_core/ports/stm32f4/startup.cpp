@@ -49,7 +49,7 @@ SERVED(USART2_IRQHandler);
 
 void Unexpected_Handler() {
   const uint32_t number = stm32f4::reg(stm32f4::kIcsr) & 0x1FF;
-  bench::onFault({"irq", 0, 0, 0, 0, number});
+  bench::onFault(stm32f4::faultOf("irq", 0, 0, 0, 0, number));
 }
 
 }  // extern "C"

@@ -28,7 +28,7 @@ struct Pin {
 #endif
 };
 
-Pin pins[kPinCount];
+Pin pins[port::kPinCount];
 int readBits = 10;
 
 #ifdef BENCH_TEST
@@ -81,7 +81,7 @@ void mirror(uint32_t number) {
 
 void reportOnce(const char *code, uint32_t number) {
   static bool outsideTold;
-  bool &told = number < kPinCount ? pins[number].told : outsideTold;
+  bool &told = number < port::kPinCount ? pins[number].told : outsideTold;
   if (told) return;
   told = true;
   recordPinError(code, number);
@@ -91,7 +91,7 @@ void reportOnce(const char *code, uint32_t number) {
 
 // The pin's state, or nullptr (reported once) when a sketch may not use it.
 Pin *usable(uint32_t number) {
-  const bool exists = number < kPinCount && port::pinExists(number);
+  const bool exists = number < port::kPinCount && port::pinExists(number);
   if (exists && !port::pinReserved(number)) return &pins[number];
 #ifdef BENCH_TEST
   reportOnce(exists ? "reserved-pin" : "bad-pin", number);
@@ -144,7 +144,7 @@ uint32_t analogCounts(uint32_t number) {
 void pinsCloseWorld() { closedWorld = true; }
 
 bool pinInjectLevel(uint32_t number, bool high) {
-  if (number >= kPinCount || !port::pinExists(number)) return false;
+  if (number >= port::kPinCount || !port::pinExists(number)) return false;
   Pin &pin = pins[number];
   const bool before = inputLevel(number);
   pin.levelInjected = true;
@@ -154,7 +154,7 @@ bool pinInjectLevel(uint32_t number, bool high) {
 }
 
 bool pinInjectAnalog(uint32_t number, uint32_t counts) {
-  if (number >= kPinCount || !port::pinExists(number)) return false;
+  if (number >= port::kPinCount || !port::pinExists(number)) return false;
   Pin &pin = pins[number];
   pin.analogInjected = true;
   pin.analogIn = static_cast<uint16_t>(counts > kAdcFullScale ? kAdcFullScale : counts);
@@ -167,13 +167,13 @@ void pinsTick(uint32_t now) {
 }
 
 void pinsFinish() {
-  for (uint32_t number = 0; number < kPinCount; number++) summarize(number);
+  for (uint32_t number = 0; number < port::kPinCount; number++) summarize(number);
 }
 
 #endif
 
 void onEdge(uint32_t number) {
-  if (number < kPinCount && pins[number].handler != nullptr) pins[number].handler();
+  if (number < port::kPinCount && pins[number].handler != nullptr) pins[number].handler();
 }
 
 }  // namespace bench

@@ -5,8 +5,6 @@
 
 namespace bench {
 
-// A pin's number is port * 16 + bit, PA0 = 0 to PI15 = 143.
-constexpr uint32_t kPinCount = 9 * 16;
 constexpr uint32_t kAdcFullScale = 4095;
 
 #ifdef BENCH_TEST

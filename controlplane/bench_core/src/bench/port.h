@@ -5,6 +5,24 @@
 
 #include <stdint.h>
 
+#include "port_facts.h"
+
+namespace bench {
+
+struct FaultWord {
+  const char *key;
+  uint32_t value;
+};
+
+// What broke, and the registers that a port can tell, in the order of the record; a null key ends
+// them. Every port has pc, lr and addr.
+struct Fault {
+  const char *kind;  // hard, bus, usage, mem, abort, irq
+  FaultWord words[5];
+};
+
+}  // namespace bench
+
 namespace port {
 
 enum class PinMode : uint8_t { kInput, kOutput, kInputPullUp, kInputPullDown, kOutputOpenDrain };
@@ -47,6 +65,12 @@ void consoleTx(uint8_t byte);
 // Asks for onConsoleTxReady() calls while bytes are waiting.
 void consoleTxInterrupt(bool wanted);
 
+// A pin's name in records and commands, with its end.
+constexpr uint32_t kPinNameText = 8;
+void pinName(uint32_t pin, char (&text)[kPinNameText]);
+// The pin that `text` starts with and where the name ends; kPinCount when it is no name.
+uint32_t pinNamed(const char *text, const char **rest);
+
 // Whether the package has this pin; whether the board needs it for the console or the debugger.
 bool pinExists(uint32_t pin);
 bool pinReserved(uint32_t pin);
@@ -61,22 +85,15 @@ int adcRead(uint32_t pin);
 bool edgeEnable(uint32_t pin, Edge edge);
 void edgeDisable(uint32_t pin);
 
-// Where the stimulus table lies and how many bytes it may have.
+// Where the stimulus table lies; it may have kStimulusTableSize bytes.
 const uint8_t *stimulusTable();
-constexpr uint32_t kStimulusTableSize = 16 * 1024;
+
+// The fault of an abort() that was called at `caller`.
+bench::Fault abortFault(uint32_t caller);
 
 }  // namespace port
 
 namespace bench {
-
-struct Fault {
-  const char *kind;  // hard, bus, usage, mem, abort, irq
-  uint32_t pc;
-  uint32_t lr;
-  uint32_t cfsr;
-  uint32_t hfsr;
-  uint32_t address;
-};
 
 // From the 1 ms interrupt.
 void onTick();

@@ -51,11 +51,10 @@ Record &Record::name(const char *text) {
 }
 
 Record &Record::pin(uint32_t pin) {
-  const char name[] = {' ', 'P', static_cast<char>('A' + pin / 16), '\0'};
-  char number[kNumberText];
-  formatInteger(number, pin % 16, false, 10);
+  char name[port::kPinNameText];
+  port::pinName(pin, name);
+  put(' ');
   putRaw(name);
-  putRaw(number);
   return *this;
 }
 
@@ -126,8 +125,12 @@ void recordEnd() {
 void recordFault(const Fault &fault) {
   consoleDiscardOutput();
   Record record("FAULT");
-  record.name(fault.kind).hex("pc", fault.pc).hex("lr", fault.lr).hex("cfsr", fault.cfsr);
-  record.hex("hfsr", fault.hfsr).hex("addr", fault.address).send();
+  record.name(fault.kind);
+  for (const FaultWord &word : fault.words) {
+    if (word.key == nullptr) break;
+    record.hex(word.key, word.value);
+  }
+  record.send();
 }
 
 void recordError(const char *code) { Record("ERR").name(code).send(); }

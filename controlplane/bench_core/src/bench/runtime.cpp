@@ -26,7 +26,7 @@ void *__dso_handle = nullptr;
   // The call itself: what stands behind a call that never returns may be another function.
   const uint32_t caller =
       static_cast<uint32_t>((reinterpret_cast<uintptr_t>(__builtin_return_address(0)) & ~1U) - 2);
-  bench::onFault({"abort", caller, caller, 0, 0, 0});
+  bench::onFault(port::abortFault(caller));
 }
 
 [[noreturn]] void _exit(int) { abort(); }

@@ -104,7 +104,7 @@ void applyDue(uint32_t now) {
   while (nextRow < rowCount && rows[nextRow].ms <= now) apply(rows[nextRow++]);
 }
 
-// ---- live commands: 0x1E "set PA1 2048" line end ----
+// ---- live commands: 0x1E "set PA1 2048" (or "set GPIO1 2048") line end ----
 
 constexpr char kLineEnd = '\n';
 
@@ -115,24 +115,13 @@ size_t commandLength;
 enum class Receive : uint8_t { kUser, kAfterMark, kCommand };
 Receive receive = Receive::kUser;
 
-// The number of a pin named like PC12, kPinCount when it is no such name.
-uint32_t pinNamed(const char *text, const char **rest) {
-  if (text[0] != 'P' || text[1] < 'A' || text[1] > 'I') return kPinCount;
-  if (text[2] < '0' || text[2] > '9') return kPinCount;
-  char *end = nullptr;
-  const unsigned long bit = strtoul(text + 2, &end, 10);
-  *rest = end;
-  if (bit > 15) return kPinCount;
-  return static_cast<uint32_t>(text[1] - 'A') * 16 + static_cast<uint32_t>(bit);
-}
-
 // `set <pin> <value>`: 0 and 1 are levels, larger values are 12-bit counts; a pin has both sides,
 // and the sketch reads the one that it wants.
 void runCommand(const char *line) {
   const char *rest = line;
   const bool isSet = strncmp(line, "set ", 4) == 0;
-  const uint32_t pin = isSet ? pinNamed(line + 4, &rest) : kPinCount;
-  if (pin == kPinCount || *rest != ' ') {
+  const uint32_t pin = isSet ? port::pinNamed(line + 4, &rest) : port::kPinCount;
+  if (pin == port::kPinCount || *rest != ' ') {
     recordError("bad-command");
     return;
   }
@@ -146,10 +135,8 @@ void runCommand(const char *line) {
     recordPinError("bad-pin", pin);
     return;
   }
-  char name[] = {'P', static_cast<char>('A' + pin / 16), '\0', '\0', '\0'};
-  const uint32_t bit = pin % 16;
-  name[2] = static_cast<char>(bit >= 10 ? '1' : '0' + bit);
-  if (bit >= 10) name[3] = static_cast<char>('0' + bit - 10);
+  char name[port::kPinNameText];
+  port::pinName(pin, name);
   Record("CMD").name("set").number(name, value).send();
   pinInjectLevel(pin, value == 1 || value > kAdcFullScale / 2);
 }

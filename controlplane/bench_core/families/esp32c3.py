@@ -1,0 +1,89 @@
+"""The port for the ESP32-C3: direct boot from flash, without the vendor's boot loader."""
+
+from types import MappingProxyType
+
+from controlplane.bench_core.core_port import (
+    CODE_FLAGS,
+    CORE_SOURCES,
+    CORE_WARNING_FLAGS,
+    CXX_FLAGS,
+    PORT_FOLDERS,
+    SKETCH_WARNING_FLAGS,
+    SRC,
+    CorePort,
+    Region,
+    files,
+    headers,
+    variant,
+)
+
+_C3 = PORT_FOLDERS / "esp32c3"
+# Without zicsr, which would choose the libraries of another width (see csr.h).
+_MACHINE = ("-march=rv32imc", "-mabi=ilp32")
+_SPECS = "picolibc.specs"
+
+_SOURCES = files(
+    _C3,
+    "clocks.cpp",
+    "console_uart.cpp",
+    "edges.cpp",
+    "gpio.cpp",
+    "pin_names.cpp",
+    "startup.cpp",
+    "tick.cpp",
+    "traps.cpp",
+)
+
+# docs/adr/0005-flash-map-esp32c3.md
+_CODE_BYTES = 0x1E_0000
+_TABLE = 0x1F_0000
+# The ROM's own variables lie above (ESP32-C3 has 400 KiB of SRAM, 16 KiB of them the cache's).
+_RAM = Region(0x3FC8_0000, 320 * 1024)
+
+_PART = "esp32c3"
+
+PORTS = (
+    CorePort(
+        part=_PART,
+        family="esp32",
+        compiler_prefix="riscv64-unknown-elf-",
+        apt_packages=("gcc-riscv64-unknown-elf", "picolibc-riscv64-unknown-elf"),
+        libc="picolibc",
+        libc_specs=_SPECS,
+        machine_flags=_MACHINE,
+        compile_flags=(*_MACHINE, *CODE_FLAGS, f"--specs={_SPECS}", f'-DBENCH_PART="{_PART}"'),
+        cxx_flags=CXX_FLAGS,
+        core_warning_flags=CORE_WARNING_FLAGS,
+        sketch_warning_flags=SKETCH_WARNING_FLAGS,
+        link_flags=(
+            *_MACHINE,
+            f"--specs={_SPECS}",
+            "-nostartfiles",
+            "-Wl,--gc-sections",
+            f"-Wl,--defsym=_code_bytes={_CODE_BYTES:#x}",
+            f"-Wl,--defsym=_ram_bytes={_RAM.length:#x}",
+        ),
+        # The library's printf for real numbers, by name: its default is a choice of its packager.
+        float_printf_flags=("-DPICOLIBC_DOUBLE_PRINTF_SCANF",),
+        libraries=("-lm",),
+        linker_script=_C3 / "esp32c3.ld",
+        include_dirs=(SRC, SRC / "std", _C3),
+        sources=(*CORE_SOURCES, *_SOURCES),
+        headers=headers(_C3),
+        flash_base=0,
+        table_address=_TABLE,
+        table_size=16 * 1024,
+        code_address=0,
+        flash_regions=(Region(0, _CODE_BYTES),),
+        ram_regions=(_RAM,),
+        variants=MappingProxyType(
+            {
+                each.board_model: each
+                for each in (
+                    variant("esp32-c3-devkitm-1", "esp32_c3_devkitm_1.h"),
+                    variant("esp32-c3-supermini", "esp32_c3_supermini.h"),
+                )
+            }
+        ),
+    ),
+)

@@ -1,0 +1,13 @@
+// What the core must know of this part while it is compiled.
+#pragma once
+
+#include <stdint.h>
+
+namespace port {
+
+// GPIO0 to GPIO21; a pin's number is the GPIO's.
+constexpr uint32_t kPinCount = 22;
+// Four sectors of 4 KiB (docs/adr/0006-flash-map-esp32c3.md).
+constexpr uint32_t kStimulusTableSize = 16 * 1024;
+
+}  // namespace port
