@@ -9,6 +9,7 @@ import json
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,39 +48,60 @@ class Observed:
     identity: TargetIdentity | None = None
     result: dict[str, Any] | None = None
     last_event: float = 0.0
+    connected: bool = False
     holding: bool = False
+    committed: bool = False
+    """The firmware is being started: nothing may be repeated."""
     started: float = field(default_factory=time.monotonic)
+    earlier_bytes: int = 0
+    """Programmed by attempts before this one."""
+
+    def again(self) -> Observed:
+        """For another attempt: keeps what was done to the board, forgets the rest."""
+        return Observed(
+            erased=self.erased,
+            programmed=self.programmed,
+            attempts=self.attempts,
+            programmed_bytes=self.programmed_bytes,
+            earlier_bytes=self.programmed_bytes,
+            started=self.started,
+        )
 
     def take(self, event: dict[str, Any], on_progress: OnProgress | None) -> None:
         """Take one event. Raises KeyError, TypeError or ValueError for nonsense."""
         match event["event"]:
             case "progress":
-                progress = FlashProgress(
-                    phase=Phase(event["phase"]),
-                    fraction=min(max(float(event["fraction"]), 0.0), 1.0),
-                    done_bytes=int(event["done"]),
-                    total_bytes=int(event["total"]),
-                )
-                if progress.phase is Phase.PROGRAM:
-                    self.programmed_bytes = progress.done_bytes
-                if on_progress is not None:
-                    on_progress(progress)
+                self._take_progress(event, on_progress)
             case "erasing":
                 self.erased.append(int(event["sector"]))
             case "programmed":
                 self.programmed.append(int(event["sector"]))
             case "skipped":
                 self.skipped.append(int(event["sector"]))
+            case "open":
+                self.connected = True
             case "attempt":
                 self.attempts.append(str(event["text"])[:_MAX_ATTEMPT])
             case "identity":
                 self.identity = identity_from(event)
             case "holding":
-                self.holding = True
+                self.holding = self.committed = True
             case "data":
                 self.data += base64.b64decode(event["base64"], validate=True)
             case "result":
                 self.result = event
+
+    def _take_progress(self, event: dict[str, Any], on_progress: OnProgress | None) -> None:
+        progress = FlashProgress(
+            phase=Phase(event["phase"]),
+            fraction=min(max(float(event["fraction"]), 0.0), 1.0),
+            done_bytes=int(event["done"]),
+            total_bytes=int(event["total"]),
+        )
+        if progress.phase is Phase.PROGRAM:
+            self.programmed_bytes = self.earlier_bytes + progress.done_bytes
+        if on_progress is not None:
+            on_progress(progress)
 
     def flash_result(self, reason: Reason | None, message: str) -> FlashResult:
         """What all of it says of a flash that ended so."""
@@ -144,9 +166,16 @@ class Operations:
         """Give back what `warm_up` and operations left ready; an operation that runs goes on."""
         self._nursery.close()
 
+    def lock(self, probe: ProbeRef) -> AbstractAsyncContextManager[int]:
+        """Hold the probe for operations that belong together; gives what their children keep open.
+
+        Raises FlasherError PROBE_BUSY.
+        """
+        return probe_lock(self._locks, probe, wait_s=self._lock_wait_s)
+
     async def settled(self, probe: ProbeRef) -> None:
         """Wait until no operation uses the probe. Raises FlasherError PROBE_BUSY."""
-        async with probe_lock(self._locks, probe, wait_s=self._lock_wait_s):
+        async with self.lock(probe):
             return
 
     async def run(
@@ -160,8 +189,8 @@ class Operations:
     ) -> dict[str, Any]:
         """One operation on a probe; gives its result. `kept_open` is what its child has from this
         process besides the lock. Raises FlasherError."""
-        request = {**request, "probe": probe.address, "probe_uid": probe.uid}
-        async with probe_lock(self._locks, probe, wait_s=self._lock_wait_s) as lock:
+        request = request_for(probe, request)
+        async with self.lock(probe) as lock:
             kept = (lock, *kept_open)
             return await self.converse(request, observed, listener, cancel, kept)
 
@@ -260,6 +289,11 @@ class Operations:
                 child.writer.write(b"go\n")
 
 
+def request_for(probe: ProbeRef, request: dict[str, Any]) -> dict[str, Any]:
+    """The request with the probe that it is for."""
+    return {**request, "probe": probe.address, "probe_uid": probe.uid}
+
+
 def _checked(result: dict[str, Any]) -> dict[str, Any]:
     if result.get("reason") is not None:
         raise FlasherError(Reason(result["reason"]), str(result.get("message", "")))
@@ -280,6 +314,7 @@ def identity_from(raw: dict[str, Any]) -> TargetIdentity:
         crystal_mhz=int(raw.get("crystal_mhz", 0)),
         flash_id=int(raw.get("flash_id", 0)),
         protections=tuple(str(word) for word in raw.get("protections", ())),
+        candidates=tuple(str(word) for word in raw.get("candidates", ())),
     )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchagent.flashers.protocol import Reason
+from benchagent.flashers.stm32_parts import DEVICE_ID_MASK, KIB, Part, Sector, chip_name
 
-KIB = 1024
 PAGE_SIZE = 4096
 """Bytes per call of the flash algorithm; its page buffers have this size."""
 BLANK = 0xFF
@@ -23,64 +23,9 @@ class PlanError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sector:
-    """One erase unit: its number, its first address, its size in bytes."""
-
-    number: int
-    address: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """What a flasher must know of a part; the numbers are RM0090's for STM32F4."""
-
-    name: str
-    device_id: int
-    """DBGMCU_IDCODE bits 11:0 (RM0090 section 38.6.1)."""
-    idcode_register: int
-    flash_size_register: int
-    """16 bits, in KiB (RM0090 section 39.2)."""
-    uid_register: int
-    """96 bits (RM0090 section 39.1)."""
-    option_register: int
-    """FLASH_OPTCR: RDP in bits 15:8, nWRP in bits 27:16 (RM0090 section 3.9, FLASH_OPTCR)."""
-    flash_address: int
-    sectors: tuple[Sector, ...]
-    ram_address: int
-    ram_size: int
-
-    @property
-    def flash_size(self) -> int:
-        """Bytes of main flash."""
-        return sum(sector.size for sector in self.sectors)
-
-
-def _sectors(address: int, sizes_kib: Sequence[int]) -> tuple[Sector, ...]:
-    table: list[Sector] = []
-    for number, size in enumerate(sizes_kib):
-        table.append(Sector(number=number, address=address, size=size * KIB))
-        address += size * KIB
-    return tuple(table)
-
-
-STM32F405RG = Part(
-    name="stm32f405rg",
-    device_id=0x413,
-    idcode_register=0xE004_2000,
-    flash_size_register=0x1FFF_7A22,
-    uid_register=0x1FFF_7A10,
-    option_register=0x4002_3C14,
-    flash_address=0x0800_0000,
-    # RM0090 section 3.3, table 5.
-    sectors=_sectors(0x0800_0000, (16, 16, 16, 16, 64, 128, 128, 128, 128, 128, 128, 128)),
-    ram_address=0x2000_0000,
-    ram_size=128 * KIB,
-)
-PARTS = {part.name: part for part in (STM32F405RG,)}
-
 _RDP_LEVEL_0 = 0xAA
+_RDP_LEVEL_2 = 0xCC
+_SPRMOD = 1 << 31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +128,20 @@ class Found:
     options: int
 
 
+def protections(part: Part, options: int) -> tuple[str, ...]:
+    """The protections that FLASH_OPTCR tells, in words."""
+    found: list[str] = []
+    level = options >> 8 & 0xFF
+    if level != _RDP_LEVEL_0:
+        found.append(f"read protection level {2 if level == _RDP_LEVEL_2 else 1}")
+    locked = [sector.number for sector in part.sectors if not options >> 16 >> sector.number & 1]
+    if part.has_code_protection and options & _SPRMOD:
+        found.append("code read-out protection of sectors")
+    elif locked:
+        found.append(f"write protection of sectors {', '.join(map(str, locked))}")
+    return tuple(found)
+
+
 def check_target(
     part: Part,
     found: Found,
@@ -195,7 +154,7 @@ def check_target(
 
     Raises PlanError TARGET_MISMATCH or TARGET_LOCKED.
     """
-    device_id = found.idcode & 0xFFF
+    device_id = found.idcode & DEVICE_ID_MASK
     checks = (
         (probe_uid, found.probe_uid, "probe"),
         (device_uid, found.device_uid, "part's unique id"),
@@ -206,7 +165,7 @@ def check_target(
     if device_id != part.device_id:
         raise PlanError(
             Reason.TARGET_MISMATCH,
-            f"the device id is {device_id:#05x}, not {part.device_id:#05x} as for {part.name}",
+            f"the chip is {chip_name(device_id)}, not {part.device_id:#05x} as for {part.name}",
         )
     if found.flash_kib * KIB != part.flash_size:
         raise PlanError(
@@ -215,6 +174,8 @@ def check_target(
         )
     if found.options >> 8 & 0xFF != _RDP_LEVEL_0:
         raise PlanError(Reason.TARGET_LOCKED, "the flash is read-protected; unlocking erases it")
+    if part.has_code_protection and found.options & _SPRMOD:
+        raise PlanError(Reason.TARGET_LOCKED, "sectors are protected against being read as data")
     unlocked = found.options >> 16 & 0xFFF
     locked = [image.sector.number for image in images if not unlocked >> image.sector.number & 1]
     if locked:

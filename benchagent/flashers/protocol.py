@@ -158,7 +158,7 @@ class TargetIdentity:
     probe_uid: str
     """Serial number of the debug probe; of an ESP32 the MAC, for it has none."""
     part: str
-    """The known part, empty for an unknown chip."""
+    """The known part, empty for an unknown chip and where several parts look the same."""
     device_id: int
     """DBGMCU_IDCODE bits 11:0 of an STM32; chip id of an ESP32 image header."""
     revision_id: int
@@ -174,6 +174,8 @@ class TargetIdentity:
     """JEDEC id of an external flash chip: manufacturer in the lowest byte."""
     protections: tuple[str, ...] = ()
     """Protections that are on and keep a tool out, in words: `secure boot`."""
+    candidates: tuple[str, ...] = ()
+    """Every known part that looks like this: packages of one chip cannot be told apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +222,8 @@ class VisibleProbe:
     product: str
     board: str
     """The evaluation board that the probe belongs to, empty when unknown."""
+    kind: str = ""
+    """The protocol that it speaks: `ST-Link`, `CMSIS-DAP`, `J-Link`; empty for another one."""
 
 
 OnProgress = Callable[[FlashProgress], None]
@@ -271,10 +275,10 @@ class Flasher(Protocol):
     async def read(self, probe: ProbeRef, part: str, address: int, length: int) -> bytes:
         """Read memory; the core goes on, unless the tool takes the port. Raises FlasherError."""
 
-    async def identify(self, probe: ProbeRef, part: str) -> TargetIdentity:
+    async def identify(self, probe: ProbeRef, part: str = "") -> TargetIdentity:
         """Ask the board who it is; the core goes on, unless the tool takes the port.
 
-        Raises FlasherError.
+        The part need not be known. Raises FlasherError.
         """
 
     async def probes(self) -> tuple[VisibleProbe, ...]:

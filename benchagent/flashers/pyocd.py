@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchagent.flashers.fallback import Attempt, SwdRung, next_rung, swd_ladder
 from benchagent.flashers.nursery import Nursery
 from benchagent.flashers.operation import (
     Listener,
     Observed,
     Operations,
     identity_from,
+    request_for,
     segment_request,
 )
 from benchagent.flashers.protocol import (
@@ -79,23 +82,25 @@ class PyocdFlasher:
     ) -> FlashResult:
         """Write what differs, read it back, and start it when the plan says so.
 
-        Never raises for what a board or a tool does. Setting `cancel`, or cancelling the task,
-        ends the child; a board that was being written then needs another flash.
+        Where a slower or harsher connection may help, it is tried: `swd_ladder`. Never raises for
+        what a board or a tool does. Setting `cancel`, or cancelling the task, ends the child; a
+        board that was being written then needs another flash.
         """
         listener = Listener(on_progress=on_progress, before_reset=before_reset)
-        observed = Observed()
+        climb = _Climb(rungs=swd_ladder(under_reset=plan.under_reset))
         try:
-            await self._operations.run(probe, _flash_request(plan), observed, listener, cancel)
+            await self._climb(probe, _flash_request(plan), climb, listener, cancel)
         except FlasherError as error:
-            return observed.flash_result(error.reason, str(error))
-        return observed.flash_result(None, "")
+            return climb.observed.flash_result(error.reason, str(error))
+        return climb.observed.flash_result(None, "")
 
     async def reset(
         self, probe: ProbeRef, part: str, *, before_reset: BeforeReset | None = None
     ) -> None:
-        """Restart the firmware. Raises FlasherError."""
+        """Restart the firmware, climbing the ladder as a flash does. Raises FlasherError."""
         listener = Listener(before_reset=before_reset)
-        await self._operations.run(probe, {"op": "reset", "part": part}, Observed(), listener)
+        request = {"op": "reset", "part": part}
+        await self._climb(probe, request, _Climb(rungs=swd_ladder()), listener)
 
     async def bootloader(self, probe: ProbeRef, part: str) -> None:
         """A debug probe needs no bootloader. Raises FlasherError BAD_REQUEST."""
@@ -119,8 +124,11 @@ class PyocdFlasher:
             raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} gave a part of the bytes")
         return bytes(observed.data)
 
-    async def identify(self, probe: ProbeRef, part: str) -> TargetIdentity:
-        """Ask the board who it is, without halting it. Raises FlasherError."""
+    async def identify(self, probe: ProbeRef, part: str = "") -> TargetIdentity:
+        """Ask the board who it is, without halting it. Raises FlasherError.
+
+        `part` only decides between parts that look the same.
+        """
         request = {"op": "identify", "part": part}
         result = await self._operations.run(probe, request, Observed())
         try:
@@ -136,6 +144,56 @@ class PyocdFlasher:
         except (KeyError, TypeError) as error:
             raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} gave no list") from error
 
+    async def _climb(
+        self,
+        probe: ProbeRef,
+        request: dict[str, Any],
+        climb: _Climb,
+        listener: Listener,
+        cancel: asyncio.Event | None = None,
+    ) -> None:
+        """One operation, in one way after the other while that may help. Raises FlasherError."""
+        request = request_for(probe, request)
+        async with self._operations.lock(probe) as lock:
+            rung: SwdRung | None = climb.rungs[0]
+            while rung is not None:
+                way = {"under_reset": rung.under_reset, "frequency_hz": rung.frequency_hz}
+                try:
+                    await self._operations.converse(
+                        request | way, climb.observed, listener, cancel, (lock,)
+                    )
+                except FlasherError as error:
+                    climb.note(rung, error)
+                    following = next_rung(climb.rungs, rung, climb.attempts)
+                    if following is None:
+                        raise
+                    climb.observed = climb.observed.again()
+                    rung = following
+                else:
+                    climb.note(rung, None)
+                    rung = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Climb:
+    """The rungs of an operation, how those that were tried ended, and what was observed."""
+
+    rungs: tuple[SwdRung, ...]
+    attempts: list[Attempt] = field(default_factory=list)
+    observed: Observed = field(default_factory=Observed)
+
+    def note(self, rung: SwdRung, error: FlasherError | None) -> None:
+        """Take how the attempt on a rung ended."""
+        attempt = Attempt(
+            rung=rung.words,
+            reason=error.reason if error else None,
+            message=str(error) if error else "",
+            connected=self.observed.connected,
+            committed=self.observed.committed,
+        )
+        self.attempts.append(attempt)
+        self.observed.attempts.append(attempt.words)
+
 
 def _flash_request(plan: FlashPlan) -> dict[str, Any]:
     return {
@@ -144,6 +202,5 @@ def _flash_request(plan: FlashPlan) -> dict[str, Any]:
         "segments": [segment_request(segment) for segment in plan.segments],
         "reset_after": plan.reset_after,
         "device_uid": plan.expect_device_uid,
-        "under_reset": plan.under_reset,
         "record": str(plan.record) if plan.record is not None else None,
     }

@@ -30,6 +30,14 @@ from benchagent.flashers.pyocd_target import (
     probe_answers,
     visible_probes,
 )
+from benchagent.flashers.stm32_parts import (
+    DEVICE_ID_MASK,
+    PARTS,
+    UNKNOWN,
+    Part,
+    chip_name,
+    parts_that_match,
+)
 
 MAX_REQUEST = 16 * 1024 * 1024
 MAX_SEGMENT_FILE = 4 * 1024 * 1024
@@ -37,8 +45,8 @@ EXIT_OK = 0
 WATCHDOG_MARGIN_S = 5.0
 
 
-def _part(request: dict[str, Any]) -> plan.Part:
-    part = plan.PARTS.get(str(request["part"]))
+def _part(request: dict[str, Any]) -> Part:
+    part = PARTS.get(str(request["part"]))
     if part is None:
         raise OperationError(Reason.BAD_REQUEST, f"no flasher knows the part {request['part']}")
     return part
@@ -61,24 +69,31 @@ def _segments(request: dict[str, Any]) -> list[plan.Bytes]:
     return checked
 
 
-def _identity(part: plan.Part, found: plan.Found) -> dict[str, Any]:
-    device_id = found.idcode & 0xFFF
+def _identity(part: Part, found: plan.Found) -> dict[str, Any]:
+    device_id = found.idcode & DEVICE_ID_MASK
+    matching = parts_that_match(device_id, found.flash_kib)
+    # Of parts that look the same, the expected one is believed; else only one that stands alone.
+    named = part if part in matching else matching[0] if len(matching) == 1 else None
     return {
         "probe_uid": found.probe_uid,
-        "part": part.name if device_id == part.device_id else "",
+        "part": named.name if named else "",
         "device_id": device_id,
         "revision_id": found.idcode >> 16,
         "device_uid": found.device_uid,
         "flash_kib": found.flash_kib,
+        "chip": chip_name(device_id),
+        "candidates": [each.name for each in matching],
+        "protections": plan.protections(matching[0], found.options) if matching else [],
     }
 
 
 @contextlib.contextmanager
-def _opened(request: dict[str, Any], part: plan.Part, talk: Talk) -> Iterator[Target]:
+def _opened(request: dict[str, Any], part: Part, talk: Talk) -> Iterator[Target]:
     target = Target(
         address=str(request["probe"]),
         part=part,
         under_reset=bool(request.get("under_reset")),
+        frequency_hz=request.get("frequency_hz"),
         talk=talk,
     )
     try:
@@ -180,7 +195,7 @@ def _write(
 def _verify(
     target: Target,
     talk: Talk,
-    part: plan.Part,
+    part: Part,
     images: tuple[plan.SectorImage, ...],
     segments: list[plan.Bytes],
 ) -> list[dict[str, Any]]:
@@ -232,8 +247,8 @@ def read(request: dict[str, Any], talk: Talk) -> dict[str, Any]:
 
 
 def identify(request: dict[str, Any], talk: Talk) -> dict[str, Any]:
-    """Ask the board who it is."""
-    part = _part(request)
+    """Ask the board who it is, whatever it is."""
+    part = _part(request) if request.get("part") else UNKNOWN
     with _opened(request, part, talk) as target:
         return {"identity": _identity(part, target.identify())}
 

@@ -13,11 +13,18 @@ from typing import Any
 from benchagent.flashers import plan
 from benchagent.flashers.child_talk import OperationError, Talk
 from benchagent.flashers.protocol import Reason
+from benchagent.flashers.stm32_parts import CHIPS, DEVICE_ID_MASK, Part, Sector
 
 READ_CHUNK = 16 * 1024
 """Bytes per block read: small enough that each is progress, even over a slow probe."""
 _REMOTE_ANSWER_S = 2.0
 _PYOCD_HINT = "the Python package pyocd is needed: pip install 'benchline[agent]'"
+
+_PROBE_KINDS = {
+    "StlinkProbe": "ST-Link",
+    "CMSISDAPProbe": "CMSIS-DAP",
+    "JLinkProbe": "J-Link",
+}
 
 # RM0090 section 38.16.4: stop the independent and the window watchdog while the core is halted.
 _DBGMCU_APB1_FZ = 0xE004_2008
@@ -27,7 +34,15 @@ _FREEZE_WATCHDOGS = 1 << 12 | 1 << 11
 class Target:
     """One open pyOCD session on one part."""
 
-    def __init__(self, *, address: str, part: plan.Part, under_reset: bool, talk: Talk) -> None:
+    def __init__(
+        self,
+        *,
+        address: str,
+        part: Part,
+        under_reset: bool,
+        frequency_hz: int | None,
+        talk: Talk,
+    ) -> None:
         self._talk = talk
         self._part = part
         self._address = address
@@ -45,6 +60,8 @@ class Target:
             # that flag, not the wait, which says that the reset is over.
             "reset.post_delay": 0.005,
         }
+        if frequency_hz is not None:
+            options["frequency"] = frequency_hz
         self._session = self._open(options)
         self._target = self._session.board.target
 
@@ -55,16 +72,25 @@ class Target:
             )
         except (OSError, ValueError) as error:
             raise OperationError(Reason.PROBE_NOT_FOUND, f"{self._address}: {error}") from error
-        if session is None:
+        if session is None or not self._is_the_one(session.probe):
             raise OperationError(Reason.PROBE_NOT_FOUND, f"no probe {self._address} is connected")
         try:
             session.open()
-        except ConnectionResetError:
+        except BaseException as error:
+            # Else a probe that is open and locked would answer nobody, not even the next attempt.
+            with contextlib.suppress(Exception):
+                session.probe.close()
+            if isinstance(error, OSError) and not isinstance(error, ConnectionResetError):
+                raise OperationError(Reason.PROBE_NOT_FOUND, f"{self._address}: {error}") from error
             raise
-        except OSError as error:
-            raise OperationError(Reason.PROBE_NOT_FOUND, f"{self._address}: {error}") from error
         self._talk.say("open")
         return session
+
+    def _is_the_one(self, probe: Any) -> bool:
+        """pyOCD also takes a probe whose serial number merely contains the one asked for."""
+        if self._address.startswith("remote:"):
+            return True
+        return bool(str(probe.unique_id).lower() == self._address.rpartition(":")[2].lower())
 
     def close(self) -> None:
         """End the session; whatever the probe says to that is of no interest."""
@@ -73,15 +99,29 @@ class Target:
 
     def identify(self) -> plan.Found:
         """What the board says about itself; the core keeps running."""
-        uid = self.read(self._part.uid_register, 12)
-        size = self._target.read16(self._part.flash_size_register)
+        part = self._part
+        idcode = self._idcode()
+        if idcode & DEVICE_ID_MASK not in CHIPS:
+            # Nobody knows what lies at the other addresses there; reading may have effects.
+            return plan.Found(
+                probe_uid=self._probe_uid(), idcode=idcode, flash_kib=0, device_uid="", options=0
+            )
         return plan.Found(
             probe_uid=self._probe_uid(),
-            idcode=self._target.read32(self._part.idcode_register),
-            flash_kib=size,
-            device_uid=uid.hex(),
-            options=self._target.read32(self._part.option_register),
+            idcode=idcode,
+            flash_kib=self._target.read16(part.flash_size_register),
+            device_uid=self.read(part.uid_register, 12).hex(),
+            options=self._target.read32(part.option_register),
         )
+
+    def _idcode(self) -> int:
+        fault = import_pyocd("pyocd.core.exceptions").TransferFaultError
+        register = self._part.idcode_register
+        try:
+            return int(self._target.read32(register))
+        except fault as error:
+            message = f"the chip has no device id at {register:#010x}: it is no STM32F2 or F4"
+            raise OperationError(Reason.TARGET_MISMATCH, message) from error
 
     def _probe_uid(self) -> str:
         probe = self._session.probe
@@ -119,7 +159,7 @@ class Target:
         """Leave the core halted when the session closes."""
         self._session.options.set("resume_on_disconnect", False)
 
-    def erase(self, sector: plan.Sector) -> None:
+    def erase(self, sector: Sector) -> None:
         """Erase one sector; never the chip."""
         flash = self._flash(sector.address)
         flash.init(flash.Operation.ERASE)
@@ -178,7 +218,7 @@ def _end_of_stream_is_an_error() -> None:
         client._ends = True  # noqa: SLF001
 
 
-def _register(part: plan.Part) -> None:
+def _register(part: Part) -> None:
     """Teach pyOCD a part that it has no definition of.
 
     The flash algorithm is pyOCD's for the STM32F412, whose flash interface is the same
@@ -216,8 +256,10 @@ def _register(part: plan.Part) -> None:
     targets[part.name] = type(part.name, (base,), members)
 
 
-def _runs(part: plan.Part) -> Iterator[tuple[int, int, int]]:
+def _runs(part: Part) -> Iterator[tuple[int, int, int]]:
     """Runs of equal sectors: start, length, sector size."""
+    if not part.sectors:
+        return
     start, length, size = part.flash_address, 0, part.sectors[0].size
     for sector in part.sectors:
         if sector.size != size:
@@ -239,6 +281,7 @@ def visible_probes() -> list[dict[str, str]]:
                 "vendor": str(probe.vendor_name)[:128],
                 "product": str(probe.product_name)[:128],
                 "board": str(getattr(board, "name", "") or "")[:128],
+                "kind": _PROBE_KINDS.get(type(probe).__name__, ""),
             }
         )
     return found

@@ -28,6 +28,7 @@ from benchagent.flashers.protocol import (
     Reason,
 )
 from benchagent.flashers.pyocd import PyocdFlasher
+from benchagent.flashers.stm32_parts import PARTS
 from tests.process.virtual.boards import (
     RunningBoard,
     build_firmware,
@@ -170,6 +171,70 @@ async def test_another_device_id_is_refused_before_any_erase(
         result = await refused_untouched(flasher, board, plan_of(FlashSegment.of(CODE, BIG)))
     assert (result.outcome, result.reason) == (FlashOutcome.REFUSED, Reason.TARGET_MISMATCH)
     assert "0x441" in result.message
+
+
+@pytest.mark.parametrize("part", [name for name in PARTS if PARTS[name].device_id != 0x413])
+async def test_an_image_for_another_chip_leaves_the_flash_as_it_was(
+    tmp_path: Path, flasher: PyocdFlasher, part: str
+) -> None:
+    elf = build_firmware(tmp_path)
+    with virtual_board(tmp_path) as board:
+        await flasher.flash(probe_of(board), elf_plan(elf))
+        before = stock_readback(board.probe, tmp_path)
+        plan = FlashPlan(part=part, segments=(FlashSegment.of(CODE, BIG),))
+        result = await refused_untouched(flasher, board, plan)
+        assert stock_readback(board.probe, tmp_path) == before == flash_image(elf)
+    assert (result.outcome, result.reason) == (FlashOutcome.REFUSED, Reason.TARGET_MISMATCH)
+    assert "the chip is STM32F405/407/415/417, device id 0x413" in result.message
+    assert result.identity is not None
+    assert result.identity.candidates == ("stm32f405rg", "stm32f407vg")
+
+
+async def test_parts_of_one_chip_take_the_same_image_and_are_named_together(
+    tmp_path: Path, flasher: PyocdFlasher
+) -> None:
+    plan = FlashPlan(part="stm32f407vg", segments=(FlashSegment.of(CODE, BIG),))
+    with virtual_board(tmp_path) as board:
+        result = await flasher.flash(probe_of(board), plan)
+    assert result.outcome is FlashOutcome.PASSED, result
+    assert result.identity is not None
+    assert result.identity.part == "stm32f407vg"
+    assert "stm32f405rg" in result.identity.candidates
+
+
+async def test_a_board_is_identified_without_knowing_its_part(
+    tmp_path: Path, flasher: PyocdFlasher
+) -> None:
+    elf = build_firmware(tmp_path, tag="alpha")
+    with virtual_board(tmp_path, holding=elf) as board, console(board.entry["tty"]) as tty:
+        tty.until(b"tick 00000001")
+        boots = board.stats()["boots"]
+        found = await flasher.identify(probe_of(board))
+        assert board.stats()["boots"] == boots
+    assert (found.part, found.candidates) == ("", ("stm32f405rg", "stm32f407vg"))
+    assert (found.device_id, found.revision_id, found.flash_kib) == (0x413, 0x1007, 1024)
+    assert (len(found.device_uid), found.protections) == (24, ())
+    assert found.chip == "STM32F405/407/415/417, device id 0x413"
+
+
+@pytest.mark.parametrize(
+    ("device_id", "chip"),
+    [("0x441", "STM32F412, device id 0x441"), ("0x415", "an unknown chip, device id 0x415")],
+)
+async def test_a_chip_that_cannot_be_flashed_is_still_named(
+    tmp_path: Path, flasher: PyocdFlasher, device_id: str, chip: str
+) -> None:
+    with virtual_board(tmp_path, "--device-id", device_id) as board:
+        found = await flasher.identify(probe_of(board))
+    assert (found.part, found.candidates, found.chip) == ("", (), chip)
+
+
+async def test_a_protected_board_says_so_when_it_is_identified(
+    tmp_path: Path, flasher: PyocdFlasher
+) -> None:
+    with virtual_board(tmp_path, "--optcr", "0x0FEDBBED") as board:
+        found = await flasher.identify(probe_of(board))
+    assert found.protections == ("read protection level 1", "write protection of sectors 1, 4")
 
 
 async def test_another_probe_or_part_behind_the_address_is_refused(

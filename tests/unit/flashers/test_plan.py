@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from benchagent.flashers.plan import (
     PAGE_SIZE,
-    STM32F405RG,
     Bytes,
     Found,
     PlanError,
@@ -21,6 +20,7 @@ from benchagent.flashers.plan import (
     check_target,
     pages_to_program,
     programming_order,
+    protections,
     sector_images,
 )
 from benchagent.flashers.protocol import (
@@ -30,6 +30,17 @@ from benchagent.flashers.protocol import (
     VerifiedSegment,
     combined_digest,
     outcome_of,
+)
+from benchagent.flashers.stm32_parts import (
+    CHIPS,
+    KIB,
+    PARTS,
+    STM32F405RG,
+    STM32F411CE,
+    UNKNOWN,
+    Part,
+    chip_name,
+    parts_that_match,
 )
 from benchagent.virtual import f405
 
@@ -47,6 +58,91 @@ def test_both_transcriptions_of_the_sector_table_agree() -> None:
         f405.UNIQUE_ID,
         f405.FLASH_SIZE_REGISTER,
     )
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+def test_every_part_begins_with_the_same_sectors_and_says_where_that_stands(part: Part) -> None:
+    assert [sector.size // KIB for sector in part.sectors[:5]] == [16, 16, 16, 16, 64]
+    assert {sector.size // KIB for sector in part.sectors[5:]} == {128}
+    for before, after in itertools.pairwise(part.sectors):
+        assert (after.number, after.address) == (before.number + 1, before.address + before.size)
+    assert part.sectors[0].address == part.flash_address == FLASH
+    assert part.device_id in CHIPS
+    assert all(source.startswith("RM0") for source in part.sources)
+    assert part.sources
+
+
+@pytest.mark.parametrize(
+    ("name", "device_id", "flash_kib", "ram_kib"),
+    [
+        ("stm32f401re", 0x433, 512, 96),
+        ("stm32f405rg", 0x413, 1024, 128),
+        ("stm32f407vg", 0x413, 1024, 128),
+        ("stm32f411ce", 0x431, 512, 128),
+        ("stm32f411re", 0x431, 512, 128),
+        ("stm32f446re", 0x421, 512, 128),
+    ],
+)
+def test_parts_are_what_their_manuals_say(
+    name: str, device_id: int, flash_kib: int, ram_kib: int
+) -> None:
+    part = PARTS[name]
+    assert (part.device_id, part.flash_size // KIB, part.ram_size // KIB) == (
+        device_id,
+        flash_kib,
+        ram_kib,
+    )
+    assert part in parts_that_match(device_id, flash_kib)
+
+
+def test_what_cannot_be_told_apart_is_named_together() -> None:
+    assert [part.name for part in parts_that_match(0x413, 1024)] == ["stm32f405rg", "stm32f407vg"]
+    assert [part.name for part in parts_that_match(0x431, 512)] == ["stm32f411ce", "stm32f411re"]
+    assert parts_that_match(0x431, 256) == ()
+    assert parts_that_match(UNKNOWN.device_id, 0) == ()
+    assert chip_name(0x419) == "STM32F427/429/437/439, device id 0x419"
+    assert chip_name(0x999) == "an unknown chip, device id 0x999"
+
+
+def test_protections_are_told_in_words() -> None:
+    assert protections(STM32F405RG, 0x0FFF_AAED) == ()
+    assert protections(STM32F405RG, 0x0FFF_BBED) == ("read protection level 1",)
+    assert protections(STM32F405RG, 0x0FED_CCED) == (
+        "read protection level 2",
+        "write protection of sectors 1, 4",
+    )
+    assert protections(STM32F411CE, 0x8001_AAED) == ("code read-out protection of sectors",)
+
+
+def test_sectors_that_are_protected_against_reading_are_refused() -> None:
+    found = replace(GOOD, idcode=0x1000_0431, flash_kib=512, options=0x8000_AAED)
+    with pytest.raises(PlanError) as refused:
+        check_target(STM32F411CE, found, [])
+    assert refused.value.reason is Reason.TARGET_LOCKED
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+def test_a_chip_of_another_line_is_refused_by_every_part(part: Part) -> None:
+    for other in PARTS.values():
+        found = replace(
+            GOOD, idcode=0x1000_0000 | other.device_id, flash_kib=other.flash_size // KIB
+        )
+        if (other.device_id, other.flash_size) == (part.device_id, part.flash_size):
+            check_target(part, found, [])
+            continue
+        with pytest.raises(PlanError) as refused:
+            check_target(part, found, [])
+        assert refused.value.reason is Reason.TARGET_MISMATCH
+        assert chip_name(other.device_id) in str(refused.value)
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+def test_an_image_that_does_not_fit_is_refused_by_every_part(part: Part) -> None:
+    end = part.flash_address + part.flash_size
+    assert sector_images(part, [Bytes(address=end - 1, data=b"x")])
+    with pytest.raises(PlanError) as refused:
+        sector_images(part, [Bytes(address=end - 1, data=b"xy")])
+    assert refused.value.reason is Reason.IMAGE_TOO_LARGE
 
 
 def test_only_touched_sectors_are_planned_and_the_rest_of_each_is_blank() -> None:
