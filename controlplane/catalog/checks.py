@@ -68,6 +68,9 @@ def component_problems(components: Mapping[str, ComponentKind]) -> list[str]:
             problems.append(f"{kind.key}: no sources")
         if kind.signal_kind is SignalKind.ANALOG and kind.mv_per_unit <= 0:
             problems.append(f"{kind.key}: mv_per_unit must be above 0")
+        highest = kind.mv_at_zero + kind.maximum * kind.mv_per_unit
+        if kind.spans_full_scale and (highest != kind.full_scale_mv or kind.mv_at_zero):
+            problems.append(f"{kind.key}: does not span the full scale")
         problems.extend(
             f"{kind.key}: {word!r} also names {owner[word]}"
             for word in kind.words

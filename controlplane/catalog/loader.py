@@ -9,6 +9,7 @@ from controlplane.catalog.naming import Naming, name_boards, squeeze
 from controlplane.catalog.tables import CatalogueError, Table, read_tables
 from controlplane.domain.design import Active, PinRole, Pull, SignalKind
 from controlplane.domain.part import (
+    SUPPLY_MV,
     BoardModel,
     ComponentKind,
     Console,
@@ -43,6 +44,10 @@ class Catalogue:
     def part_of(self, board: BoardModel) -> Part:
         """The part on a board model."""
         return self.parts[board.part]
+
+    def components_on(self, part: Part) -> Mapping[str, ComponentKind]:
+        """The component kinds as they are wired to a part."""
+        return {key: kind.on(part) for key, kind in self.components.items()}
 
     def named(self, name: str) -> Naming | None:
         """What a name means: the key, part, family or a usual name of board models."""
@@ -205,8 +210,11 @@ def _component(key: str, table: Table) -> ComponentKind:
         mv_per_unit=table.number("mv_per_unit"),
         minimum=table.number("minimum"),
         maximum=table.number("maximum"),
+        spans_full_scale=table.flag("spans_full_scale", default=False),
+        full_scale_mv=SUPPLY_MV,
         detects_absence=table.flag("detects_absence", default=False),
         decimals=table.optional_integer("decimals") or 0,
         note=table.text("note"),
+        note_below_supply=table.text("note_below_supply", ""),
         sources=table.texts("sources"),
     )

@@ -65,8 +65,8 @@ class OfflineDesigner:
             return Refusal(findings=(*reading.findings, choice), understood=reading.understood)
         board = self._catalogue.boards[choice.model]
         intents = [i for i in reading.intents if not isinstance(i, OnBoardModel)]
-        assembly = assemble(intents, board, self._catalogue.components)
         part = self._catalogue.part_of(board)
+        assembly = assemble(intents, board, self._catalogue.components_on(part))
         plan = plan_pins(part, board, [_demand(thing, board) for thing in assembly.things])
         findings = tuple(dict.fromkeys((*reading.findings, *assembly.findings, *plan.findings)))
         if reading.findings:
@@ -211,6 +211,7 @@ def _signal(thing: Thing) -> DesignSignal:
         mv_per_unit=decimal_text(kind.mv_per_unit),
         minimum=decimal_text(kind.minimum),
         maximum=decimal_text(kind.maximum),
+        full_scale_mv=kind.full_scale_mv,
     )
 
 
@@ -227,7 +228,7 @@ def _wired(things: Sequence[Thing], plan: PinPlan, board: BoardModel) -> tuple[P
                 component=thing.id,
                 function=thing.kind.pin_role,
                 active=onboard.active if onboard else thing.kind.active,
-                pull=Pull.NONE if onboard else thing.kind.pull,
+                pull=onboard.pull if onboard else thing.kind.pull,
                 fixed_by=solved.demand.fixed_by,
                 reason=solved.reason,
             )

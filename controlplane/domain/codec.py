@@ -61,6 +61,17 @@ def _hints(kind: type) -> Mapping[str, object]:
     return typing.get_type_hints(kind)
 
 
+@cache
+def _with_default(kind: type) -> frozenset[str]:
+    """Fields that came later: documents written before them lack them."""
+    return frozenset(
+        each.name
+        for each in dataclasses.fields(kind)
+        if each.default is not dataclasses.MISSING
+        or each.default_factory is not dataclasses.MISSING
+    )
+
+
 def _decode(kind: object, value: object, path: str, problems: list[tuple[str, str]]) -> object:
     origin = typing.get_origin(kind)
     if origin is tuple:
@@ -105,7 +116,12 @@ def _decode_record(kind: type, value: object, path: str, problems: list[tuple[st
     hints = _hints(kind)
     before = len(problems)
     problems.extend((f"{path}.{name}", "unknown field") for name in value if name not in hints)
-    problems.extend((f"{path}.{name}", "missing field") for name in hints if name not in value)
+    optional = _with_default(kind)
+    problems.extend(
+        (f"{path}.{name}", "missing field")
+        for name in hints
+        if name not in value and name not in optional
+    )
     fields = {
         name: _decode(hint, value[name], f"{path}.{name}", problems)
         for name, hint in hints.items()

@@ -123,6 +123,7 @@ class DesignSignal:
 
     Analog signals: ``mv_at_zero`` is the pin voltage (mV) at 0 ``unit``, ``mv_per_unit`` its
     slope, ``minimum`` and ``maximum`` the range in ``unit``. Numbers are exact decimals as text.
+    ``full_scale_mv`` is what all bits of the converter stand for.
     """
 
     id: str
@@ -134,6 +135,7 @@ class DesignSignal:
     mv_per_unit: str
     minimum: str
     maximum: str
+    full_scale_mv: int = 3300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,11 @@
 """Parts (microcontroller types), board models and component kinds, as the catalogue knows them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
 from controlplane.domain.design import Active, PinRole, Pull, SignalKind
-from controlplane.domain.units import Unit
+from controlplane.domain.units import Unit, decimal_text
 
 
 class Family(StrEnum):
@@ -197,8 +197,8 @@ class ComponentKind:
     """A sensor or actuator kind.
 
     Sensors: the pin shows ``mv_at_zero + value * mv_per_unit`` millivolts for a value in
-    ``unit`` between ``minimum`` and ``maximum``. ``plausible`` sensors can show a missing
-    sensor by a voltage outside that range.
+    ``unit`` between ``minimum`` and ``maximum``, read by a converter of ``full_scale_mv``. Sensors
+    with ``detects_absence`` show that they are missing by a voltage outside that range.
     """
 
     key: str
@@ -216,7 +216,30 @@ class ComponentKind:
     mv_per_unit: Fraction
     minimum: Fraction
     maximum: Fraction
+    spans_full_scale: bool
+    full_scale_mv: int
     detects_absence: bool
     decimals: int
     note: str
+    note_below_supply: str
     sources: tuple[str, ...]
+
+    def on(self, part: Part) -> "ComponentKind":
+        """The kind as it is wired to a part: converters of other parts measure less than 3.3 V."""
+        full = part.adc_full_scale_mv
+        if self.signal_kind is not SignalKind.ANALOG or full == self.full_scale_mv:
+            return self
+        if not self.spans_full_scale:
+            return replace(self, full_scale_mv=full)
+        series = _DIVIDER_KOHM * (Fraction(SUPPLY_MV, full) - 1)
+        note = self.note_below_supply.format(full_scale=full, series=decimal_text(series, 1))
+        if self.unit is Unit.MILLIVOLTS:
+            return replace(self, full_scale_mv=full, maximum=Fraction(full), note=note)
+        slope = Fraction(full) / self.maximum
+        return replace(self, full_scale_mv=full, mv_per_unit=slope, note=note)
+
+
+SUPPLY_MV = 3300
+"""Supply of every part and sensor of the catalogue."""
+
+_DIVIDER_KOHM = 10

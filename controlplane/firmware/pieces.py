@@ -99,7 +99,8 @@ def sensor(sketch: Sections, signal: DesignSignal) -> None:
     sketch.functions.append(
         f"// Reads the {signal.id.replace('_', ' ')} in {signal.unit}.\n"
         f"void measure{pascal_name}() {{\n"
-        f"  const float millivolts = analogRead({upper}_PIN) * 3300.0f / 4095.0f;\n"
+        f"  const float millivolts = analogRead({upper}_PIN) "
+        f"* {signal.full_scale_mv}.0f / 4095.0f;\n"
         f"  {name} = (millivolts - {upper}_MV_AT_ZERO) / {upper}_MV_PER_UNIT;\n"
         f"{valid}"
         "}\n"

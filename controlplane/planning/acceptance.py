@@ -19,6 +19,7 @@ from controlplane.domain.design import (
     SignalKind,
     text_digest,
 )
+from controlplane.domain.part import SUPPLY_MV
 from controlplane.planning.proofs import Proofs
 from controlplane.planning.runs import prove_all, prove_control, prove_patiently
 from controlplane.planning.timeline import Timeline
@@ -126,9 +127,11 @@ def _render(
 
 def _signal_line(signal: DesignSignal, pin: PinAssignment) -> str:
     if signal.kind is SignalKind.ANALOG:
+        usual = signal.full_scale_mv == SUPPLY_MV
+        scale = "" if usual else f"full_scale_mv: {signal.full_scale_mv}, "
         return (
             f"{signal.id}: {{kind: analog, pin: {pin.pin}, unit: {quoted(signal.unit)}, "
-            f"mv_at_zero: {signal.mv_at_zero}, mv_per_unit: {signal.mv_per_unit}, "
+            f"mv_at_zero: {signal.mv_at_zero}, mv_per_unit: {signal.mv_per_unit}, {scale}"
             f"min: {signal.minimum}, max: {signal.maximum}}}"
         )
     active = Active.LOW if pin.active is Active.LOW else Active.HIGH

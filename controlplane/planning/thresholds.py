@@ -36,8 +36,8 @@ class _Edge:
 
 
 def resolution(sensor: Thing) -> Fraction:
-    """One step of a 12-bit converter over 3.3 V, in the sensor's unit."""
-    return Fraction(3300, 4095) / sensor.kind.mv_per_unit
+    """One step of a 12-bit converter, in the sensor's unit."""
+    return Fraction(sensor.kind.full_scale_mv, 4095) / sensor.kind.mv_per_unit
 
 
 def proof_step(sensor: Thing) -> Fraction:

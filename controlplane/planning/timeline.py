@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import ceil, floor
 
 from controlplane.domain.design import Behaviour, BehaviourKind, DesignSignal
 from controlplane.domain.units import Unit, decimal_text, parse_decimal
@@ -86,12 +87,19 @@ class Timeline:
         self.end_ms = max(self.end_ms, time_ms)
 
     def draw(self, name: str, low: Fraction, high: Fraction, signal: DesignSignal) -> str:
-        """A variable between two values of a signal, clipped to its range."""
+        """A variable between two values of a signal, clipped to its range.
+
+        Where there is room it is one of those that a line shows exactly, so that converters of
+        different full scale show the same.
+        """
         low = max(low, parse_decimal(signal.minimum))
         high = min(high, parse_decimal(signal.maximum))
         places = 0 if signal.unit is Unit.MILLIVOLTS else 2
-        first, last = (decimal_text(value, places) for value in (low, high))
         step = "1" if places == 0 else "0.05" if high - low >= Fraction(1, 10) else "0.01"
+        shown_low, shown_high = Fraction(ceil(low * 10), 10), Fraction(floor(high * 10), 10)
+        if places and shown_high - shown_low >= Fraction(1, 5):
+            low, high, step = shown_low, shown_high, "0.1"
+        first, last = (decimal_text(value, places) for value in (low, high))
         self.draws[name] = f"{{draw: [{first}, {last}], step: {step}}}"
         return name
 

@@ -23,7 +23,7 @@ from benchline.scenario.names import kind_of
 from benchline.scenario.plan import RunPlan, fixed
 from benchline.scenario.records import Event
 from benchline.scenario.result import AssertionResult, Outcome, RunEnd, ScenarioResult
-from benchline.scenario.units import pin_name, show_ms
+from benchline.scenario.units import show_ms
 from benchline.scenario.watches import (
     CountWatch,
     LevelWatch,
@@ -95,7 +95,7 @@ class Evaluator:
         self._open_line_ms: int | None = None
         self._events = 0
         outputs = [s for s in plan.signals.values() if s.kind is SignalKind.DIGITAL_OUT]
-        self._pins = {pin_name(s.pin): (s, PinTracker()) for s in outputs}
+        self._pins = {s.pin_label: (s, PinTracker()) for s in outputs}
         self._subscribe()
 
     @property

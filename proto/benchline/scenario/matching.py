@@ -7,7 +7,6 @@ from benchline.scenario.model import Edge, Selector, Signal
 from benchline.scenario.reading import as_number, compile_regex
 from benchline.scenario.records import Event
 from benchline.scenario.result import ByteRange
-from benchline.scenario.units import pin_name
 from benchline.scenario.where import Env, Value, WhereError, compile_where
 
 SHOWN_CHARS = 120
@@ -103,7 +102,7 @@ class Matcher:
         self._where = compile_where(selector.where) if selector.where else None
         signal = signals.get(selector.pin)
         self.inactive = 0 if signal is None or signal.active_high else 1
-        self.pin_label = "" if signal is None else f"{signal.name} ({pin_name(signal.pin)})"
+        self.pin_label = "" if signal is None else f"{signal.name} ({signal.pin_label})"
 
     def match(self, seen: Seen, env: Env) -> Match | None:
         """None: not what is looked for. Pin levels match when a change reaches the level."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from benchline.scenario.units import Tolerance
+from benchline.scenario.units import Tolerance, pin_name
 
 MAX_STEPS = 400
 """Most steps that a scenario may have after its repeats are expanded."""
@@ -46,6 +46,10 @@ class ScenarioError(ValueError):
         self.findings = findings
 
 
+REFERENCE_MV = 3300
+"""Full scale of analog inputs where a scenario does not say: VREF+ = VDDA = 3.3 V."""
+
+
 class SignalKind(StrEnum):
     """How a signal is wired."""
 
@@ -56,21 +60,29 @@ class SignalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """A name for a pin. ``pin`` is the pin number (PA0 = 0, PC12 = 44).
+    """A name for a pin. ``pin`` is the pin number (PA0 = 0, PC12 = 44, GPIO8 = 8).
 
-    An analog signal of value x gives ``mv_at_zero + mv_per_unit * x`` millivolts (0..3300).
+    ``spelling`` is the pin's name as it was written, and as records show it. An analog signal of
+    value x gives ``mv_at_zero + mv_per_unit * x`` millivolts (0..``full_scale_mv``).
     """
 
     name: str
     kind: SignalKind
     pin: int
+    spelling: str = ""
     active_high: bool = True
     unit: str = ""
     mv_at_zero: float = 0.0
     mv_per_unit: float = 1.0
+    full_scale_mv: int = REFERENCE_MV
     minimum: float | None = None
     maximum: float | None = None
     line: int = 0
+
+    @property
+    def pin_label(self) -> str:
+        """The pin's name as records show it."""
+        return self.spelling or pin_name(self.pin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from benchline.scenario.model import (
     MAX_DURATION_MS,
+    REFERENCE_MV,
     Draw,
     Finding,
     Scenario,
@@ -115,12 +116,14 @@ def _signal(name: str, body: Fields) -> Signal:
         body.complain("missing-key", "kind", "is missing")
     analog = kind == SignalKind.ANALOG
     pin = body.read("pin", pin_number, 0, required=True)
+    spelling = body.text("pin")
     active = body.word("active", {"high", "low"}, "high") if not analog else "high"
     unit = body.text("unit", limit=20)
     signal = Signal(
         name=name,
         kind=SignalKind(kind) if kind else SignalKind.DIGITAL_OUT,
         pin=pin,
+        spelling=spelling,
         active_high=active == "high",
         unit=unit,
         line=body.line,
@@ -131,6 +134,7 @@ def _signal(name: str, body: Fields) -> Signal:
     low = body.number("min", 0.0) if minimum else None
     high = body.number("max", 0.0) if maximum else None
     slope = body.number("mv_per_unit", 1.0)
+    full_scale = body.integer("full_scale_mv", REFERENCE_MV, low=1, high=5000)
     if slope == 0:
         body.complain("bad-value", "mv_per_unit", "must not be 0")
     if low is not None and high is not None and low >= high:
@@ -139,9 +143,11 @@ def _signal(name: str, body: Fields) -> Signal:
         name=name,
         kind=SignalKind.ANALOG,
         pin=pin,
+        spelling=spelling,
         unit=unit,
         mv_at_zero=body.number("mv_at_zero", 0.0),
         mv_per_unit=slope,
+        full_scale_mv=full_scale,
         minimum=low,
         maximum=high,
         line=body.line,

@@ -38,9 +38,6 @@ from benchline.scenario.template import fill, fill_regex
 from benchline.scenario.units import show_ms
 from benchline.scenario.where import Value, WhereError, compile_where
 
-REFERENCE_MV = 3300
-"""Full scale of the analog inputs: VREF+ = VDDA = 3.3 V on the boards of the catalogue."""
-
 _TIMES = ("after", "until", "within", "period", "maximum", "minimum", "span", "at")
 
 
@@ -56,7 +53,7 @@ def resolve(scenario: Scenario, seed: bytes | int) -> RunPlan:
 
 
 def counts_of(signal: Signal, value: float) -> int:
-    """12-bit counts of an analog value, rounded. Raises ValueError outside 0..3300 mV or limits."""
+    """12-bit counts of an analog value, rounded. Raises ValueError outside full scale or limits."""
     low, high = signal.minimum, signal.maximum
     if (low is not None and value < low) or (high is not None and value > high):
         raise (
@@ -65,17 +62,17 @@ def counts_of(signal: Signal, value: float) -> int:
             else ValueError(f"{value:g} is outside {signal.name}'s range")
         )
     millivolts = signal.mv_at_zero + signal.mv_per_unit * value
-    counts = round(millivolts * ADC_COUNTS_MAX / REFERENCE_MV)
+    counts = round(millivolts * ADC_COUNTS_MAX / signal.full_scale_mv)
     if not 0 <= counts <= ADC_COUNTS_MAX:
         raise ValueError(
-            f"{value:g} needs {millivolts:g} mV; an input takes 0 to {REFERENCE_MV} mV"
+            f"{value:g} needs {millivolts:g} mV; the input takes 0 to {signal.full_scale_mv} mV"
         )
     return counts
 
 
 def value_at(signal: Signal, counts: int) -> float:
     """The analog value that 12-bit counts stand for."""
-    millivolts = counts * REFERENCE_MV / ADC_COUNTS_MAX
+    millivolts = counts * signal.full_scale_mv / ADC_COUNTS_MAX
     return (millivolts - signal.mv_at_zero) / signal.mv_per_unit
 
 

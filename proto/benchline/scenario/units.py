@@ -7,6 +7,7 @@ from decimal import Decimal
 _DURATION = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)\s*(ms|s|m)")
 _PERCENT = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,3})?)\s*%")
 _PIN = re.compile(r"P([A-I])(1[0-5]|[0-9])")
+_GPIO = re.compile(r"GPIO([1-3][0-9]|4[0-8]|[0-9])")
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000}
 
 
@@ -49,15 +50,21 @@ def parse_tolerance(text: str) -> Tolerance:
 
 
 def pin_number(name: str) -> int:
-    """Port index * 16 + pin of an STM32 pin name: PA0 is 0, PC12 is 44. Raises ValueError."""
+    """The number that a pin has in tables and firmware. Raises ValueError.
+
+    STM32: port index * 16 + pin, PA0 is 0 and PC12 is 44. ESP32: GPIO8 is 8.
+    """
+    gpio = _GPIO.fullmatch(name)
+    if gpio is not None:
+        return int(gpio[1])
     found = _PIN.fullmatch(name)
     if found is None:
-        raise ValueError(f"{name[:40]!r} is not a pin; write PA0 to PI15")
+        raise ValueError(f"{name[:40]!r} is not a pin; write PA0 to PI15, or GPIO0 to GPIO48")
     return (ord(found[1]) - ord("A")) * 16 + int(found[2])
 
 
 def pin_name(number: int) -> str:
-    """The name of a pin number (0..143)."""
+    """The STM32 name of a pin number (0..143)."""
     return f"P{chr(ord('A') + number // 16)}{number % 16}"
 
 

@@ -12,9 +12,11 @@ from benchline.scenario import (
     ScenarioResult,
     evaluate,
     missing_capabilities,
+    parse_scenario,
+    resolve,
     skipped_result,
 )
-from tests.unit.scenario.device import NONCE, Device, plan_of
+from tests.unit.scenario.device import NONCE, Device, plan_of, text_of
 
 READY = "expect: {id: ready, type: READY, within: 1s}"
 PASSED, FAILED, BROKEN, SKIPPED = Outcome.PASSED, Outcome.FAILED, Outcome.BROKEN, Outcome.SKIPPED
@@ -107,6 +109,15 @@ def test_a_line_that_began_in_time_counts_although_records_follow() -> None:
     device.record(2050, "PIN PC12 v=1")
     device.raw += b"30\n"
     assert outcome(LINE, device) is PASSED
+
+
+def test_pin_records_are_those_of_the_spelling() -> None:
+    text = text_of("expect: {id: x, pin: relay, level: on, after: 3s, within: 1s}")
+    text = text.replace("PB0", "GPIO16")
+    plan = resolve(parse_scenario(text), 42)
+    for name, expected in (("GPIO16", PASSED), ("PB0", FAILED)):
+        device = Device().pin(1, name, 0).pin(3500, name, 1).end()
+        assert found(evaluate(plan, device.events(), nonce=NONCE), "x").outcome is expected
 
 
 LEVEL = "expect: {id: x, pin: relay, level: on, after: 3s, within: 1s}"

@@ -140,3 +140,19 @@ def test_a_reset_is_only_accepted_first() -> None:
 def test_pins_must_be_different() -> None:
     text = text_of(READY).replace("pin: PB0", "pin: PC12")
     assert codes(text) == ["pin-twice"]
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [("PB3", 19), ("PC12", 44), ("PI15", 143), ("GPIO0", 0), ("GPIO48", 48)]
+)
+def test_pins_are_spelled_as_their_part_does(name: str, number: int) -> None:
+    text = text_of("reset: {}").replace("PC12", "PC1").replace("pin: PA", "pin: PE")
+    relay = parse_scenario(text.replace("PB0", name)).signals["relay"]
+
+    assert (relay.pin, relay.pin_label) == (number, name)
+
+
+@pytest.mark.parametrize("name", ["GPIO49", "gpio4", "GPIO04", "IO4", "4", "PA16", "PJ1"])
+def test_other_pin_names_are_refused(name: str) -> None:
+    text = text_of("reset: {}").replace("PA0", "PA9").replace("PB0", name)
+    assert codes(text) == ["bad-value"]

@@ -82,6 +82,22 @@ def test_an_analog_value_becomes_rounded_counts() -> None:
     assert abs(read_back - 25) < 0.05
 
 
+def test_counts_follow_the_full_scale_of_the_signal() -> None:
+    step = "stimulus: {at: 10ms, signal: temperature, value: 25}"
+    text = text_of(step).replace("mv_per_unit: 10,", "mv_per_unit: 10, full_scale_mv: 2500,")
+    plan = resolve(parse_scenario(text), 42)
+
+    assert plan.rows[0].value == round(750 * 4095 / 2500)
+    assert plan.moments[0].read_back == pytest.approx(25, abs=0.05)
+
+
+def test_a_value_beyond_the_full_scale_is_refused() -> None:
+    step = "stimulus: {at: 10ms, signal: temperature, value: 125}"
+    text = text_of(step).replace("mv_per_unit: 10,", "mv_per_unit: 10, full_scale_mv: 1500,")
+    with pytest.raises(ScenarioError, match="the input takes 0 to 1500 mV"):
+        resolve(parse_scenario(text), 42)
+
+
 def test_a_formula_over_variables_is_worked_out() -> None:
     plan = plan_of("stimulus: {at: 0ms, signal: temperature, value: $below + 0.5}", READY)
     expected = 500 + 10 * (float(plan.shown["below"]) + 0.5)
