@@ -23,6 +23,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--dir", type=Path, default=instance.agent_dir, help="journal and spool")
     run.add_argument("--virtual-dir", type=Path, help="registry of virtual boards")
     run.add_argument("--grace", type=float, default=10.0, help="seconds to finish when stopped")
+    # Only for tests: a tree of devices other than this PC's.
+    run.add_argument("--sysfs-root", type=Path, default=Path("/sys"), help=argparse.SUPPRESS)
+    run.add_argument("--dev-root", type=Path, default=Path("/dev"), help=argparse.SUPPRESS)
+    run.add_argument("--uevent-fd", type=int, help=argparse.SUPPRESS)
     doctor = verbs.add_parser("doctor", help="check what this PC needs")
     doctor.add_argument("--json", action="store_true", help="one JSON object a line")
     doctor.add_argument("--virtual", action="store_true", help="virtual boards are wanted here")
@@ -47,6 +51,7 @@ def _run(options: argparse.Namespace) -> int:
 
     from benchagent.app import claimed, serve
     from benchagent.config import Config, pid_file_of_environment
+    from benchagent.discovery import UsbTree
     from benchagent.flashers.pyocd import PyocdFlasher
     from benchagent.logs import log_to_stderr
     from benchline.errors import BenchlineError
@@ -61,6 +66,9 @@ def _run(options: argparse.Namespace) -> int:
             virtual_dir=options.virtual_dir.absolute() if options.virtual_dir else None,
             grace_s=options.grace,
             pid_file=pid_file_of_environment(),
+            usb=UsbTree(
+                sysfs=options.sysfs_root, dev=options.dev_root, uevent_fd=options.uevent_fd
+            ),
         )
         with claimed(config):
             asyncio.run(serve(config, PyocdFlasher(state_dir=config.folder)))

@@ -15,6 +15,7 @@ from benchagent.bench import Boards
 from benchagent.board import Board
 from benchagent.config import Config
 from benchagent.discovery import Discovery
+from benchagent.discovery.book import BoardBook
 from benchagent.flashers.protocol import Flasher
 from benchagent.images import ImageCache
 from benchagent.inbox import Inbox
@@ -96,7 +97,9 @@ class App:
             outbox=self._outbox,
             handlers=Handlers(command=self._runner.submit, cancel=self._runner.cancel),
         )
-        self._discovery = Discovery(config.virtual_dir, flasher, self._found)
+        self._discovery = Discovery(
+            config.virtual_dir, config.usb, BoardBook(config.folder), self._found
+        )
         self._looked = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchagent.board import Board
+from benchagent.board import Board, BoardKind
 from benchagent.command import ConsoleHead
 from benchagent.console import Console
 from benchagent.spool import Spool
@@ -61,7 +61,11 @@ class Boards:
         known = len(self.consoles)
         self._boards = {board.board_id: board for board in found[:MAX_BOARDS]}
         for board in self._boards.values():
-            self._console(board.board_id).watch(board.port, board.port_owner)
+            self._console(board.board_id).watch(
+                board.port if board.reads_port else None,
+                board.port_owner,
+                clears_lines=board.clears_lines,
+            )
         for board_id, console in self.consoles.items():
             if board_id not in self._boards:
                 console.watch(None)
@@ -75,9 +79,11 @@ class Boards:
 
     def _told(self, board: Board) -> Board:
         console = self.consoles[board.board_id]
+        # What is wrong with a port comes first where it is in the way of what else is to be done.
+        port_first = board.is_usable or board.kind is BoardKind.PHYSICAL
         return replace(
             board,
-            health=console.fault or board.health if board.is_usable else board.health,
+            health=(console.fault if port_first else "") or board.health,
             proven_image_sha256=self.proven.get(board.board_id, ""),
             console_epoch=console.spool.head.epoch,
         )

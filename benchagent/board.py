@@ -1,6 +1,5 @@
 """A board as an agent sees it, and the pure parts of finding one."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -75,6 +74,10 @@ class Board:
     abilities: tuple[str, ...] = ()
     """What can be asked of it besides flashing: `reset`, `bootloader`, `power`, `identify`."""
     personality: tuple[str, ...] = ()
+    reads_port: bool = True
+    """Whether the agent opens its port: not before it is certain that this is a board."""
+    clears_lines: bool = False
+    """Whether DTR and RTS are released after its port was opened."""
 
     @property
     def is_usable(self) -> bool:
@@ -85,17 +88,6 @@ class Board:
     def is_away(self) -> bool:
         """Whether it is a virtual board whose process does not run, maybe for a moment only."""
         return self.kind is BoardKind.VIRTUAL and self.port_owner is None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """A debug probe that a flasher sees, paired with the serial port of the same USB device."""
-
-    probe_id: str
-    product: str = ""
-    part: str = ""
-    model: str = ""
-    port: Path | None = None
 
 
 def virtual_board(folder: Path, entry: dict[str, Any], *, alive: bool) -> Board | None:
@@ -125,22 +117,6 @@ def virtual_board(folder: Path, entry: dict[str, Any], *, alive: bool) -> Board 
         flash_tool=_word(entry, "flash_tool"),
         control=Path(control) if (control := _word(entry, "control")) and alive else None,
         personality=_words(entry, "personality"),
-    )
-
-
-def physical_board(probe: Probe) -> Board:
-    """A board behind a probe on USB. Not tried on hardware by this project."""
-    readable = re.sub(r"[^a-z0-9]+", "-", probe.probe_id.lower()).strip("-")
-    return Board(
-        board_id=f"probe-{readable[-24:].lstrip('-') or 'unnamed'}",
-        kind=BoardKind.PHYSICAL,
-        model=probe.model,
-        part=probe.part,
-        probe_id=probe.probe_id,
-        identity=probe.probe_id,
-        port=probe.port,
-        experimental=True,
-        flash_tool="pyocd",
     )
 
 

@@ -2,9 +2,10 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchagent.discovery import UsbTree
 from benchline.errors import InvalidRequestError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -21,6 +22,7 @@ class Config:
     grace_s: float = 10.0
     """How long a stop waits for running commands."""
     pid_file: Path | None = None
+    usb: UsbTree = field(default_factory=UsbTree)
 
     def __post_init__(self) -> None:
         """Raises InvalidRequestError: INVALID_NAME."""

@@ -47,6 +47,7 @@ class Console:
         self._on_fault = on_fault
         self._path: Path | None = None
         self._owner: int | None = None
+        self._clears_lines = False
         self._target = ""
         self._port: int | None = None
         self._retry: asyncio.TimerHandle | None = None
@@ -61,13 +62,16 @@ class Console:
         """End of this console."""
         return self._named(self.spool.head)
 
-    def watch(self, path: Path | None, owner: int | None = None) -> None:
+    def watch(
+        self, path: Path | None, owner: int | None = None, *, clears_lines: bool = False
+    ) -> None:
         """Read this port from now on; None when the board has no console.
 
         A link is followed again each time: a board that restarted has another terminal behind it.
         `owner` is the process that must hold a pseudo-terminal: the terminal of a board that died
         may be somebody else's by now.
         """
+        self._clears_lines = clears_lines
         if (path, owner) != (self._path, self._owner):
             self._hang_up("" if self._path is None else HUNG_UP)
             self._path, self._owner = path, owner
@@ -132,7 +136,7 @@ class Console:
         self._cancel_retry()
         target = _target(self._path)
         try:
-            self._port = open_port(self._path, self._owner)
+            self._port = open_port(self._path, self._owner, clears_lines=self._clears_lines)
         except PortError as error:
             if self._retry_s > _FAULT_AFTER_S:
                 self._set_fault(str(error))

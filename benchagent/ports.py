@@ -1,9 +1,15 @@
 """Serial ports as raw, non-blocking descriptors: USB serial ports and pseudo-terminals alike."""
 
+import contextlib
+import errno
 import fcntl
 import os
+import struct
 import termios
+from collections.abc import Sequence
 from pathlib import Path
+
+from benchagent.holders import Holder, holders_of, is_ours
 
 BAUD = termios.B115200
 READ_BYTES = 64 * 1024
@@ -13,29 +19,40 @@ class PortError(Exception):
     """The port cannot be used now; the message says why and what to do."""
 
 
-def open_port(path: Path, owner: int | None = None) -> int:
+def open_port(path: Path, owner: int | None = None, *, clears_lines: bool = False) -> int:
     """Open a port raw at 115200 8N1 without flow control, claimed for this process.
 
     With `owner` it must be a pseudo-terminal that this process holds open.
 
     The claim is an advisory flock, as pyserial's `exclusive=True` takes it, so that two
-    well-behaved readers never share the bytes of one board. Modem lines are left alone: on
-    boards that reset by DTR or RTS opening must not reset them.
+    well-behaved readers never share the bytes of one board. A port that somebody else has open
+    without it is not even opened.
+
+    Linux raises DTR and RTS together while it opens a serial port, which no program can prevent;
+    the reset circuit of ESP32 boards does nothing while both are equal. `clears_lines` releases
+    both in one step afterwards, and they stay as they are when the port is closed (no HUPCL).
+    Not tried on hardware.
 
     Raises:
         PortError: missing, not permitted, in use, or no terminal.
     """
+    if owner is None:
+        _refuse_sharing(path)
     flags = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         port = os.open(path, flags)
     except FileNotFoundError as error:
         raise PortError(f"{path} is not there") from error
     except PermissionError as error:
-        raise PortError(f"{path} may not be opened; add your user to group dialout") from error
+        raise PortError(
+            f"{path} may not be opened: sudo usermod -aG dialout $USER, then log in again"
+        ) from error
     except OSError as error:
-        raise PortError(f"{path}: {error.strerror}") from error
+        raise PortError(_open_fault(path, error)) from error
     try:
         _claim(port, path, owner)
+        if clears_lines:
+            _clear_lines(port)
     except PortError:
         os.close(port)
         raise
@@ -49,7 +66,7 @@ def _claim(port: int, path: Path, owner: int | None) -> None:
         fcntl.flock(port, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _make_raw(port)
     except BlockingIOError as error:
-        raise PortError(f"{path} is used by another program; close it") from error
+        raise PortError(_used_by(path, holders_of(path))) from error
     except (OSError, termios.error) as error:
         raise PortError(f"{path} is not a usable serial port: {error}") from error
 
@@ -68,6 +85,39 @@ def holds(pid: int, terminal: str) -> bool:
         except OSError:
             continue
     return False
+
+
+def _open_fault(path: Path, error: OSError) -> str:
+    match error.errno:
+        case errno.EBUSY:
+            return _used_by(path, holders_of(path))
+        case errno.EIO | errno.ENODEV | errno.ENXIO | errno.EPROTO:
+            return (
+                f"{path} does not answer ({error.strerror}): plug the board in again, and try "
+                "another cable or a port of the PC itself"
+            )
+    return f"{path}: {error.strerror}"
+
+
+def _used_by(path: Path, holders: Sequence[Holder]) -> str:
+    if not holders:
+        return f"{path} is used by another program; close it"
+    told = ", ".join(f"{holder.program} (process {holder.pid})" for holder in holders[:3])
+    return f"{path} is used by {told}; close it"
+
+
+def _refuse_sharing(path: Path) -> None:
+    """Two readers would each get half of a board's bytes. Raises PortError."""
+    others = [holder for holder in holders_of(path) if not is_ours(holder.pid)]
+    if others:
+        raise PortError(_used_by(path, others))
+
+
+def _clear_lines(port: int) -> None:
+    """Release DTR and RTS in one step. A pseudo-terminal has no such lines."""
+    with contextlib.suppress(OSError):
+        lines = struct.pack("I", termios.TIOCM_DTR | termios.TIOCM_RTS)
+        fcntl.ioctl(port, termios.TIOCMBIC, lines)
 
 
 def _make_raw(port: int) -> None:

@@ -13,7 +13,7 @@ import signal
 import sys
 import tty
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -363,16 +363,23 @@ def agent_environment() -> dict[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def agent(server: ControlPlane, folder: Path, *options: str) -> AsyncIterator[RunningAgent]:
-    """An agent process over `folder`, ended with SIGTERM unless it ended before."""
+async def agent(
+    server: ControlPlane, folder: Path, *options: str, pass_fds: Sequence[int] = ()
+) -> AsyncIterator[RunningAgent]:
+    """An agent process over `folder`, ended with SIGTERM unless it ended before.
+
+    It sees the USB tree of `folder`, never the boards of this PC.
+    """
     with (folder / "agent.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "benchagent", "run", "--server", server.target, "--name", "bench"),
             *("--dir", str(folder / "agent"), "--virtual-dir", str(folder / "virtual")),
+            *("--sysfs-root", str(folder / "sys"), "--dev-root", str(folder / "dev")),
             *options,
             env=agent_environment(),
             stderr=log,
+            pass_fds=pass_fds,
         )
     running = RunningAgent(process)
     try:

@@ -1,4 +1,4 @@
-"""Registry entries of virtual boards and probes on USB, hostile ones included."""
+"""Registry entries of virtual boards, hostile ones included."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchagent.board import Board, BoardKind, Probe, physical_board, virtual_board
+from benchagent.board import Board, BoardKind, virtual_board
 from benchagent.discovery import is_running, scan_virtual
-from benchline.names import BOARD_ID
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=300),
@@ -71,14 +70,6 @@ def test_an_entry_under_another_name_is_left_out() -> None:
 def test_no_entry_breaks_the_agent(fields: dict[str, Any], alive: bool) -> None:
     board = virtual_board(Path("/bench/vf405-01"), entry(**fields), alive=alive)
     assert board is None or len(board.health) < 1000
-
-
-@given(uid=st.text(max_size=80))
-def test_every_probe_gets_a_valid_board_id(uid: str) -> None:
-    board = physical_board(Probe(probe_id=uid))
-    assert BOARD_ID.fullmatch(board.board_id)
-    assert board.experimental
-    assert board == physical_board(Probe(probe_id=uid))
 
 
 def test_a_folder_of_entries_is_scanned_by_name(tmp_path: Path) -> None:
