@@ -1,4 +1,4 @@
-"""The run side of a virtual board: flashed firmware in QEMU, its console on the board's PTY."""
+"""The run side of a virtual board: flashed firmware in a child, its console on the board's PTY."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import contextlib
 import json
 import logging
 import os
-import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -15,20 +15,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
-from benchagent.virtual.console import Console
+from benchagent.virtual.console import Console, Seen
 
 log = logging.getLogger(__name__)
 
-QEMU = "qemu-system-arm"
-QEMU_PACKAGE = "qemu-system-arm"
 CONFINERS = ("setpriv", "prlimit")
-_VERSION = re.compile(r"QEMU emulator version (\d+)\.(\d+)")
 TOOL_ANSWER_S = 10.0
-"""How long QEMU may take to say its version or to greet, by default."""
+"""How long a runner may take to say its version or to greet, by default."""
 _STDERR_TAIL = 2048
-_ADDRESS_SPACE = 2 * 1024**3
 _OPEN_FILES = 256
 
 
@@ -50,43 +48,76 @@ class RunState(StrEnum):
     BLANK = "BLANK"
     LOCKED_UP = "LOCKED_UP"
     FAULT = "FAULT"
+    DOWNLOAD = "DOWNLOAD"
+    """The ROM's loader waits for a flash tool; no firmware runs."""
+    NO_RUNNER = "NO_RUNNER"
+    """Firmware is in flash, and nothing here can execute that kind of processor."""
 
 
 class ToolFaultError(Exception):
-    """QEMU is missing, hangs or answers nonsense."""
+    """The program that runs firmware is missing, hangs or answers nonsense."""
 
 
-def check_qemu(qemu: str, answer_s: float = TOOL_ANSWER_S) -> Fault | None:
-    """Whether `qemu` is a QEMU that answers in `answer_s` seconds; None when it is good."""
+class Ended(StrEnum):
+    """What the end of a runner means for the board."""
+
+    LOCKED_UP = "LOCKED_UP"
+    BY_ITSELF = "BY_ITSELF"
+
+
+class Runner(Protocol):
+    """A program that executes flashed firmware, and how it is started and judged."""
+
+    @property
+    def tool(self) -> str:
+        """The program, as a person calls it."""
+
+    @property
+    def package(self) -> str:
+        """What brings the program."""
+
+    @property
+    def speaks_qmp(self) -> bool:
+        """Whether it greets and obeys on a QMP channel; else it is frozen by signals."""
+
+    @property
+    def address_space(self) -> int:
+        """The most memory that it may map, in bytes."""
+
+    @property
+    def file_bytes(self) -> int:
+        """The largest file that it may write."""
+
+    @property
+    def has_rom(self) -> bool:
+        """Whether it executes the chip's own ROM, messages included."""
+
+    def check(self, answer_s: float) -> Fault | None:
+        """What is wrong with the program, or None."""
+
+    def command(self, image: Path, console: int, control: int) -> Sequence[str]:
+        """The program with its arguments; `console` and `control` are inherited descriptors.
+
+        The console is also its standard input and output. Raises ToolFaultError.
+        """
+
+    def environment(self) -> dict[str, str]:
+        """Its whole environment."""
+
+    def meaning(self, code: int, errors: str) -> Ended:
+        """What an exit code and the last words on standard error mean."""
+
+
+def check_confiners() -> Fault | None:
+    """Whether the programs that confine a runner are installed; None when they are."""
     for confiner in CONFINERS:
         if shutil.which(confiner) is None:
             return Fault(tool=confiner, package="util-linux", reason="it is not installed")
-    path = shutil.which(qemu)
-    if path is None:
-        return _fault(qemu, "it is not installed")
-    try:
-        answer = subprocess.run(
-            [path, "--version"],
-            capture_output=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            timeout=answer_s,
-        )
-    except subprocess.TimeoutExpired:
-        return _fault(qemu, f"it did not answer --version in {answer_s:g} s")
-    except OSError as error:
-        return _fault(qemu, f"it cannot be started: {error.strerror}")
-    if not _VERSION.match(answer.stdout[:200].decode("utf-8", "replace")):
-        return _fault(qemu, "it did not answer --version as QEMU does")
     return None
 
 
-def _fault(qemu: str, reason: str) -> Fault:
-    return Fault(tool=qemu, package=QEMU_PACKAGE, reason=reason)
-
-
 class Machine:
-    """One QEMU `netduinoplus2` (an STM32F405) at a time, started from the saved flash image.
+    """One runner at a time, started from an image of the flash.
 
     All its children are started by one thread that lives as long as the board: the kernel sends
     the parent-death signal when the *thread* that started a child ends.
@@ -95,13 +126,13 @@ class Machine:
     def __init__(
         self,
         *,
-        qemu: str,
+        runner: Runner,
         image: Path,
         console: Console,
         on_state: Callable[[RunState, Fault | None], None],
         answer_s: float = TOOL_ANSWER_S,
     ) -> None:
-        self._qemu = qemu
+        self._runner = runner
         self._answer_s = answer_s
         self._image = image
         self._console = console
@@ -113,11 +144,14 @@ class Machine:
 
     def check(self) -> Future[Fault | None]:
         """Look at the tool: what is wrong with it, or None."""
-        return self._worker.submit(check_qemu, self._qemu, self._answer_s)
+        return self._worker.submit(self._check)
 
-    def boot(self) -> None:
-        """Start firmware from the image, ending what ran before; returns at once."""
-        self._worker.submit(self._guarded, self._boot)
+    def boot(self, seen: Seen = bytes) -> None:
+        """Start firmware from the image, ending what ran before; returns at once.
+
+        An observer of the console sees what `seen` makes of its bytes.
+        """
+        self._worker.submit(self._guarded, partial(self._boot, seen))
 
     def freeze(self) -> None:
         """Stop virtual time; returns when it stands still."""
@@ -136,32 +170,42 @@ class Machine:
         self.power_off()
         self._worker.shutdown()
 
+    def _check(self) -> Fault | None:
+        return check_confiners() or self._runner.check(self._answer_s)
+
+    def _fault(self, reason: str) -> Fault:
+        return Fault(tool=self._runner.tool, package=self._runner.package, reason=reason)
+
     def _guarded(self, action: Callable[[], None]) -> None:
         try:
             action()
         except ToolFaultError as error:
             self._end_child()
-            self._on_state(RunState.FAULT, _fault(self._qemu, str(error)))
+            self._on_state(RunState.FAULT, self._fault(str(error)))
 
-    def _boot(self) -> None:
+    def _boot(self, seen: Seen) -> None:
         self._end_child()
-        path = shutil.which(self._qemu)
-        if path is None:
-            raise ToolFaultError("it is not installed")
         console, console_remote = socket.socketpair()
         control, control_remote = socket.socketpair()
         errors_reader, errors_writer = os.pipe2(os.O_CLOEXEC)
-        handed_over = (console_remote.fileno(), control_remote.fileno(), errors_writer)
+        handed_over = (console_remote.fileno(), control_remote.fileno())
         try:
+            command = self._runner.command(self._image, *handed_over)
+            qmp = self._runner.speaks_qmp
             self._process = subprocess.Popen(
-                _command_line(path, self._image, *handed_over[:2]),
-                stdin=subprocess.DEVNULL,
-                stdout=errors_writer,
+                _confined(command, self._runner),
+                stdin=subprocess.DEVNULL if qmp else handed_over[0],
+                stdout=errors_writer if qmp else handed_over[0],
                 stderr=errors_writer,
-                pass_fds=handed_over[:2],
+                pass_fds=handed_over,
                 start_new_session=True,
-                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                env=self._runner.environment(),
             )
+        except ToolFaultError:
+            console.close()
+            control.close()
+            os.close(errors_reader)
+            raise
         except OSError as error:
             console.close()
             control.close()
@@ -171,7 +215,7 @@ class Machine:
             console_remote.close()
             control_remote.close()
             os.close(errors_writer)
-        self._console.attach(console)
+        self._console.attach(console, seen)
         self._control = control
         self._generation += 1
         threading.Thread(
@@ -180,8 +224,9 @@ class Machine:
             name="machine-watch",
             daemon=True,
         ).start()
-        control.settimeout(self._answer_s)
-        self._greet(control)
+        if self._runner.speaks_qmp:
+            control.settimeout(self._answer_s)
+            self._greet(control)
         self._on_state(RunState.RUNNING, None)
 
     def _greet(self, control: socket.socket) -> None:
@@ -195,13 +240,25 @@ class Machine:
 
     def _freeze(self) -> None:
         if self._alive():
-            self._execute("stop")
+            self._stop_time()
             self._on_state(RunState.HALTED, None)
 
     def _thaw(self) -> None:
         if self._alive():
-            self._execute("cont")
+            self._resume_time()
             self._on_state(RunState.RUNNING, None)
+
+    def _stop_time(self) -> None:
+        if self._runner.speaks_qmp:
+            self._execute("stop")
+        elif self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def _resume_time(self) -> None:
+        if self._runner.speaks_qmp:
+            self._execute("cont")
+        elif self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def _power_off(self) -> None:
         self._end_child()
@@ -249,13 +306,12 @@ class Machine:
         if generation != self._generation:
             return
         self._console.detach(drain=True)
-        if "Lockup" in errors or code == -6:
-            # A fault inside the fault handler: a real core would lock up, QEMU aborts.
+        if self._runner.meaning(code, errors) is Ended.LOCKED_UP:
             self._on_state(RunState.LOCKED_UP, None)
         else:
             last = errors.strip().splitlines()[-1:] or ["without a word"]
             reason = f"it ended by itself with code {code}: {last[0][:200]}"
-            self._on_state(RunState.FAULT, _fault(self._qemu, reason))
+            self._on_state(RunState.FAULT, self._fault(reason))
 
 
 def _read_message(control: socket.socket) -> dict[str, object]:
@@ -277,22 +333,12 @@ def _read_message(control: socket.socket) -> dict[str, object]:
     return message
 
 
-def _command_line(qemu: str, image: Path, console: int, control: int) -> Sequence[str]:
-    """QEMU as a child without network, new privileges, core files or a life after its parent.
-
-    USART2, the console of the board model, is the machine's second serial port. Time is the
-    host's: no `-icount`, a live board runs at its own pace.
-    """
+def _confined(command: Sequence[str], runner: Runner) -> Sequence[str]:
+    """A child with limits: no new privileges, no core files, no life after its parent."""
+    limits = (f"--as={runner.address_space}", f"--fsize={runner.file_bytes}")
     return (
         *("setpriv", "--no-new-privs", "--pdeathsig", "KILL"),
-        *("prlimit", "--core=0", f"--as={_ADDRESS_SPACE}", f"--nofile={_OPEN_FILES}", "--fsize=0"),
+        *("prlimit", "--core=0", f"--nofile={_OPEN_FILES}", *limits),
         "--",
-        qemu,
-        *("-M", "netduinoplus2", "-nodefaults", "-no-user-config", "-display", "none"),
-        *("-nic", "none", "-monitor", "none", "-accel", "tcg,tb-size=32"),
-        *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
-        *("-chardev", f"socket,id=console,fd={console}"),
-        *("-serial", "null", "-serial", "chardev:console"),
-        *("-chardev", f"socket,id=control,fd={control}", "-mon", "chardev=control,mode=control"),
-        *("-kernel", str(image)),
+        *command,
     )

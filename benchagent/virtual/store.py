@@ -8,12 +8,11 @@ import json
 import os
 import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from benchagent.virtual import f405
-from benchagent.virtual.flash_memory import Wear
+from benchagent.virtual.flash_array import Wear
 from benchagent.virtual.machine import Fault, RunState
 
 FLASH_FILE = "flash.bin"
@@ -39,15 +38,28 @@ class BoardEntry:
     kind: str
     board_model: str
     part: str
+    family: str
+    flash_tool: str
+    """The program that flashes it: `pyocd` or `esptool`."""
     probe: str
-    """Address for `pyocd -u`: `remote:127.0.0.1:PORT`."""
+    """How the flash tool finds it: `remote:127.0.0.1:PORT` for `pyocd -u`, a path for esptool."""
     probe_uid: str
     """Stable over restarts: derived from the name."""
     tty: str
+    control: str
+    """Path of the control socket: reset, power, identify, faults."""
+    rfc2217: str
+    """The serial port with reset lines as a pyserial URL; empty where there is none."""
+    personality: tuple[str, ...]
+    """What is different from a perfect board, as `--personality` takes it."""
+    identified: int
+    """How often somebody asked the board to show itself."""
     pid: int
     boot_time: str
     """When the board process started, RFC 3339 in UTC."""
     run_state: RunState
+    note: str
+    """What a reader should know about the run state; empty when there is nothing to say."""
     fault: Fault | None
 
 
@@ -80,15 +92,15 @@ class BoardStore:
         """The flash contents, always a whole image."""
         return self.path / FLASH_FILE
 
-    def load_flash(self) -> bytes:
+    def load_flash(self, size: int) -> bytes:
         """The saved flash, or a blank one. Raises BoardDirectoryError for a wrong size."""
         try:
             contents = self.flash_path.read_bytes()
         except FileNotFoundError:
-            return b"\xff" * f405.FLASH_SIZE
-        if len(contents) != f405.FLASH_SIZE:
+            return b"\xff" * size
+        if len(contents) != size:
             raise BoardDirectoryError(
-                f"{self.flash_path} has {len(contents)} bytes, not {f405.FLASH_SIZE}: "
+                f"{self.flash_path} has {len(contents)} bytes, not {size}: "
                 "remove it to start with a blank board"
             )
         return contents
@@ -97,57 +109,65 @@ class BoardStore:
         """Replace the saved flash in one step."""
         self._replace(FLASH_FILE, contents)
 
-    def load_wear(self) -> Wear:
-        """The saved counters, or zeros when there are none."""
+    def load_wear(self, sectors: int) -> Wear:
+        """The saved counters, or zeros when there are none; for a flash of so many sectors."""
         found = _read_json(self.path / STATS_FILE)
         wear = Wear()
         erases = found.get("sector_erases")
-        if isinstance(erases, list) and len(erases) == len(wear.sector_erases):
+        if isinstance(erases, list) and len(erases) == sectors:
             wear.sector_erases = [int(count) for count in erases]
-        for counter in (
-            "mass_erases",
-            "programmed_bytes",
-            "program_errors",
-            "resets",
-            "boots",
-            "console_dropped_bytes",
-        ):
-            setattr(wear, counter, int(found.get(counter, 0)))
+        for counter in fields(Wear):
+            if counter.name != "sector_erases":
+                setattr(wear, counter.name, int(found.get(counter.name, 0)))
         return wear
 
     def save_wear(self, wear: Wear) -> None:
         """Replace the saved counters in one step."""
         self._replace(STATS_FILE, json.dumps(asdict(wear)).encode() + b"\n")
 
-    def last_port(self) -> int:
-        """The probe's TCP port of the last run, 0 when there is none."""
+    def last_port(self, name: str = PORT_FILE) -> int:
+        """A TCP port of the last run, 0 when there is none."""
         try:
-            port = int((self.path / PORT_FILE).read_text()[:8])
+            port = int((self.path / name).read_text()[:8])
         except (OSError, ValueError):
             return 0
         return port if 0 < port < 65536 else 0
 
-    def save_port(self, port: int) -> None:
-        """Remember the probe's TCP port."""
-        self._replace(PORT_FILE, f"{port}\n".encode())
+    def save_port(self, port: int, name: str = PORT_FILE) -> None:
+        """Remember a TCP port."""
+        self._replace(name, f"{port}\n".encode())
 
-    def link_console(self, tty: str) -> Path:
-        """Point the stable console link at the PTY."""
-        link = self.path / CONSOLE_LINK
-        fresh = self.path / (CONSOLE_LINK + ".new")
+    @property
+    def console_link(self) -> Path:
+        """The stable path of the console."""
+        return (self.path / CONSOLE_LINK).absolute()
+
+    def link_console(self, tty: str, name: str = CONSOLE_LINK) -> Path:
+        """Point a console link at the PTY."""
+        link = self.path / name
+        fresh = self.path / (name + ".new")
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(tty)
         fresh.replace(link)
-        return link
+        return link.absolute()
+
+    def unlink_consoles(self) -> None:
+        """Remove the console links of this run."""
+        for link in self.path.glob(CONSOLE_LINK + "*"):
+            link.unlink(missing_ok=True)
 
     def publish(self, entry: BoardEntry) -> None:
         """Replace the registry entry in one step."""
         self._replace(BOARD_FILE, json.dumps(asdict(entry)).encode() + b"\n")
 
-    def withdraw(self) -> None:
-        """Remove the registry entry and the console link, and free the directory."""
+    def hide(self) -> None:
+        """Remove the registry entry: the board is not plugged in."""
         (self.path / BOARD_FILE).unlink(missing_ok=True)
-        (self.path / CONSOLE_LINK).unlink(missing_ok=True)
+
+    def withdraw(self) -> None:
+        """Remove the registry entry and the console links, and free the directory."""
+        self.hide()
+        self.unlink_consoles()
         os.close(self._lock)
 
     def _replace(self, name: str, contents: bytes) -> None:
@@ -170,6 +190,7 @@ def registered_boards(directory: Path) -> list[BoardEntry]:
             fault = raw["fault"]
             raw["fault"] = Fault(**fault) if fault is not None else None
             raw["run_state"] = RunState(raw["run_state"])
+            raw["personality"] = tuple(raw["personality"])
             found.append(BoardEntry(**raw))
         except (KeyError, TypeError, ValueError):
             continue

@@ -8,6 +8,7 @@ import json
 import os
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -74,7 +75,10 @@ def board_command(directory: Path, name: str, *options: str) -> list[str]:
 
 @contextlib.contextmanager
 def virtual_board(
-    directory: Path, *options: str, name: str = "vf405-01", holding: Path | None = None
+    directory: Path,
+    *options: str,
+    name: str = "vf405-01",
+    holding: Path | None = None,
 ) -> Iterator[RunningBoard]:
     """A board process that said it is ready, its flash `holding` an ELF; ended with SIGTERM."""
     if holding is not None:
@@ -188,6 +192,34 @@ def stock_readback(probe: str, directory: Path) -> bytes:
     done = pyocd("cmd", "-u", probe, "--target", STOCK_TARGET, "-c", command)
     assert done.returncode == 0, done.stderr
     return out.read_bytes()
+
+
+def esptool(port: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Stock esptool, as a person would call it."""
+    return subprocess.run(
+        [sys.executable, "-m", "esptool", "--port", port, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S * 2,
+        check=False,
+    )
+
+
+def stock_esptool(port: str, *arguments: str) -> str:
+    """What esptool says when it does what it was asked."""
+    done = esptool(port, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def order(board: RunningBoard, **fields: object) -> dict[str, Any]:
+    """One order on the board's control socket; gives its answer."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(WAIT_S)
+        client.connect(board.entry["control"])
+        client.sendall(json.dumps(fields).encode() + b"\n")
+        answer: dict[str, Any] = json.loads(client.makefile("rb").readline())
+    return answer
 
 
 class ConsoleReader:

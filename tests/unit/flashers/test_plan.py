@@ -42,7 +42,7 @@ from benchagent.flashers.stm32_parts import (
     chip_name,
     parts_that_match,
 )
-from benchagent.virtual import f405
+from benchagent.virtual.stm32 import part as f4
 
 FLASH = STM32F405RG.flash_address
 GOOD = Found(
@@ -50,13 +50,16 @@ GOOD = Found(
 )
 
 
-def test_both_transcriptions_of_the_sector_table_agree() -> None:
-    ours = [(sector.address - FLASH, sector.size) for sector in STM32F405RG.sectors]
-    assert ours == [(sector.offset, sector.size) for sector in f405.SECTORS]
-    assert STM32F405RG.flash_size == f405.FLASH_SIZE
-    assert (STM32F405RG.uid_register, STM32F405RG.flash_size_register) == (
-        f405.UNIQUE_ID,
-        f405.FLASH_SIZE_REGISTER,
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+def test_both_transcriptions_of_the_parts_agree(part: Part) -> None:
+    theirs = f4.PARTS[part.name]
+    ours = [(sector.address - FLASH, sector.size) for sector in part.sectors]
+    assert ours == [(sector.offset, sector.size) for sector in theirs.sectors]
+    assert (part.flash_size, part.device_id) == (theirs.flash_size, theirs.device_id)
+    assert (part.ram_size, part.uid_register, part.flash_size_register) == (
+        theirs.sram_size,
+        f4.UNIQUE_ID,
+        f4.FLASH_SIZE_REGISTER,
     )
 
 

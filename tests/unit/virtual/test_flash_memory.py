@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from benchagent.virtual import f405
-from benchagent.virtual import flash_memory as fm
+from benchagent.virtual.flash_array import FlashArray, Wear
+from benchagent.virtual.stm32 import flash_controller as fm
+from benchagent.virtual.stm32 import part as f4
+
+F405 = f4.PARTS["stm32f405rg"]
 
 
 class EraseCounter:
@@ -16,12 +19,12 @@ class EraseCounter:
         self.calls += 1
 
 
-def controller(contents: bytes = b"\xff" * f405.FLASH_SIZE) -> fm.FlashController:
-    return fm.FlashController(fm.FlashArray(contents, fm.Wear()), EraseCounter())
+def controller(contents: bytes = b"\xff" * F405.flash_size) -> fm.FlashController:
+    return fm.FlashController(FlashArray(contents, F405.sectors, Wear()), EraseCounter())
 
 
-def unlocked(contents: bytes = b"\xff" * f405.FLASH_SIZE) -> tuple[fm.FlashController, bytearray]:
-    array = fm.FlashArray(contents, fm.Wear())
+def unlocked(contents: bytes = b"\xff" * F405.flash_size) -> tuple[fm.FlashController, bytearray]:
+    array = FlashArray(contents, F405.sectors, Wear())
     flash = fm.FlashController(array, EraseCounter())
     flash.write(fm.KEYR, fm.KEY1)
     flash.write(fm.KEYR, fm.KEY2)
@@ -29,14 +32,14 @@ def unlocked(contents: bytes = b"\xff" * f405.FLASH_SIZE) -> tuple[fm.FlashContr
 
 
 def test_the_sectors_cover_the_whole_megabyte_once() -> None:
-    offsets = [sector.offset for sector in f405.SECTORS]
+    offsets = [sector.offset for sector in F405.sectors]
     assert offsets[:6] == [0, 0x4000, 0x8000, 0xC000, 0x10000, 0x20000]
-    assert sum(sector.size for sector in f405.SECTORS) == f405.FLASH_SIZE == 1 << 20
+    assert sum(sector.size for sector in F405.sectors) == F405.flash_size == 1 << 20
 
 
 def test_flash_contents_of_another_size_are_an_error() -> None:
     with pytest.raises(ValueError, match="not 1048576"):
-        fm.FlashArray(b"\xff", fm.Wear())
+        FlashArray(b"\xff", F405.sectors, Wear())
 
 
 def test_programming_clears_bits_and_never_sets_one() -> None:
@@ -83,9 +86,9 @@ def test_a_wrong_key_locks_until_reset() -> None:
     assert not flash.read(fm.CR) & fm.CR_LOCK
 
 
-@pytest.mark.parametrize("sector", f405.SECTORS, ids=lambda sector: str(sector.number))
-def test_a_sector_erase_touches_that_sector_only(sector: f405.Sector) -> None:
-    flash, contents = unlocked(bytes(f405.FLASH_SIZE))
+@pytest.mark.parametrize("sector", F405.sectors, ids=lambda sector: str(sector.number))
+def test_a_sector_erase_touches_that_sector_only(sector: f4.Sector) -> None:
+    flash, contents = unlocked(bytes(F405.flash_size))
     flash.write(fm.CR, fm.CR_SER | sector.number << 3 | fm.CR_STRT)
     end = sector.offset + sector.size
     assert contents[sector.offset : end] == b"\xff" * sector.size
@@ -94,9 +97,9 @@ def test_a_sector_erase_touches_that_sector_only(sector: f405.Sector) -> None:
 
 
 def test_erases_are_counted_by_sector_and_as_a_whole() -> None:
-    wear = fm.Wear()
+    wear = Wear()
     heard = EraseCounter()
-    flash = fm.FlashController(fm.FlashArray(bytes(f405.FLASH_SIZE), wear), heard)
+    flash = fm.FlashController(FlashArray(bytes(F405.flash_size), F405.sectors, wear), heard)
     flash.write(fm.KEYR, fm.KEY1)
     flash.write(fm.KEYR, fm.KEY2)
     for number in (4, 4, 0):
@@ -107,7 +110,7 @@ def test_erases_are_counted_by_sector_and_as_a_whole() -> None:
 
 
 def test_a_write_protected_sector_is_neither_erased_nor_programmed() -> None:
-    flash, contents = unlocked(b"\xf0" * f405.FLASH_SIZE)
+    flash, contents = unlocked(b"\xf0" * F405.flash_size)
     flash.optcr &= ~(1 << 16 + 4)
     flash.write(fm.CR, fm.CR_SER | 4 << 3 | fm.CR_STRT)
     assert flash.read(fm.SR) & fm.SR_WRPERR
@@ -140,4 +143,4 @@ def test_status_bits_are_cleared_by_writing_one() -> None:
 )
 def test_only_sound_vectors_boot(stack: int, reset: int, boots: bool) -> None:
     vectors = stack.to_bytes(4, "little") + reset.to_bytes(4, "little")
-    assert f405.bootable(vectors + b"\xff" * 56) is boots
+    assert F405.bootable(vectors + b"\xff" * 56) is boots

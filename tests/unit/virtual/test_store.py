@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchagent.virtual import f405
-from benchagent.virtual.flash_memory import Wear
+from benchagent.virtual.flash_array import Wear
 from benchagent.virtual.machine import Fault, RunState
 from benchagent.virtual.store import (
     BoardDirectoryError,
@@ -19,19 +18,28 @@ from benchagent.virtual.store import (
     registered_boards,
 )
 
+SIZE = 1 << 20
+
 
 def entry(name: str, fault: Fault | None = None) -> BoardEntry:
     return BoardEntry(
         name=name,
         kind="VIRTUAL",
-        board_model=f405.BOARD_MODEL,
-        part=f405.PART,
+        board_model="olimex-stm32-h405",
+        part="stm32f405rg",
+        family="stm32",
+        flash_tool="pyocd",
         probe="remote:127.0.0.1:5555",
         probe_uid=probe_uid(name),
         tty="/dev/null",
+        control="/dev/null",
+        rfc2217="",
+        personality=("slow-boot=1s",),
+        identified=0,
         pid=os.getpid(),
         boot_time="2026-01-01T00:00:00.000+00:00",
         run_state=RunState.BLANK,
+        note="",
         fault=fault,
     )
 
@@ -52,12 +60,12 @@ def test_a_directory_is_held_by_one_store_at_a_time(tmp_path: Path) -> None:
 
 def test_flash_and_counters_come_back_as_saved(tmp_path: Path) -> None:
     store = BoardStore(tmp_path, "a")
-    assert store.load_flash() == b"\xff" * f405.FLASH_SIZE
-    contents = bytes(f405.FLASH_SIZE)
+    assert store.load_flash(SIZE) == b"\xff" * SIZE
+    contents = bytes(SIZE)
     store.save_flash(contents)
     store.save_wear(Wear(mass_erases=3, sector_erases=list(range(12)), resets=9))
-    assert store.load_flash() == contents
-    assert store.load_wear() == Wear(mass_erases=3, sector_erases=list(range(12)), resets=9)
+    assert store.load_flash(SIZE) == contents
+    assert store.load_wear(12) == Wear(mass_erases=3, sector_erases=list(range(12)), resets=9)
     store.withdraw()
 
 
@@ -65,7 +73,7 @@ def test_a_flash_file_of_the_wrong_size_is_not_taken_for_flash(tmp_path: Path) -
     store = BoardStore(tmp_path, "a")
     store.flash_path.write_bytes(b"short")
     with pytest.raises(BoardDirectoryError, match="has 5 bytes"):
-        store.load_flash()
+        store.load_flash(SIZE)
     store.withdraw()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchagent.virtual import f405
-from benchagent.virtual.debug_core import DebugCore
+from benchagent.virtual.stm32 import part as f4
+from benchagent.virtual.stm32.debug_core import DebugCore
 
 _CSW_WRITABLE = 0x3F00_0037
 _CSW_ENABLED = 1 << 6
@@ -35,8 +35,8 @@ class AccessPort:
         return {
             0x00: self._csw,
             0x04: self._tar,
-            0xF8: f405.AHB_AP_BASE,
-            0xFC: f405.AHB_AP_IDR,
+            0xF8: f4.AHB_AP_BASE,
+            0xFC: f4.AHB_AP_IDR,
         }.get(register, 0)
 
     def write(self, register: int, value: int) -> None:
@@ -73,7 +73,7 @@ class DebugPort:
         """One DP register by its address (0, 4, 8 or 0xC)."""
         match register & 0xC:
             case 0x0:
-                return f405.DP_IDR
+                return f4.DP_IDR
             case 0x4:
                 return self._control | (self._control & _POWER_REQUESTS) << 1
         return 0

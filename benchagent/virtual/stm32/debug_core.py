@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from typing import Protocol
 
-from benchagent.virtual import f405
-from benchagent.virtual.bus import MemoryBus
-from benchagent.virtual.executor import LR, MSP, PC, SP, XPSR, Executor, Stop
-from benchagent.virtual.flash_memory import Wear
+from benchagent.virtual.flash_array import Wear
+from benchagent.virtual.stm32 import part as f4
+from benchagent.virtual.stm32.bus import MemoryBus
+from benchagent.virtual.stm32.executor import LR, MSP, PC, SP, XPSR, Executor, Stop
 
 # ARMv7-M architecture reference manual, sections B3.2 and C1.6.
 AIRCR, DFSR, HFSR = 0xE000_ED0C, 0xE000_ED30, 0xE000_ED2C
@@ -54,7 +54,7 @@ class DebugCore:
         self._executor = executor
         self._run_side = run_side
         self._wear = wear
-        self._registers = _identification(device_id)
+        self._registers = _identification(device_id, bus.part.revision_id)
         self._dhcsr = 0
         self._demcr = 0
         self._dfsr = 0
@@ -77,27 +77,27 @@ class DebugCore:
 
     def read(self, address: int, width: int) -> int:
         """Any address: the private peripheral bus here, the rest on the memory bus."""
-        if not f405.PPB_START <= address < f405.PPB_START + f405.PPB_SIZE:
+        if not f4.PPB_START <= address < f4.PPB_START + f4.PPB_SIZE:
             return self.bus.read(address, width)
         word = self._read_ppb(address & ~3)
         return word >> 8 * (address & 3) & (1 << 8 * width) - 1
 
     def write(self, address: int, width: int, value: int) -> None:
         """Any address: the private peripheral bus here, the rest on the memory bus."""
-        if f405.PPB_START <= address < f405.PPB_START + f405.PPB_SIZE:
+        if f4.PPB_START <= address < f4.PPB_START + f4.PPB_SIZE:
             self._write_ppb(address & ~3, value)
         else:
             self.bus.write(address, width, value)
 
     def read_block(self, address: int, length: int) -> bytes:
         """`length` bytes from one memory. Raises BusFault."""
-        if f405.PPB_START <= address < f405.PPB_START + f405.PPB_SIZE:
+        if f4.PPB_START <= address < f4.PPB_START + f4.PPB_SIZE:
             return bytes(self.read(at, 1) for at in range(address, address + length))
         return self.bus.read_block(address, length)
 
     def write_block(self, address: int, data: bytes) -> None:
         """Bytes into one memory; whole words on the private peripheral bus. Raises BusFault."""
-        if f405.PPB_START <= address < f405.PPB_START + f405.PPB_SIZE:
+        if f4.PPB_START <= address < f4.PPB_START + f4.PPB_SIZE:
             for at in range(0, len(data) - 3, 4):
                 self.write(address + at, 4, int.from_bytes(data[at : at + 4], "little"))
         else:
@@ -164,7 +164,7 @@ class DebugCore:
 
     def _pc_in_ram(self) -> bool:
         pc = self._executor.read_register(PC)
-        return f405.SRAM_START <= pc < f405.SRAM_START + f405.SRAM_SIZE
+        return f4.SRAM_START <= pc < f4.SRAM_START + len(self.bus.sram)
 
     def _read_ppb(self, address: int) -> int:
         if address == DHCSR:
@@ -232,10 +232,10 @@ class DebugCore:
 
 
 _CPUID, _MVFR0, _MVFR1 = 0xE000_ED00, 0xE000_EF40, 0xE000_EF44
-_READ_ONLY = frozenset((_CPUID, _MVFR0, _MVFR1, f405.DBGMCU_IDCODE))
+_READ_ONLY = frozenset((_CPUID, _MVFR0, _MVFR1, f4.DBGMCU_IDCODE))
 
 
-def _identification(device_id: int) -> dict[int, int]:
+def _identification(device_id: int, revision_id: int) -> dict[int, int]:
     """The registers a debugger reads to find out what it is connected to.
 
     CPUID r0p1, FPU and unit identification: Cortex-M4 technical reference manual DDI 0439B,
@@ -249,9 +249,9 @@ def _identification(device_id: int) -> dict[int, int]:
         FP_CTRL: 0x0000_0260,  # six code and two literal comparators
         0xE000_E004: 0x0000_0002,  # ICTR: 96 interrupt lines
         0xE000_ED90: 0x0000_0800,  # MPU_TYPE: eight regions
-        f405.DBGMCU_IDCODE: f405.REVISION_ID << 16 | device_id,
+        f4.DBGMCU_IDCODE: revision_id << 16 | device_id,
     }
-    rom_table = f405.AHB_AP_BASE & ~0xFFF
+    rom_table = f4.AHB_AP_BASE & ~0xFFF
     _identify(registers, rom_table, peripheral=0x000A_0413, component_class=1, pid4=0)
     for index, entry in enumerate((0xFFF0_F003, 0xFFF0_2003, 0xFFF0_3003, 0xFFF0_1003)):
         registers[rom_table + 4 * index] = entry

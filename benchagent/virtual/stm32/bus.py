@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from benchagent.virtual import f405
-from benchagent.virtual.flash_memory import FlashArray, FlashController
+from benchagent.virtual.flash_array import FlashArray
+from benchagent.virtual.stm32 import part as f4
+from benchagent.virtual.stm32.flash_controller import FlashController
+from benchagent.virtual.stm32.part import Stm32Part
 
 
 class BusFault(Exception):  # noqa: N818 - the architecture's own word
@@ -18,13 +20,21 @@ class MemoryBus:
     `ram_written` tells the debug core that a resume can no longer continue what ran before.
     """
 
-    def __init__(self, array: FlashArray, controller: FlashController, *, board_name: str) -> None:
+    def __init__(
+        self,
+        array: FlashArray,
+        controller: FlashController,
+        *,
+        part: Stm32Part,
+        board_name: str,
+    ) -> None:
+        self.part = part
         self.array = array
         self.controller = controller
-        self.sram = bytearray(f405.SRAM_SIZE)
-        self.ccm = bytearray(f405.CCM_SIZE)
+        self.sram = bytearray(part.sram_size)
+        self.ccm = bytearray(part.ccm_size)
         self.ram_written = False
-        self._system = _system_memory(board_name)
+        self._system = _system_memory(part, board_name)
         self._peripherals: dict[int, int] = {}
 
     def reset(self) -> None:
@@ -37,32 +47,33 @@ class MemoryBus:
 
         Raises BusFault where nothing is mapped.
         """
-        if f405.PERIPHERAL_START <= address < f405.PERIPHERAL_START + f405.PERIPHERAL_SIZE:
+        if f4.PERIPHERAL_START <= address < f4.PERIPHERAL_START + f4.PERIPHERAL_SIZE:
             word = self.read_peripheral(address & ~3)
             return word >> 8 * (address & 3) & (1 << 8 * width) - 1
         return int.from_bytes(self.read_block(address, width), "little")
 
     def write(self, address: int, width: int, value: int) -> None:
         """A little endian value of `width` (1, 2 or 4) bytes; stores to flash program it."""
-        if f405.FLASH_START <= address < f405.FLASH_START + f405.FLASH_SIZE:
-            self.controller.program(address - f405.FLASH_START, width, value)
-        elif f405.PERIPHERAL_START <= address < f405.PERIPHERAL_START + f405.PERIPHERAL_SIZE:
+        if f4.FLASH_START <= address < f4.FLASH_START + len(self.array):
+            self.controller.program(address - f4.FLASH_START, width, value)
+        elif f4.PERIPHERAL_START <= address < f4.PERIPHERAL_START + f4.PERIPHERAL_SIZE:
             self.write_peripheral(address & ~3, value)
         else:
             self._write_ram(address, value.to_bytes(width, "little"))
 
     def read_block(self, address: int, length: int) -> bytes:
         """`length` bytes that lie in one memory. Raises BusFault."""
+        for start in (f4.FLASH_START, 0):
+            if start <= address and address + length <= start + len(self.array):
+                return self.array.read(address - start, length)
         for start, memory in (
-            (f405.FLASH_START, self.array.bytes),
-            (f405.SRAM_START, self.sram),
-            (f405.CCM_START, self.ccm),
-            (f405.SYSTEM_START, self._system),
-            (0, self.array.bytes),
+            (f4.SRAM_START, self.sram),
+            (f4.CCM_START, self.ccm),
+            (f4.SYSTEM_START, self._system),
         ):
             if start <= address and address + length <= start + len(memory):
                 return bytes(memory[address - start : address - start + length])
-        if f405.PERIPHERAL_START <= address < f405.PERIPHERAL_START + f405.PERIPHERAL_SIZE:
+        if f4.PERIPHERAL_START <= address < f4.PERIPHERAL_START + f4.PERIPHERAL_SIZE:
             first = address & ~3
             words = range(first, address + length, 4)
             data = b"".join(self.read_peripheral(at).to_bytes(4, "little") for at in words)
@@ -71,8 +82,8 @@ class MemoryBus:
 
     def write_block(self, address: int, data: bytes) -> None:
         """Bytes into RAM at once, elsewhere word by word. Raises BusFault."""
-        if not f405.FLASH_START <= address < f405.FLASH_START + f405.FLASH_SIZE and not (
-            f405.PERIPHERAL_START <= address < f405.PERIPHERAL_START + f405.PERIPHERAL_SIZE
+        if not f4.FLASH_START <= address < f4.FLASH_START + len(self.array) and not (
+            f4.PERIPHERAL_START <= address < f4.PERIPHERAL_START + f4.PERIPHERAL_SIZE
         ):
             self._write_ram(address, data)
             return
@@ -82,21 +93,21 @@ class MemoryBus:
 
     def read_peripheral(self, address: int) -> int:
         """One aligned 32-bit peripheral register; those without a model keep what was written."""
-        offset = address - f405.FLASH_REGISTERS
-        if 0 <= offset < f405.FLASH_REGISTERS_SIZE:
+        offset = address - f4.FLASH_REGISTERS
+        if 0 <= offset < f4.FLASH_REGISTERS_SIZE:
             return self.controller.read(offset)
         return self._peripherals.get(address, 0)
 
     def write_peripheral(self, address: int, value: int) -> None:
         """One aligned 32-bit peripheral register."""
-        offset = address - f405.FLASH_REGISTERS
-        if 0 <= offset < f405.FLASH_REGISTERS_SIZE:
+        offset = address - f4.FLASH_REGISTERS
+        if 0 <= offset < f4.FLASH_REGISTERS_SIZE:
             self.controller.write(offset, value)
         else:
             self._peripherals[address] = value & 0xFFFF_FFFF
 
     def _write_ram(self, address: int, data: bytes) -> None:
-        for start, memory in ((f405.SRAM_START, self.sram), (f405.CCM_START, self.ccm)):
+        for start, memory in ((f4.SRAM_START, self.sram), (f4.CCM_START, self.ccm)):
             if start <= address and address + len(data) <= start + len(memory):
                 memory[address - start : address - start + len(data)] = data
                 self.ram_written = True
@@ -104,12 +115,12 @@ class MemoryBus:
         raise BusFault(f"no writable memory of {len(data)} bytes at {address:#010x}")
 
 
-def _system_memory(board_name: str) -> bytearray:
+def _system_memory(part: Stm32Part, board_name: str) -> bytearray:
     """System memory with the unique device ID and the flash size in KiB (RM0090 section 39)."""
-    memory = bytearray(b"\xff" * f405.SYSTEM_SIZE)
+    memory = bytearray(b"\xff" * f4.SYSTEM_SIZE)
     unique = hashlib.sha256(b"virtual stm32f405 unique id " + board_name.encode()).digest()[:12]
-    at = f405.UNIQUE_ID - f405.SYSTEM_START
+    at = f4.UNIQUE_ID - f4.SYSTEM_START
     memory[at : at + 12] = unique
-    at = f405.FLASH_SIZE_REGISTER - f405.SYSTEM_START
-    memory[at : at + 2] = (f405.FLASH_SIZE // f405.KIB).to_bytes(2, "little")
+    at = f4.FLASH_SIZE_REGISTER - f4.SYSTEM_START
+    memory[at : at + 2] = (part.flash_size // f4.KIB).to_bytes(2, "little")
     return memory

@@ -6,11 +6,11 @@ import ctypes
 import importlib
 from typing import Any
 
-from benchagent.virtual import f405
-from benchagent.virtual.bus import MemoryBus
+from benchagent.virtual.stm32 import part as f4
+from benchagent.virtual.stm32.bus import MemoryBus
 
 _PAGE = 0x1000
-_FLASH_REGISTER_PAGE = f405.FLASH_REGISTERS & ~(_PAGE - 1)
+_FLASH_REGISTER_PAGE = f4.FLASH_REGISTERS & ~(_PAGE - 1)
 _RETURN_NOWHERE = 0xFFFF_FFFE
 _MAX_INSTRUCTIONS = 20_000_000
 """Programming a page of 4 KiB takes some fifty thousand."""
@@ -68,21 +68,24 @@ class Executor:
     def _map_memory(self, unicorn: Any) -> None:
         self._pins = []
         for start, memory in (
-            (f405.SRAM_START, self._bus.sram),
-            (f405.CCM_START, self._bus.ccm),
+            (f4.SRAM_START, self._bus.sram),
+            (f4.CCM_START, self._bus.ccm),
         ):
+            if not memory:
+                continue
             view = (ctypes.c_char * len(memory)).from_buffer(memory)
             self._pins.append(view)
             self._uc.mem_map_ptr(start, len(memory), unicorn.UC_PROT_ALL, ctypes.addressof(view))
         self._uc.mmio_map(
-            f405.FLASH_START, f405.FLASH_SIZE, self._flash_read, None, self._flash_write, None
+            *(f4.FLASH_START, len(self._bus.array)),
+            *(self._flash_read, None, self._flash_write, None),
         )
-        below = _FLASH_REGISTER_PAGE - f405.PERIPHERAL_START
+        below = _FLASH_REGISTER_PAGE - f4.PERIPHERAL_START
         above = _FLASH_REGISTER_PAGE + _PAGE
         for start, size in (
-            (f405.PERIPHERAL_START, below),
+            (f4.PERIPHERAL_START, below),
             (_FLASH_REGISTER_PAGE, _PAGE),
-            (above, f405.PERIPHERAL_START + f405.PERIPHERAL_SIZE - above),
+            (above, f4.PERIPHERAL_START + f4.PERIPHERAL_SIZE - above),
         ):
             self._uc.mmio_map(start, size, self._io_read, start, self._io_write, start)
 
@@ -118,7 +121,7 @@ class Executor:
         uc.emu_stop()
 
     def _flash_read(self, _uc: Any, offset: int, size: int, _data: object) -> int:
-        return int.from_bytes(self._bus.array.bytes[offset : offset + size], "little")
+        return int.from_bytes(self._bus.array.read(offset, size), "little")
 
     def _flash_write(self, _uc: Any, offset: int, size: int, value: int, _data: object) -> None:
         self._bus.controller.program(offset, size, value & (1 << 8 * size) - 1)

@@ -1,13 +1,11 @@
-"""The flash array and its controller: what erases and programs do to the bits, counted."""
+"""The FLASH registers of an STM32F4: keys, locks, erase and program, error flags."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from benchagent.virtual import f405
-
-BLANK = 0xFF
+from benchagent.virtual.flash_array import FlashArray
+from benchagent.virtual.stm32 import part as f4
 
 # RM0090 section 3.9: register offsets and the bits used here.
 ACR, KEYR, OPTKEYR, SR, CR, OPTCR = 0x00, 0x04, 0x08, 0x0C, 0x10, 0x14
@@ -18,65 +16,13 @@ CR_PG, CR_SER, CR_MER, CR_STRT, CR_LOCK = 1 << 0, 1 << 1, 1 << 2, 1 << 16, 1 << 
 CR_WRITABLE = 0x0100_037F
 
 
-@dataclass(slots=True, kw_only=True)
-class Wear:
-    """Counters over the life of a board; they only ever grow."""
-
-    sector_erases: list[int] = field(default_factory=lambda: [0] * len(f405.SECTORS))
-    mass_erases: int = 0
-    programmed_bytes: int = 0
-    program_errors: int = 0
-    resets: int = 0
-    boots: int = 0
-    console_dropped_bytes: int = 0
-
-
-class FlashArray:
-    """One mebibyte of NOR flash: an erase sets bits, programming only clears them."""
-
-    def __init__(self, contents: bytes, wear: Wear) -> None:
-        if len(contents) != f405.FLASH_SIZE:
-            raise ValueError(f"flash contents have {len(contents)} bytes, not {f405.FLASH_SIZE}")
-        self.bytes = bytearray(contents)
-        self.wear = wear
-        self.version = 0
-        """Counts changes, so that a saver knows whether there is something new."""
-        self.stuck_low: dict[int, int] = {}
-        """Fault injection: offset to mask of bits that read 0 once programmed."""
-
-    def erase_sector(self, number: int) -> None:
-        """Set every bit of one sector."""
-        sector = f405.SECTORS[number]
-        self.bytes[sector.offset : sector.offset + sector.size] = b"\xff" * sector.size
-        self.wear.sector_erases[number] += 1
-        self.version += 1
-
-    def erase_all(self) -> None:
-        """Set every bit of the whole array (mass erase)."""
-        self.bytes[:] = b"\xff" * len(self.bytes)
-        self.wear.mass_erases += 1
-        self.version += 1
-
-    def program(self, offset: int, width: int, value: int) -> None:
-        """Clear the bits that are 0 in the little endian `value` of `width` bytes."""
-        contents = self.bytes
-        end = offset + width
-        kept = int.from_bytes(contents[offset:end], "little") & value
-        contents[offset:end] = kept.to_bytes(width, "little")
-        if self.stuck_low:
-            for at in range(offset, end):
-                contents[at] &= ~self.stuck_low.get(at, 0) & 0xFF
-        self.wear.programmed_bytes += width
-        self.version += 1
-
-
 class FlashController:
     """The FLASH registers at 0x4002_3C00 (RM0090 section 3.9), as a flash algorithm needs them."""
 
     def __init__(self, array: FlashArray, on_erased: Callable[[], None]) -> None:
         self._array = array
         self._on_erased = on_erased
-        self.optcr = f405.OPTCR_RESET
+        self.optcr = f4.OPTCR_RESET
         self.reset()
 
     def reset(self) -> None:
@@ -119,7 +65,7 @@ class FlashController:
             self._sr |= SR_WRPERR
             self._array.wear.program_errors += 1
         else:
-            self._array.program(offset, width, value)
+            self._array.program(offset, value.to_bytes(width, "little"))
             self._sr |= SR_EOP
 
     def _write_key(self, value: int) -> None:
@@ -144,7 +90,7 @@ class FlashController:
             self._array.erase_all()
         elif value & CR_SER:
             number = value >> 3 & 0xF
-            if number >= len(f405.SECTORS):
+            if number >= len(self._array.sectors):
                 self._sr |= SR_PGSERR
                 return
             if not self.optcr >> 16 & 1 << number:
@@ -160,6 +106,6 @@ class FlashController:
             return False
         return any(
             locked >> sector.number & 1
-            for sector in f405.SECTORS
+            for sector in self._array.sectors
             if sector.offset <= offset < sector.offset + sector.size
         )

@@ -13,12 +13,12 @@ import struct
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from benchagent.virtual.access_port import AccessPort, DebugPort
-from benchagent.virtual.bus import BusFault
-from benchagent.virtual.debug_core import DebugCore
+from benchagent.virtual.faults import Faults, Trouble
+from benchagent.virtual.stm32.access_port import AccessPort, DebugPort
+from benchagent.virtual.stm32.bus import BusFault
+from benchagent.virtual.stm32.debug_core import DebugCore
 
 log = logging.getLogger(__name__)
 
@@ -41,28 +41,6 @@ class ProbeUnpluggedError(Exception):
 
 class ProbeBusyError(Exception):
     """Another client holds the probe's lock for too long."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Faults:
-    """Faults that a test asks for; the defaults are a healthy probe."""
-
-    hang_after: int | None = None
-    """Never answer again after this many requests."""
-    unplug_after: int | None = None
-    """Answer everything with status 2 after this many requests."""
-    requests: int = 0
-    _guard: threading.Lock = field(default_factory=threading.Lock)
-
-    def count(self) -> str:
-        """Count one request; gives "ok", "hang" or "unplugged"."""
-        with self._guard:
-            self.requests += 1
-            if self.hang_after is not None and self.requests > self.hang_after:
-                return "hang"
-            if self.unplug_after is not None and self.requests > self.unplug_after:
-                return "unplugged"
-            return "ok"
 
 
 class ProbeClient:
@@ -237,7 +215,7 @@ class _ClientHandler(socketserver.StreamRequestHandler):
             while line := self.rfile.readline(MAX_LINE):
                 if not line.endswith(b"\n"):
                     return
-                if self.server.faults.count() == "hang":
+                if self.server.faults.count() is Trouble.HANG:
                     self._swallow()
                     return
                 self.wfile.write(json.dumps(self._answer(line)).encode() + b"\n")

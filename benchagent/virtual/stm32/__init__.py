@@ -1,0 +1,1 @@
+"""The silicon and the debug probe of a virtual STM32F4 board."""
