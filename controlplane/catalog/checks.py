@@ -59,7 +59,9 @@ def board_problems(parts: Mapping[str, Part], boards: Mapping[str, BoardModel]) 
     return problems
 
 
-def component_problems(components: Mapping[str, ComponentKind]) -> list[str]:
+def component_problems(
+    components: Mapping[str, ComponentKind], parts: Mapping[str, Part]
+) -> list[str]:
     """Every reason why a component's entry cannot be used."""
     problems = []
     owner: dict[str, str] = {}
@@ -71,6 +73,11 @@ def component_problems(components: Mapping[str, ComponentKind]) -> list[str]:
         highest = kind.mv_at_zero + kind.maximum * kind.mv_per_unit
         if kind.spans_full_scale and (highest != kind.full_scale_mv or kind.mv_at_zero):
             problems.append(f"{kind.key}: does not span the full scale")
+        problems.extend(
+            f"{kind.key}: gives more than a {part.key} measures"
+            for part in parts.values()
+            if not kind.spans_full_scale and highest > part.adc_highest_mv
+        )
         problems.extend(
             f"{kind.key}: {word!r} also names {owner[word]}"
             for word in kind.words

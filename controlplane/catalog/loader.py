@@ -72,7 +72,7 @@ def load_catalogue() -> Catalogue:
     problems = [
         *board_problems(parts, boards),
         *part_problems(parts, boards),
-        *component_problems(components),
+        *component_problems(components, parts),
     ]
     if problems:
         raise CatalogueError("; ".join(problems))
@@ -109,6 +109,7 @@ def _part(table: Table) -> Part:
         ram_base=table.integer("ram_base"),
         ram_bytes=table.integer("ram_bytes"),
         adc_full_scale_mv=table.integer("adc_full_scale_mv"),
+        adc_highest_mv=table.integer("adc_highest_mv", table.integer("adc_full_scale_mv")),
         adc_bits=table.integer("adc_bits"),
         adc2_reason=table.text("adc2_reason", ""),
         pins=tuple(_pin(pin, tolerant=tolerant) for pin in table.tables("pins")),

@@ -81,6 +81,7 @@ class Part:
 
     ``flash`` is the map of images built on the bench core, empty where no bench core is
     (``bench_core``); ``adc2_reason`` says why the second converter is a last resort.
+    ``adc_full_scale_mv`` is what all bits stand for, ``adc_highest_mv`` the most that is measured.
     ``targets`` names the part as each flash tool does, ``default_model`` is the board model that is
     meant when only the part is named.
     """
@@ -99,6 +100,7 @@ class Part:
     ram_base: int
     ram_bytes: int
     adc_full_scale_mv: int
+    adc_highest_mv: int
     adc_bits: int
     adc2_reason: str
     pins: tuple[Pin, ...]
@@ -226,17 +228,17 @@ class ComponentKind:
 
     def on(self, part: Part) -> "ComponentKind":
         """The kind as it is wired to a part: converters of other parts measure less than 3.3 V."""
-        full = part.adc_full_scale_mv
-        if self.signal_kind is not SignalKind.ANALOG or full == self.full_scale_mv:
+        if self.signal_kind is not SignalKind.ANALOG:
             return self
-        if not self.spans_full_scale:
-            return replace(self, full_scale_mv=full)
-        series = _DIVIDER_KOHM * (Fraction(SUPPLY_MV, full) - 1)
-        note = self.note_below_supply.format(full_scale=full, series=decimal_text(series, 1))
+        kind = replace(self, full_scale_mv=part.adc_full_scale_mv)
+        highest = part.adc_highest_mv
+        if not self.spans_full_scale or highest == SUPPLY_MV:
+            return kind
+        series = _DIVIDER_KOHM * (Fraction(SUPPLY_MV, highest) - 1)
+        note = self.note_below_supply.format(highest=highest, series=decimal_text(series, 1))
         if self.unit is Unit.MILLIVOLTS:
-            return replace(self, full_scale_mv=full, maximum=Fraction(full), note=note)
-        slope = Fraction(full) / self.maximum
-        return replace(self, full_scale_mv=full, mv_per_unit=slope, note=note)
+            return replace(kind, maximum=Fraction(highest), note=note)
+        return replace(kind, mv_per_unit=Fraction(highest) / self.maximum, note=note)
 
 
 SUPPLY_MV = 3300

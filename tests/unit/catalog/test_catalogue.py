@@ -5,10 +5,9 @@ import sys
 
 import pytest
 
-from controlplane.bench_core.manifest import PORTS
+from controlplane.bench_core.manifest import PORTS, CorePort
 from controlplane.catalog.loader import load_catalogue
 from controlplane.domain.design import PinRole
-from controlplane.domain.part import Part
 
 CATALOGUE = load_catalogue()
 
@@ -70,17 +69,25 @@ def test_flash_straps_usb_and_converters_of_the_esp32_c3_are_told_apart() -> Non
     ]
 
 
-@pytest.mark.parametrize("part", [part for part in CATALOGUE.parts.values() if part.bench_core])
-def test_the_flash_map_is_the_one_that_images_are_linked_for(part: Part) -> None:
-    port = PORTS.get(part.key)
-    if port is None:
-        pytest.skip(f"the bench core of the {part.name} has not landed")
-    table = next(region for region in part.flash if region.name == "table")
+def test_bench_cores_are_said_of_the_parts_that_have_one() -> None:
+    built = {part.key for part in CATALOGUE.parts.values() if part.bench_core}
 
-    assert (table.base, table.size) == (port.table_address, port.table_size)
+    assert built >= set(PORTS)
+
+
+@pytest.mark.parametrize("port", PORTS.values(), ids=PORTS)
+def test_memory_is_that_which_images_are_linked_for(port: CorePort) -> None:
+    part = CATALOGUE.parts[port.part]
+    regions = {region.name: (region.base, region.size) for region in part.flash}
+
+    assert part.family == port.family
     assert part.flash_base == port.flash_base
-    code = [region for region in part.flash if region.name == "code"]
-    assert [region.base for region in code] == [port.code_address]
+    assert regions["table"] == (port.table_address, port.table_size)
+    assert regions["code"][0] == port.code_address
+    linked = [(region.origin, region.length) for region in port.flash_regions]
+    assert set(linked) <= set(regions.values())
+    assert [(part.ram_base, part.ram_bytes)] == [(r.origin, r.length) for r in port.ram_regions]
+    assert {b.key for b in CATALOGUE.boards.values() if b.part == part.key} == set(port.variants)
 
 
 def test_everything_has_sources() -> None:
