@@ -11,6 +11,8 @@ from benchline.names import BOARD_ID
 HEALTHY = "ok"
 _MAX_WORD = 200
 _MAX_WORDS = 16
+# esptool 5.6.0, esp_pylib/constants.py: ESPRESSIF_VID, USB_JTAG_SERIAL_PID.
+_USB_JTAG = (0x303A, 0x1001)
 
 
 class BoardKind(StrEnum):
@@ -80,6 +82,11 @@ class Board:
     """Whether DTR and RTS are released after its port was opened."""
 
     @property
+    def has_native_usb(self) -> bool:
+        """Whether its port is the chip's own USB-Serial-JTAG (303a:1001), not a bridge."""
+        return self.usb is not None and (self.usb.vendor_id, self.usb.product_id) == _USB_JTAG
+
+    @property
     def is_usable(self) -> bool:
         """Whether commands for it make sense."""
         return self.health == HEALTHY
@@ -114,7 +121,7 @@ def virtual_board(folder: Path, entry: dict[str, Any], *, alive: bool) -> Board 
         port_owner=entry["pid"] if alive else None,
         health=health,
         family=_word(entry, "family"),
-        flash_tool=_word(entry, "flash_tool"),
+        flash_tool=_word(entry, "flash_tool") or "pyocd",
         control=Path(control) if (control := _word(entry, "control")) and alive else None,
         personality=_words(entry, "personality"),
     )

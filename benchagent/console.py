@@ -4,11 +4,12 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchagent.command import CommandError, ConsoleHead, Reason
-from benchagent.ports import PortError, open_port, read_port
+from benchagent.ports import PortError, open_port, read_port, restore_port
 from benchagent.spool import Position, Spool
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ _DRAIN_S = 0.5
 _SEND_S = 5.0
 AWAY = "the agent was not reading"
 HUNG_UP = "the port was hung up"
+LENT = "a flasher used the port"
 
 
 class Console:
@@ -50,6 +52,7 @@ class Console:
         self._clears_lines = False
         self._target = ""
         self._port: int | None = None
+        self._lent = False
         self._retry: asyncio.TimerHandle | None = None
         self._retry_s = _RETRY_FIRST_S
         self._last_read_s = 0.0
@@ -86,6 +89,40 @@ class Console:
         self._hang_up("")
         self.fault = ""
 
+    @property
+    def descriptor(self) -> int | None:
+        """The open port."""
+        return self._port
+
+    @contextmanager
+    def lent(self) -> Iterator[int | None]:
+        """Lend the port to a flasher: it is kept open and claimed, but not read meanwhile.
+
+        What the board said before is taken first. What the flasher and the board exchanged is
+        dropped at the end, and the port is set up for us again.
+        """
+        self._readable()
+        self._cancel_retry()
+        self._lent = True
+        lent = self._port
+        if lent is not None:
+            asyncio.get_running_loop().remove_reader(lent)
+        try:
+            yield lent
+        finally:
+            self._lent = False
+            if lent is not None and self._port == lent:
+                self._take_back(lent)
+            self._open()
+
+    async def opened(self, timeout_s: float) -> bool:
+        """Whether the port is open, after waiting for it at most so long."""
+        until = time.monotonic() + timeout_s
+        while self._port is None and self._path is not None and time.monotonic() < until:
+            self._open()
+            await asyncio.sleep(_QUIET_S)
+        return self._port is not None
+
     async def begin_epoch(self) -> ConsoleHead:
         """Take what the board said so far, then raise the epoch; to be called on a halted board."""
         until = time.monotonic() + _DRAIN_S
@@ -118,7 +155,7 @@ class Console:
 
     async def _write_some(self, data: memoryview) -> int:
         while True:
-            if self._port is None:
+            if self._port is None or self._lent:
                 raise CommandError(
                     Reason.NO_CONSOLE, self.fault or f"{self.board} has no console port"
                 )
@@ -130,8 +167,17 @@ class Console:
     def _named(self, position: Position) -> ConsoleHead:
         return ConsoleHead(board=self.board, offset=position.offset, epoch=position.epoch)
 
+    def _take_back(self, port: int) -> None:
+        try:
+            restore_port(port)
+        except PortError:
+            self._hang_up(HUNG_UP)
+            return
+        self.spool.mark_gap(LENT)
+        asyncio.get_running_loop().add_reader(port, self._readable)
+
     def _open(self) -> None:
-        if self._path is None or self._port is not None:
+        if self._path is None or self._port is not None or self._lent:
             return
         self._cancel_retry()
         target = _target(self._path)

@@ -13,6 +13,7 @@ from benchagent.holders import Holder, holders_of, is_ours
 
 BAUD = termios.B115200
 READ_BYTES = 64 * 1024
+_LINES = struct.Struct("I")
 
 
 class PortError(Exception):
@@ -130,6 +131,35 @@ def _make_raw(port: int) -> None:
     attributes[6][termios.VMIN] = 1
     attributes[6][termios.VTIME] = 0
     termios.tcsetattr(port, termios.TCSANOW, attributes)
+
+
+def restore_port(port: int) -> None:
+    """Make a port ours again that a tool has used: raw at 115200, and nothing left to read.
+
+    Raises:
+        PortError: it was hung up.
+    """
+    try:
+        _make_raw(port)
+        termios.tcflush(port, termios.TCIFLUSH)
+    except (OSError, termios.error) as error:
+        raise PortError(f"the port is gone: {error}") from error
+
+
+def set_lines(port: int, *, dtr: bool, rts: bool) -> None:
+    """Set both modem lines at once; True is asserted.
+
+    Raises:
+        PortError: the port has no such lines, or was hung up.
+    """
+    wanted = {termios.TIOCM_DTR: dtr, termios.TIOCM_RTS: rts}
+    try:
+        (state,) = _LINES.unpack(fcntl.ioctl(port, termios.TIOCMGET, _LINES.pack(0)))
+        for line, asserted in wanted.items():
+            state = state | line if asserted else state & ~line
+        fcntl.ioctl(port, termios.TIOCMSET, _LINES.pack(state))
+    except OSError as error:
+        raise PortError(f"its serial port has no reset lines: {error.strerror}") from error
 
 
 def read_port(port: int) -> bytes | None:

@@ -8,6 +8,7 @@ import os
 import select
 import threading
 import time
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -49,22 +50,51 @@ class Talk:
         self._last = time.monotonic()
         self._limit_s = watchdog_s
         self.cancelled = False
+        self._may_interrupt = False
+        self._saying = False
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def say(self, event: str, **fields: Any) -> None:
         """Send one event; counts as progress."""
         line = json.dumps({"event": event, **fields}).encode() + b"\n"
+        self._saying = True
         with self._guard:
             self._last = time.monotonic()
             with contextlib.suppress(ConnectionError):
                 while line:
                     line = line[os.write(self._out, line) :]
+        self._saying = False
 
     def progress(self, phase: Phase, done: int, total: int) -> None:
         """Send how far a phase is; ends the operation here when it was cancelled."""
         fraction = done / total if total else 1.0
         self.say("progress", phase=phase, fraction=fraction, done=done, total=total)
         self.check_cancelled()
+
+    def cancel(self) -> None:
+        """Cancel the operation; to be called from a signal handler.
+
+        Where the operation may be interrupted it ends right here, else at its next check.
+        """
+        self.cancelled = True
+        if self._may_interrupt and not self._saying:
+            self._may_interrupt = False
+            raise OperationError(Reason.CANCELLED, "cancelled")
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """What is done in here may end at any line when the operation is cancelled."""
+        self._may_interrupt = True
+        try:
+            yield
+        finally:
+            self._may_interrupt = False
+
+    def is_alone(self) -> bool:
+        """Whether the parent is gone. Only for operations in which it has nothing to say."""
+        with contextlib.suppress(ConnectionError):
+            return bool(select.select([0], [], [], 0)[0]) and not os.read(0, 1)
+        return True
 
     def check_cancelled(self) -> None:
         """End the operation when it was cancelled. Raises OperationError CANCELLED."""

@@ -50,6 +50,7 @@ class Observed:
     last_event: float = 0.0
     connected: bool = False
     holding: bool = False
+    in_bootloader: bool = False
     committed: bool = False
     """The firmware is being started: nothing may be repeated."""
     started: float = field(default_factory=time.monotonic)
@@ -82,6 +83,8 @@ class Observed:
                 self.connected = True
             case "attempt":
                 self.attempts.append(str(event["text"])[:_MAX_ATTEMPT])
+            case "bootloader":
+                self.in_bootloader = True
             case "identity":
                 self.identity = identity_from(event)
             case "holding":
@@ -114,11 +117,12 @@ class Observed:
             erased=tuple(self.erased),
             programmed=tuple(self.programmed),
             skipped=tuple(self.skipped),
-            programmed_bytes=self.programmed_bytes,
+            programmed_bytes=max(self.programmed_bytes, int(result.get("programmed_bytes", 0))),
             verified=verified,
             digest=combined_digest(verified) if verified else "",
             identity=self.identity,
             was_reset=bool(result.get("was_reset")),
+            in_bootloader=self.in_bootloader,
             duration_s=time.monotonic() - self.started,
             attempts=tuple(self.attempts),
         )
@@ -149,7 +153,9 @@ class Operations:
         watchdog_s: float,
         lock_wait_s: float,
         grace_s: float,
+        lock_by_address: bool = False,
     ) -> None:
+        self._lock_by_address = lock_by_address
         self._tool = tool
         self._nursery = nursery
         self._locks = locks
@@ -171,7 +177,8 @@ class Operations:
 
         Raises FlasherError PROBE_BUSY.
         """
-        return probe_lock(self._locks, probe, wait_s=self._lock_wait_s)
+        held = ProbeRef(address=probe.address) if self._lock_by_address else probe
+        return probe_lock(self._locks, held, wait_s=self._lock_wait_s)
 
     async def settled(self, probe: ProbeRef) -> None:
         """Wait until no operation uses the probe. Raises FlasherError PROBE_BUSY."""

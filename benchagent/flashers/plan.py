@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from benchagent.flashers.protocol import Reason
 from benchagent.flashers.stm32_parts import DEVICE_ID_MASK, KIB, Part, Sector, chip_name
@@ -21,6 +22,26 @@ class PlanError(Exception):
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class FlashMap(Protocol):
+    """Flash that is erased by the sector."""
+
+    @property
+    def name(self) -> str:
+        """Whose flash it is, for messages."""
+
+    @property
+    def flash_address(self) -> int:
+        """Its first address."""
+
+    @property
+    def flash_size(self) -> int:
+        """Its bytes."""
+
+    @property
+    def sectors(self) -> tuple[Sector, ...]:
+        """Its sectors, by address."""
 
 
 _RDP_LEVEL_0 = 0xAA
@@ -61,7 +82,7 @@ def check_digest(address: int, data: bytes, sha256: str) -> Bytes:
     return Bytes(address=address, data=data)
 
 
-def sector_images(part: Part, segments: Sequence[Bytes]) -> tuple[SectorImage, ...]:
+def sector_images(part: FlashMap, segments: Sequence[Bytes]) -> tuple[SectorImage, ...]:
     """The sectors that the segments touch, by address, with their whole new contents.
 
     Raises PlanError when there is nothing to write, a segment leaves the flash or two overlap.

@@ -207,6 +207,8 @@ class FlashResult:
     a newline, for each segment by address; empty unless all were read back equal."""
     identity: TargetIdentity | None = None
     was_reset: bool = False
+    in_bootloader: bool = False
+    """The board was brought into its bootloader: whoever lent the port has to reset it."""
     duration_s: float = 0.0
     attempts: tuple[str, ...] = ()
     """The ways of reaching and writing the board that were tried, in order, each with how it ended
