@@ -52,7 +52,7 @@ def _run(options: argparse.Namespace) -> int:
     from benchagent.app import claimed, serve
     from benchagent.config import Config, pid_file_of_environment
     from benchagent.discovery import UsbTree
-    from benchagent.flashers.pyocd import PyocdFlasher
+    from benchagent.flashers.registry import Flashers
     from benchagent.logs import log_to_stderr
     from benchline.errors import BenchlineError
 
@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
             ),
         )
         with claimed(config):
-            asyncio.run(serve(config, PyocdFlasher(state_dir=config.folder)))
+            asyncio.run(serve(config, Flashers(config.folder)))
     except BenchlineError as error:
         log.log(logging.ERROR, error.message, extra={"reason": error.reason})
         return EXIT_USAGE if error.reason == "INVALID_NAME" else EXIT_BROKEN

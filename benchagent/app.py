@@ -16,7 +16,7 @@ from benchagent.board import Board
 from benchagent.config import Config
 from benchagent.discovery import Discovery
 from benchagent.discovery.book import BoardBook
-from benchagent.flashers.protocol import Flasher
+from benchagent.flashers.registry import Flashers
 from benchagent.images import ImageCache
 from benchagent.inbox import Inbox
 from benchagent.link import ArtifactReader, Handlers, Identity, Link
@@ -66,9 +66,9 @@ def claimed(config: Config) -> Iterator[None]:
 class App:
     """One agent with all its parts."""
 
-    def __init__(self, config: Config, flasher: Flasher) -> None:
+    def __init__(self, config: Config, flashers: Flashers) -> None:
         self._config = config
-        self._flasher = flasher
+        self._flashers = flashers
         self._inbox = Inbox(config.journal)
         self._outbox = Outbox()
         self.boards = Boards(config.spool_dir, self._grew, self._changed)
@@ -76,7 +76,7 @@ class App:
             inbox=self._inbox,
             boards=self.boards,
             images=ImageCache(config.image_dir, ArtifactReader(config.server)),
-            flasher=flasher,
+            flashers=flashers,
             record_dir=config.record_dir,
             on_result=self._outbox.result,
             on_progress=self._outbox.progress,
@@ -87,7 +87,10 @@ class App:
             version=program_version(),
             boot_id=uuid.uuid4().hex,
             host=platform.node(),
-            capabilities=("flash.pyocd", *(("virtual",) if config.virtual_dir else ())),
+            capabilities=(
+                *(f"flash.{tool}" for tool in flashers.usable),
+                *(("virtual",) if config.virtual_dir else ()),
+            ),
         )
         self.link = Link(
             config.server,
@@ -129,7 +132,7 @@ class App:
             for service in services:
                 service.cancel()
             await asyncio.gather(*services, return_exceptions=True)
-            self._flasher.close()
+            self._flashers.close()
             self.boards.close()
             self._inbox.close()
             log.info("agent down")
@@ -165,10 +168,10 @@ class App:
                 await asyncio.to_thread(spool.sync)
 
 
-async def serve(config: Config, flasher: Flasher) -> None:
+async def serve(config: Config, flashers: Flashers) -> None:
     """Run an agent until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await App(config, flasher).run(stop)
+    await App(config, flashers).run(stop)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchagent.board import Board, BoardKind
-from benchagent.command import ConsoleHead
+from benchagent.command import NOTHING_PROVEN, ConsoleHead, ProvenImage
 from benchagent.console import Console
 from benchagent.spool import Spool
 from benchline.names import BOARD_ID
@@ -25,7 +25,7 @@ class Boards:
         self._on_bytes = on_bytes
         self._on_fault = on_fault
         self._boards: dict[str, Board] = {}
-        self.proven: dict[str, str] = {}
+        self.proven: dict[str, ProvenImage] = {}
         self.consoles: dict[str, Console] = {}
         self._changed = asyncio.Event()
         spool_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -84,7 +84,7 @@ class Boards:
         return replace(
             board,
             health=(console.fault if port_first else "") or board.health,
-            proven_image_sha256=self.proven.get(board.board_id, ""),
+            proven_image_sha256=self.proven.get(board.board_id, NOTHING_PROVEN).sha256,
             console_epoch=console.spool.head.epoch,
         )
 

@@ -55,6 +55,17 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenImage:
+    """The image that a board was proven to hold: its digest, empty for none, and its pieces."""
+
+    sha256: str
+    segments: tuple[Segment, ...] = ()
+
+
+NOTHING_PROVEN = ProvenImage(sha256="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Flash:
     """Write images to flash and prove them by reading back."""
 
@@ -107,6 +118,8 @@ class FlashReport:
     sectors_skipped: int = 0
     bytes_programmed: int = 0
     read_back_sha256: str = ""
+    attempts: tuple[str, ...] = ()
+    """The ways that were tried, in order, each with how it ended."""
     start_time: datetime | None = None
     end_time: datetime | None = None
 

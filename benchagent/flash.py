@@ -6,8 +6,10 @@ their addresses; for one segment that is the segment's own digest.
 
 import asyncio
 import json
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +24,7 @@ from benchagent.command import (
     FlashReport,
     Outcome,
     Progress,
+    ProvenImage,
     Reason,
     Result,
     in_address_order,
@@ -41,8 +44,12 @@ from benchagent.flashers.protocol import (
 )
 from benchagent.images import ImageCache
 
+log = logging.getLogger(__name__)
+
 PROGRESS_GAP_S = 0.1
-MAX_RECORD_BYTES = 64 * 1024
+MAX_RECORD_BYTES = 1024 * 1024
+OPEN_S = 5.0
+"""How long a reset through the console's port waits for the port to be open."""
 _OUTCOMES = {
     FlashOutcome.PASSED: Outcome.PASSED,
     FlashOutcome.BROKEN: Outcome.BROKEN,
@@ -56,6 +63,17 @@ class Image:
 
     segments: tuple[FlashSegment, ...]
     sha256: str
+
+
+def base_segments(proven: ProvenImage | None, images: ImageCache) -> tuple[FlashSegment, ...]:
+    """The pieces of a proven image for a tool; none unless the bytes of all are here still."""
+    found: list[FlashSegment] = []
+    for segment in proven.segments if proven is not None else ():
+        path = images.kept(segment)
+        if path is None:
+            return ()
+        found.append(FlashSegment(address=segment.address, sha256=segment.sha256, path=path))
+    return tuple(found)
 
 
 async def fetch_image(flash: Flash, images: ImageCache) -> Image:
@@ -118,7 +136,19 @@ class BoardTools:
     @property
     def probe(self) -> ProbeRef:
         """The board's probe for the tool."""
-        return ProbeRef(address=self.board.probe_id, uid=self.board.identity)
+        return ProbeRef(
+            address=self.board.probe_id,
+            uid=self.board.identity,
+            port=self.console.descriptor if self.flasher.takes_the_port else None,
+            control=str(self.board.control or ""),
+            native_usb=self.board.has_native_usb,
+        )
+
+    @contextmanager
+    def reached(self) -> Iterator[ProbeRef]:
+        """The probe for an operation; the console is not read while the tool takes its port."""
+        with self.console.lent() if self.flasher.takes_the_port else nullcontext():
+            yield self.probe
 
 
 @dataclass(slots=True)
@@ -138,31 +168,35 @@ async def flash_board(
     flash: Flash,
     image: Image,
     *,
+    base: Sequence[FlashSegment] = (),
     record: Path,
     on_progress: Callable[[Progress], None],
     cancel: asyncio.Event,
 ) -> Result:
     """Write, read back, and reset when asked. Never raises for what a board or a tool does.
 
-    The tool halts the core before it resets, so that the console's new epoch begins exactly
-    between the last byte of the old firmware and the first one of the new. `record` keeps the
-    tool's result should this process die.
+    The board is silent when the console's new epoch begins, so that it lies exactly between the
+    last byte of the old firmware and the first one of the new. A tool that takes the port ends
+    first: the console is read again before the board is started. `base` is the image that the
+    board was proven to hold, `record` keeps the tool's result should this process die.
     """
     start_time = datetime.now(UTC)
     plan = FlashPlan(
         part=flash.part or tools.board.part,
         segments=image.segments,
+        base=tuple(base),
         reset_after=flash.reset_after,
         record=record,
     )
     boundary = _Boundary(tools.console)
-    done = await tools.flasher.flash(
-        tools.probe,
-        plan,
-        on_progress=ProgressGate(on_progress, command, flash.image),
-        before_reset=boundary if flash.reset_after else None,
-        cancel=cancel,
-    )
+    with tools.reached() as probe:
+        done = await tools.flasher.flash(
+            probe,
+            plan,
+            on_progress=ProgressGate(on_progress, command, flash.image),
+            before_reset=boundary if flash.reset_after else None,
+            cancel=cancel,
+        )
     result = Result(
         command_id=command.command_id,
         board=command.board,
@@ -171,19 +205,43 @@ async def flash_board(
         message=done.message,
         flash=_report(flash, image, done, start_time),
     )
+    if done.attempts:
+        log.info("flash", extra={"board": command.board, "attempts": list(done.attempts)})
     if result.outcome is not Outcome.PASSED:
+        if tools.flasher.takes_the_port and done.in_bootloader and not done.erased:
+            await _give_back(tools, plan.part)
         return result
     if result.flash is None or result.flash.read_back_sha256 != image.sha256:
         message = "the tool proved other bytes than it was given"
         return replace(
             result, outcome=Outcome.BROKEN, reason=Reason.READ_BACK_MISMATCH, message=message
         )
-    return replace(result, console=boundary.head)
+    if tools.flasher.takes_the_port and flash.reset_after:
+        try:
+            head: ConsoleHead | None = await reset_board(tools, plan.part)
+        except CommandError as error:
+            return replace(error.refusal.result(command), flash=result.flash)
+    else:
+        head = boundary.head
+    return replace(result, console=head)
+
+
+async def _give_back(tools: BoardTools, part: str) -> None:
+    """Start the firmware that nothing was done to; the answer is about something else."""
+    try:
+        await reset_board(tools, part)
+    except CommandError as error:
+        log.warning(
+            "board not started again", extra={"board": tools.board.board_id, "why": str(error)}
+        )
 
 
 async def reset_board(tools: BoardTools, part: str) -> ConsoleHead:
     """Begin a new epoch and reset; gives where the console stood. Raises CommandError."""
     boundary = _Boundary(tools.console)
+    if tools.flasher.takes_the_port and not await tools.console.opened(OPEN_S):
+        message = tools.console.fault or f"{tools.board.board_id} has no console port"
+        raise CommandError(Reason.NO_CONSOLE, f"reset: {message}")
     try:
         await tools.flasher.reset(tools.probe, part, before_reset=boundary)
     except FlasherError as error:
@@ -210,6 +268,7 @@ def proof_in(record: Path, flash: Flash, image_sha256: str) -> FlashReport | Non
             sectors_skipped=len(found["skipped"]),
             bytes_programmed=int(found["programmed_bytes"]),
             read_back_sha256=image_sha256,
+            attempts=tuple(str(text) for text in found.get("attempts", ())),
             start_time=datetime.fromtimestamp(found["start_s"], UTC),
             end_time=datetime.fromtimestamp(found["end_s"], UTC),
         )
@@ -228,6 +287,7 @@ def _report(flash: Flash, image: Image, done: FlashResult, start_time: datetime)
         bytes_programmed=done.programmed_bytes,
         # Equal digests of all pieces are an equal digest of the whole.
         read_back_sha256=image.sha256 if found == wanted else "",
+        attempts=done.attempts,
         start_time=start_time,
         end_time=datetime.now(UTC),
     )

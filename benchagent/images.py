@@ -66,6 +66,11 @@ class ImageCache:
             os.utime(path)
         return path, data
 
+    def kept(self, segment: Segment) -> Path | None:
+        """The file of a segment if it is here; its bytes are not checked."""
+        path = self._folder / segment.sha256
+        return path if _size(path) == segment.size_bytes else None
+
     async def _fetch_once(self, segment: Segment) -> None:
         """Two boards that need the same image share one fetch."""
         fetch = self._fetches.get(segment.sha256)

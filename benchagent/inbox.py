@@ -22,9 +22,11 @@ from benchagent.command import (
     Flash,
     FlashReport,
     Outcome,
+    ProvenImage,
     Reason,
     Refusal,
     Result,
+    Segment,
     late,
     malformed,
     stale,
@@ -41,8 +43,11 @@ CREATE TABLE IF NOT EXISTS command(
 CREATE INDEX IF NOT EXISTS command_open ON command(acknowledged, arrival);
 CREATE TABLE IF NOT EXISTS board(
   board TEXT PRIMARY KEY, token INTEGER NOT NULL DEFAULT 0,
-  flashing TEXT NOT NULL DEFAULT '', proven TEXT NOT NULL DEFAULT '') STRICT;
+  flashing TEXT NOT NULL DEFAULT '', proven TEXT NOT NULL DEFAULT '',
+  proven_segments TEXT NOT NULL DEFAULT '[]') STRICT;
 """
+_LATER_COLUMNS = {"proven_segments": "TEXT NOT NULL DEFAULT '[]'"}
+"""Of the table `board`: what journals of earlier versions lack."""
 
 
 class CommandState(StrEnum):
@@ -107,9 +112,9 @@ class Inbox:
         """
         return await self._do(lambda: self._start(command, intent, flashing))
 
-    async def finish(self, result: Result, proven: str | None = None) -> None:
-        """Write down the answer. `proven` is the image that is in flash for certain, "" for none;
-        None leaves what is known as it is."""
+    async def finish(self, result: Result, proven: ProvenImage | None = None) -> None:
+        """Write down the answer. `proven` is the image that is in flash for certain, or that
+        there is none; None leaves what is known as it is."""
         await self._do(lambda: self._finish(result, proven))
 
     async def acknowledge(self, command_id: str) -> None:
@@ -124,8 +129,8 @@ class Inbox:
         """Commands whose answer was not acknowledged, oldest first."""
         return await self._do(self._open_ids)
 
-    async def proven_images(self) -> dict[str, str]:
-        """Digest of the image in each board's flash, where it is certain."""
+    async def proven_images(self) -> dict[str, ProvenImage]:
+        """The image in each board's flash, where it is certain."""
         return await self._do(self._proven)
 
     async def recover(self) -> Recovered:
@@ -183,16 +188,18 @@ class Inbox:
             )
         return None
 
-    def _finish(self, result: Result, proven: str | None) -> None:
+    def _finish(self, result: Result, proven: ProvenImage | None) -> None:
         self._database.execute(
             "UPDATE command SET state = ?, answer = ? WHERE command_id = ?",
             (CommandState.DONE, _result_text(result), result.command_id),
         )
         if proven is not None:
+            segments = json.dumps([asdict(segment) for segment in proven.segments])
             self._database.execute(
-                "INSERT INTO board(board, proven) VALUES(?, ?) "
-                "ON CONFLICT(board) DO UPDATE SET proven = excluded.proven, flashing = ''",
-                (result.board, proven),
+                "INSERT INTO board(board, proven, proven_segments) VALUES(?, ?, ?) "
+                "ON CONFLICT(board) DO UPDATE SET proven = excluded.proven, "
+                "proven_segments = excluded.proven_segments, flashing = ''",
+                (result.board, proven.sha256, segments),
             )
 
     def _acknowledge(self, command_id: str) -> None:
@@ -219,9 +226,17 @@ class Inbox:
         )
         return [command_id for (command_id,) in rows]
 
-    def _proven(self) -> dict[str, str]:
-        rows = self._database.execute("SELECT board, proven FROM board WHERE proven <> ''")
-        return dict(rows.fetchall())
+    def _proven(self) -> dict[str, ProvenImage]:
+        rows = self._database.execute(
+            "SELECT board, proven, proven_segments FROM board WHERE proven <> ''"
+        )
+        return {
+            board: ProvenImage(
+                sha256=sha256,
+                segments=tuple(Segment(**segment) for segment in json.loads(segments)),
+            )
+            for board, sha256, segments in rows
+        }
 
     def _recover(self) -> Recovered:
         rows = self._database.execute(
@@ -274,6 +289,10 @@ def _open(path: Path) -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     database.executescript(_SCHEMA)
+    known = {name for _, name, *_ in database.execute("PRAGMA table_info(board)")}
+    for column, kind in _LATER_COLUMNS.items():
+        if column not in known:
+            database.execute(f"ALTER TABLE board ADD COLUMN {column} {kind}")
     return database
 
 
@@ -291,6 +310,7 @@ def _result_from(text: str) -> Result:
     found: dict[str, Any] = json.loads(text)
     flash, console = found["flash"], found["console"]
     if flash is not None:
+        flash["attempts"] = tuple(flash.get("attempts", ()))
         for key in ("start_time", "end_time"):
             if flash[key] is not None:
                 flash[key] = datetime.fromisoformat(flash[key])

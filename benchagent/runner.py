@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 from benchagent.bench import Boards
 from benchagent.board import Board
 from benchagent.command import (
+    NOTHING_PROVEN,
     Command,
     CommandError,
     Flash,
     Outcome,
     Progress,
+    ProvenImage,
     Reason,
     Refusal,
     Reset,
@@ -27,14 +29,16 @@ from benchagent.command import (
 from benchagent.flash import (
     BoardTools,
     Image,
+    base_segments,
     check_board,
     fetch_image,
     flash_board,
     proof_in,
     reset_board,
 )
-from benchagent.flashers.protocol import Flasher, FlasherError
+from benchagent.flashers.protocol import FlasherError
 from benchagent.flashers.protocol import Reason as ToolReason
+from benchagent.flashers.registry import Flashers
 from benchagent.images import ImageCache
 from benchagent.inbox import CutOff, Inbox
 
@@ -79,7 +83,7 @@ class Runner:
         inbox: Inbox,
         boards: Boards,
         images: ImageCache,
-        flasher: Flasher,
+        flashers: Flashers,
         record_dir: Path,
         away_s: float = AWAY_S,
         on_result: Callable[[Result], None],
@@ -89,7 +93,7 @@ class Runner:
         self._inbox = inbox
         self._boards = boards
         self._images = images
-        self._flasher = flasher
+        self._flashers = flashers
         self._away_s = away_s
         self._record_dir = record_dir
         record_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -124,8 +128,7 @@ class Runner:
             message = f"{command.board} already has {QUEUE_COMMANDS} commands waiting"
             await self._answer(_refused(command, Reason.BUSY, message))
             return
-        if isinstance(command.action, Flash | Reset):
-            self._flasher.warm_up()
+        self._warm_up(command)
         queue.append(_Job(command=command, recovered=recovered))
         self._wake(command.board)
 
@@ -160,6 +163,16 @@ class Runner:
             job.cancel.set()
         if workers:
             await asyncio.wait(workers)
+
+    def _warm_up(self, command: Command) -> None:
+        """A tool that a waiting command needs may start already; only where it is needed."""
+        board = self._boards.get(command.board)
+        flasher = self._flashers.of(board.flash_tool) if board is not None else None
+        if flasher is None:
+            return
+        is_reset = isinstance(command.action, Reset)
+        if isinstance(command.action, Flash) or (is_reset and not flasher.takes_the_port):
+            flasher.warm_up()
 
     def _wake(self, board: str) -> None:
         if board not in self._workers and not self._stopping:
@@ -245,27 +258,28 @@ class Runner:
         again; a reset tells where its console begins.
         """
         command, record = job.command, self._record(job.command)
-        result, proven = cut_off.refusal.result(command), ""
+        result, proven = cut_off.refusal.result(command), NOTHING_PROVEN
         try:
             tools = self._tools(await self._present(job))
-            await _unless(job, self._flasher.settled(tools.probe))
+            await _unless(job, tools.flasher.settled(tools.probe))
             report = None
             if isinstance(command.action, Flash):
                 report = proof_in(record, command.action, cut_off.flashing)
             if isinstance(command.action, Flash) and report is not None:
-                result, proven = replace(_passed(command), flash=report), cut_off.flashing
+                result = replace(_passed(command), flash=report)
+                proven = ProvenImage(sha256=cut_off.flashing, segments=command.action.segments)
                 if command.action.reset_after:
                     head = await reset_board(tools, command.action.part or tools.board.part)
                     result = replace(result, console=head)
         except CommandError as error:
             refusal = error.refusal
-            if proven:
+            if proven.sha256:
                 result = replace(refusal.result(command), flash=result.flash)
         except FlasherError as error:
             log.warning("flash not settled", extra={"why": str(error)})
-        if proven:
+        if proven.sha256:
             self._boards.proven[command.board] = proven
-        await self._answer(result, proven or None)
+        await self._answer(result, proven if proven.sha256 else None)
         record.unlink(missing_ok=True)
         self._on_change()
 
@@ -279,27 +293,30 @@ class Runner:
         image = await _unless(job, fetch_image(flash, self._images))
         intent = f"flashing {image.sha256[:12]}; the flash of the board is unknown"
         await self._begin(command, intent, flashing=image.sha256)
-        before = self._boards.proven.pop(command.board, "")
-        result = await self._write(job, board, flash, image)
+        before = self._boards.proven.pop(command.board, NOTHING_PROVEN)
+        result = await self._write(job, board, flash, image, before)
         if result.reason == ToolReason.PROBE_NOT_FOUND:
             again = await self._restarted(job, board)
             if again is not None:
-                result = await self._write(job, again, flash, image)
-        proven = _proven_after(result, before)
+                result = await self._write(job, again, flash, image, before)
+        proven = _proven_after(result, flash, before)
         if result.reason == Reason.CANCELLED and job.why:
             result = _cut_off(result, job.why)
-        if proven:
+        if proven.sha256:
             self._boards.proven[command.board] = proven
         await self._answer(result, proven)
         self._record(command).unlink(missing_ok=True)
         self._on_change()
 
-    async def _write(self, job: _Job, board: Board, flash: Flash, image: Image) -> Result:
+    async def _write(
+        self, job: _Job, board: Board, flash: Flash, image: Image, before: ProvenImage
+    ) -> Result:
         return await flash_board(
             self._tools(board),
             job.command,
             flash,
             image,
+            base=base_segments(before, self._images),
             record=self._record(job.command),
             on_progress=self._on_progress,
             cancel=job.cancel,
@@ -333,7 +350,7 @@ class Runner:
         if refusal is not None:
             raise CommandError(refusal.reason, refusal.message, refusal.outcome)
 
-    async def _answer(self, result: Result, proven: str | None = None) -> None:
+    async def _answer(self, result: Result, proven: ProvenImage | None = None) -> None:
         await self._inbox.finish(result, proven)
         log.info(
             "command done",
@@ -351,7 +368,12 @@ class Runner:
 
     def _tools(self, board: Board) -> BoardTools:
         console = self._boards.consoles[board.board_id]
-        return BoardTools(board=board, console=console, flasher=self._flasher)
+        flasher = self._flashers.of(board.flash_tool)
+        if flasher is None:
+            tool = board.flash_tool or "nothing here"
+            message = f"{board.board_id} is flashed by {tool}; this agent has {self._flashers}"
+            raise CommandError(Reason.BOARD_UNUSABLE, message)
+        return BoardTools(board=board, console=console, flasher=flasher)
 
 
 async def _unless(job: _Job, work: Coroutine[Any, Any, T]) -> T:
@@ -371,15 +393,16 @@ async def _unless(job: _Job, work: Coroutine[Any, Any, T]) -> T:
     raise CommandError(Reason.CANCELLED, message, Outcome.REFUSED)
 
 
-def _proven_after(result: Result, before: str) -> str:
-    """The image that is in flash for certain after a flash; "" for none."""
-    flash = result.flash
-    if flash is None:
-        return ""
-    if flash.read_back_sha256 == flash.image_sha256:
-        return flash.image_sha256
-    untouched = flash.sectors_erased == 0 and flash.bytes_programmed == 0
-    return before if untouched and result.outcome is Outcome.REFUSED else ""
+def _proven_after(result: Result, flash: Flash, before: ProvenImage) -> ProvenImage:
+    """The image that is in flash for certain after a flash."""
+    done = result.flash
+    if done is None:
+        return NOTHING_PROVEN
+    if done.read_back_sha256 == done.image_sha256:
+        return ProvenImage(sha256=done.image_sha256, segments=flash.segments)
+    untouched = done.sectors_erased == 0 and done.bytes_programmed == 0
+    is_refused = result.outcome is Outcome.REFUSED
+    return before if untouched and is_refused else NOTHING_PROVEN
 
 
 def _cut_off(result: Result, why: str) -> Result:

@@ -134,7 +134,7 @@ class EsptoolFlasher:
             raise FlasherError(Reason.TOOL_CRASHED, f"{_TOOL} gave a part of the bytes")
         return bytes(observed.data)
 
-    async def identify(self, probe: ProbeRef, part: str) -> TargetIdentity:
+    async def identify(self, probe: ProbeRef, part: str = "") -> TargetIdentity:
         """Ask the chip who it is; leaves it in its bootloader. Raises FlasherError."""
         del part
         result = await self._run(probe, {"op": "identify"}, Observed())

@@ -40,10 +40,9 @@ class Flashers:
         """The flasher of a tool; None for one that nobody here knows."""
         return self._flashers.get(tool)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All tools that are known."""
-        return tuple(self._flashers)
+    def __str__(self) -> str:
+        """The tools by name, for people."""
+        return ", ".join(self._flashers)
 
     @property
     def usable(self) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from benchagent.command import (
     Flash,
     FlashReport,
     Outcome,
+    ProvenImage,
     Reset,
     Result,
     Segment,
@@ -21,6 +24,7 @@ from benchagent.command import (
 from benchagent.inbox import CommandState, Inbox
 
 IMAGE = "a" * 64
+PIECE = Segment(address=0x0800_0000, sha256=IMAGE, size_bytes=4)
 
 
 def command(command_id: str = "one", *, token: int = 1, late: bool = False) -> Command:
@@ -37,7 +41,7 @@ def command(command_id: str = "one", *, token: int = 1, late: bool = False) -> C
 
 def flash() -> Command:
     action = Flash(
-        segments=(Segment(address=0x0800_0000, sha256=IMAGE, size_bytes=4),),
+        segments=(PIECE,),
         part="stm32f405rg",
         reset_after=True,
         image="test",
@@ -83,7 +87,7 @@ async def test_the_answer_of_a_done_command_is_kept_and_given_again(inbox: Inbox
     await inbox.accept(flash())
     await inbox.start(flash(), "flashing", IMAGE)
     answer = passed("flash")
-    await inbox.finish(answer, IMAGE)
+    await inbox.finish(answer, ProvenImage(sha256=IMAGE))
     assert (await inbox.accept(flash())).result == answer
     assert await inbox.unacknowledged() == [answer]
     await inbox.acknowledge("flash")
@@ -156,7 +160,22 @@ async def test_a_restart_answers_at_once_what_no_tool_can_have_finished(tmp_path
 async def test_nothing_is_known_of_a_flash_between_its_start_and_its_proof(inbox: Inbox) -> None:
     await inbox.accept(flash())
     await inbox.start(flash(), "flashing", IMAGE)
-    await inbox.finish(passed("flash"), IMAGE)
-    assert await inbox.proven_images() == {"b1": IMAGE}
+    proven = ProvenImage(sha256=IMAGE, segments=(PIECE,))
+    await inbox.finish(passed("flash"), proven)
+    assert await inbox.proven_images() == {"b1": proven}
     await inbox.start(flash(), "flashing", IMAGE)
     assert await inbox.proven_images() == {}
+
+
+async def test_a_journal_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(
+            "CREATE TABLE board(board TEXT PRIMARY KEY, token INTEGER NOT NULL DEFAULT 0, "
+            "flashing TEXT NOT NULL DEFAULT '', proven TEXT NOT NULL DEFAULT '') STRICT"
+        )
+        database.execute("INSERT INTO board(board, proven) VALUES('b1', ?)", (IMAGE,))
+        database.commit()
+    inbox = Inbox(path)
+    assert await inbox.proven_images() == {"b1": ProvenImage(sha256=IMAGE)}
+    inbox.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchagent.bench import Boards
 from benchagent.command import Command, Reset, Result
-from benchagent.flashers.pyocd import PyocdFlasher
+from benchagent.flashers.registry import Flashers
 from benchagent.images import ImageCache
 from benchagent.inbox import Inbox
 from benchagent.link import ArtifactReader
@@ -30,13 +30,13 @@ class Bench:
 
     def __init__(self, folder: Path, away_s: float = 0.05) -> None:
         self.results: list[Result] = []
-        self.flasher = PyocdFlasher(state_dir=folder)
+        self.flashers = Flashers(folder)
         self.inbox = Inbox(folder / "agent.db")
         self.runner = Runner(
             inbox=self.inbox,
             boards=Boards(folder / "spool", lambda: None, lambda: None),
             images=ImageCache(folder / "images", ArtifactReader("unix:/nowhere")),
-            flasher=self.flasher,
+            flashers=self.flashers,
             record_dir=folder / "flashing",
             away_s=away_s,
             on_result=self.results.append,
@@ -56,7 +56,7 @@ class Bench:
                 await asyncio.sleep(0.01)
         await self.runner.stop(grace_s)
         self.inbox.close()
-        self.flasher.close()
+        self.flashers.close()
         return [f"{result.command_id} {result.reason}" for result in self.results]
 
 
