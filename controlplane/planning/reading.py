@@ -11,7 +11,7 @@ from controlplane.planning.clauses import build_clauses
 from controlplane.planning.commands import build_commands
 from controlplane.planning.grammar import SPAN, Chart, Features, Rule, Span, Words
 from controlplane.planning.hints import not_understood
-from controlplane.planning.intent import Intent, Press, Unusable
+from controlplane.planning.intent import Intent, OnBoardModel, Press, Unusable
 from controlplane.planning.phrases import build_things
 from controlplane.planning.tokens import (
     END_OF_LINE,
@@ -81,6 +81,7 @@ class PromptReader:
     ) -> None:
         things = build_things(components, boards)
         self._standing, self._trailing = build_clauses(things, build_commands(things))
+        self._board = things.board
 
     def read(self, prompt: str) -> Reading:
         """Read a prompt; every problem becomes a finding."""
@@ -104,7 +105,38 @@ class PromptReader:
                 "Say it in fewer words.",
             )
         paths = _Divider(tokens, self._standing, self._trailing).best()
-        return _reading(prompt, tokens, paths)
+        apart = self._with_board_apart(prompt, tokens) if _is_partial(paths) else None
+        return apart or _reading(prompt, tokens, paths)
+
+    def _with_board_apart(self, prompt: str, tokens: Sequence[Token]) -> Reading | None:
+        """Read a prompt that names the board inside a wish: "blink the LED on a Nucleo at 2 Hz"."""
+        chart = Chart(tokens)
+        found = [
+            (end - start, start, features)
+            for start in range(len(tokens))
+            for end, features in self._board.at(chart, start)
+        ]
+        if not found:
+            return None
+        length, start, features = max(found, key=lambda match: match[:2])
+        rest = [*tokens[:start], *tokens[start + length :]]
+        paths = _Divider(rest, self._standing, self._trailing).best()
+        naming = next((v for _, v in features if isinstance(v, Naming)), None)
+        span = next((v for k, v in features if k == SPAN and isinstance(v, Span)), None)
+        if _is_partial(paths) or naming is None or span is None:
+            return None
+        reading = _reading(prompt, rest, paths)
+        begin, end = tokens[span.first].start, tokens[span.end - 1].end
+        said = UnderstoodSpan(start=begin, end=end, text=prompt[begin:end], meaning=span.meaning)
+        return replace(
+            reading,
+            intents=(*reading.intents, OnBoardModel(naming=naming, start=begin, end=end)),
+            understood=tuple(sorted((*reading.understood, said), key=lambda item: item.start)),
+        )
+
+
+def _is_partial(paths: tuple[_Path, ...]) -> bool:
+    return not paths or bool(paths[0].leftovers)
 
 
 def _refused(code: str, subject: str, message: str, fix: str) -> Reading:
