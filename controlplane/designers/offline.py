@@ -1,6 +1,7 @@
 """The offline designer: a grammar, a pin solver and templates. Same prompt, same design."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from controlplane.catalog.loader import Catalogue, load_catalogue
@@ -82,7 +83,7 @@ class OfflineDesigner:
         problems = validate_design(design, board, part)
         if not is_sound(problems):
             return Refusal(findings=problems, understood=reading.understood)
-        return design
+        return replace(design, findings=problems)
 
 
 def _demand(thing: Thing, board: BoardModel) -> PinDemand:
@@ -91,7 +92,14 @@ def _demand(thing: Thing, board: BoardModel) -> PinDemand:
         by = FixedBy.BOARD
     elif thing.pin:
         by = FixedBy.USER
-    return PinDemand(owner=thing.id, role=thing.kind.pin_role, pin=thing.pin, fixed_by=by)
+    onboard = board.fixed(thing.kind.key) if thing.onboard else None
+    return PinDemand(
+        owner=thing.id,
+        role=thing.kind.pin_role,
+        pull=onboard.pull if onboard else thing.kind.pull,
+        pin=thing.pin,
+        fixed_by=by,
+    )
 
 
 def _design(

@@ -26,7 +26,7 @@ _CONTROL = re.compile(r"void control(\w+)\(\) \{\n.*?\n\}\n", re.DOTALL)
 _OUTPUT = re.compile(r"const int (\w+)_ON = (HIGH|LOW);\nconst int \1_OFF = (HIGH|LOW);\n")
 _BLINK = re.compile(r"const unsigned long (\w+?)_(HALF_PERIOD|ON|OFF)_(MS|US) = (\d+);")
 _REPORT = re.compile(r"const unsigned long (\w+)_REPORT_(MS|US) = (\d+);")
-_PIN = re.compile(r"const int (\w+)_PIN = (P[A-Z]\d+);")
+_PIN = re.compile(r"const int (\w+)_PIN = (P[A-Z]\d+|\d+);")
 _REPLY = re.compile(r"(if \(strcmp\(line, \"[^\n]*\) == 0\) \{\n)(.*?)(\n  \})", re.DOTALL)
 _DEBOUNCE = re.compile(r"const unsigned long DEBOUNCE_MS = (\d+);")
 

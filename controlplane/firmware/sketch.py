@@ -70,9 +70,12 @@ def _wire(sketch: Sketch, design: Design, pin: PinAssignment) -> None:
     name = pin.signal.upper()
     component = next(c for c in design.components if c.id == pin.component)
     note = f"{component.part_number or component.kind}"
+    written = pin_number(pin.pin)
+    if written != pin.pin:
+        note = f"{pin.pin}, {note}"
     if pin.active is not Active.NONE:
         note += f", active {pin.active}"
-    sketch.pins.append(f"const int {name}_PIN = {pin.pin};  // {note}")
+    sketch.pins.append(f"const int {name}_PIN = {written};  // {note}")
     on, off = ("LOW", "HIGH") if pin.active is Active.LOW else ("HIGH", "LOW")
     if pin.function == "gpio_out":
         sketch.pins += [f"const int {name}_ON = {on};", f"const int {name}_OFF = {off};"]
@@ -84,6 +87,11 @@ def _wire(sketch: Sketch, design: Design, pin: PinAssignment) -> None:
         sketch.pins.append(f"const int {name}_PRESSED = {on};")
         mode = {Pull.UP: "INPUT_PULLUP", Pull.DOWN: "INPUT_PULLDOWN"}.get(pin.pull, "INPUT")
         sketch.setup.append(f"  pinMode({name}_PIN, {mode});")
+
+
+def pin_number(name: str) -> str:
+    """How sketches write a pin: by its name, or where pins have only numbers, by that."""
+    return name.removeprefix("GPIO")
 
 
 def _sampling(sketch: Sketch) -> None:

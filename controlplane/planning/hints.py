@@ -30,8 +30,9 @@ _WORDS: Mapping[str, str] = {
     "fast faster slow slower slowly quickly rapidly often sometimes occasionally random randomly": (
         'Say a number: "blink the LED at 2 Hz".'
     ),
-    "esp32 arduino nucleo uno pico raspberry nano esp8266 discovery pi mega bluepill teensy": (
-        'Known boards: "on an Olimex STM32-H405".'
+    "arduino uno pico raspberry nano esp8266 discovery pi mega bluepill teensy esp32c6 c6 h2 s2": (
+        'Known boards: "on an Olimex STM32-H405", "on an ESP32-C3-DevKitM-1", "on a Nucleo F446RE" '
+        "and others."
     ),
     "dht22 dht11 bme280 ds18b20 humidity pressure thermistor ntc lm35 motion distance moisture "
     "ultrasonic accelerometer gps pir co2 hygrometer barometer sensor sensors": (

@@ -28,11 +28,30 @@ from controlplane.planning.intent import (
     ValueRef,
 )
 from controlplane.planning.rates import NUMBER, value_of, words
-from controlplane.planning.tokens import Kind
+from controlplane.planning.tokens import Kind, gpio_name, tokenize
 
 F = Fraction
 TEXT = Terminal(Kind.TEXT, "text")
-PIN = Terminal(Kind.PIN, "pin")
+
+
+def _numbered_pin(features: Features) -> Features | None:
+    number = value_of(features, "pin_number")
+    if not isinstance(number, Fraction) or number.denominator != 1 or not 0 <= number < 100:
+        return None
+    return (("pin", gpio_name(int(number))),)
+
+
+PIN = Alt(
+    Terminal(Kind.PIN, "pin"),
+    Mapped(
+        Seq(
+            Words("pin|gpio|gpio pin|io|io pin|pin number|gpio number"),
+            Terminal(Kind.NUMBER, "pin_number"),
+        ),
+        _numbered_pin,
+    ),
+)
+"""A pin by its name, or by the number that is all some parts give it."""
 
 # --- amounts: thresholds and hysteresis ------------------------------------------------------
 
@@ -164,6 +183,9 @@ def build_things(components: Mapping[str, ComponentKind], boards: Mapping[str, N
         ),
         _button,
     )
+    names = {
+        " ".join(token.text for token in tokenize(name)): naming for name, naming in boards.items()
+    }
     board = Mark(
         Seq(
             Opt(
@@ -172,7 +194,7 @@ def build_things(components: Mapping[str, ComponentKind], boards: Mapping[str, N
                     "run this on|board :|do this on|all on|,"
                 )
             ),
-            Words("|".join(boards), "board", boards),
+            Words("|".join(names), "board", names),
             Opt(Words("board|development board|dev board|header board")),
         ),
         _say_board,

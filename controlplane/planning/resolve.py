@@ -188,7 +188,8 @@ class Resolver:
         if not ref.label:
             pins = [ref.pin] if ref.pin else self._plain_led_pins
             if len(pins) > 1:
-                self._unclear("the LED", 'Say which, e.g. "the LED on PB5".', at)
+                place = self.board.preferred[0]
+                self._unclear("the LED", f'Say which, e.g. "the LED on {place}".', at)
                 return None
             if not pins and any(
                 t.kind.key == "led" and t.id != "led" for t in self.things.values()

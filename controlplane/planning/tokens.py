@@ -92,7 +92,7 @@ _TOKEN = re.compile(
     r"""
       (?P<line>[^\S\n]*\n\s*)
     | (?P<space>\s+)
-    | (?P<pin>P[A-I][0-9]{1,2}(?![A-Za-z0-9_]))
+    | (?P<pin>(?:P[A-I]|GPIO|IO)[0-9]{1,2}(?![A-Za-z0-9_]))
     | (?P<fraction>(?:[0-9]{1,3}\ )?[0-9]{1,2}/[0-9]{1,3}(?![0-9/.,]))
     | (?P<vulgar>[0-9]{0,3}\ ?[¼½¾⅓⅔⅛])
     | (?P<comma>[0-9]+,[0-9]+(?![0-9,]))
@@ -192,7 +192,7 @@ def _plain(kind: str, raw: str, start: int) -> Token | None:
     if kind in ("fraction", "vulgar"):
         return _fraction(raw, start)
     if kind == "pin":
-        return Token(Kind.PIN, raw.upper(), raw, start, end)
+        return Token(Kind.PIN, _pin_name(raw), raw, start, end)
     if kind == "other":
         return Token(Kind.UNKNOWN, raw, raw, start, end)
     lower = raw.lower()
@@ -200,6 +200,18 @@ def _plain(kind: str, raw: str, start: int) -> Token | None:
     return Token(
         Kind.WORD if kind == "word" else Kind.MARK, lower, raw, start, end, None, lower in FILLERS
     )
+
+
+def _pin_name(raw: str) -> str:
+    """A pin as its part spells it: "pa5" is PA5, "io4" and "gpio04" are GPIO4."""
+    name = raw.upper()
+    head = name.rstrip("0123456789")
+    return gpio_name(int(name[len(head) :])) if head in ("GPIO", "IO") else name
+
+
+def gpio_name(number: int) -> str:
+    """The name of a pin that has nothing but a number."""
+    return f"GPIO{number}"
 
 
 def _fraction(raw: str, start: int) -> Token:

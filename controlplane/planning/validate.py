@@ -6,12 +6,14 @@ from collections import Counter
 from controlplane.domain.design import (
     BehaviourKind,
     Design,
+    FixedBy,
     PinAssignment,
     PinRole,
+    Pull,
     SignalKind,
 )
 from controlplane.domain.finding import Finding, Severity
-from controlplane.domain.part import BoardModel, Part
+from controlplane.domain.part import BoardModel, Part, Pin
 
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _MAX_ITEMS = 64
@@ -44,6 +46,32 @@ def validate_design(
     return tuple(findings)
 
 
+def _cautions(pin: PinAssignment, pad: Pin, part: Part) -> list[Finding]:
+    """What is allowed on a pin but has to be known; what the board itself wires is not doubted."""
+    if pin.fixed_by is FixedBy.BOARD:
+        return []
+    findings = []
+    if pad.strapping:
+        findings.append(
+            _warning(
+                "W114",
+                pin.signal,
+                f"{pin.pin} is a strapping pin: {pad.strapping}.",
+                "Use another pin, or make sure that what is wired to it leaves it so at reset.",
+            )
+        )
+    if pin.function is PinRole.ADC and pad.adc_unit != 1:
+        findings.append(
+            _warning(
+                "W116",
+                pin.signal,
+                f"{pin.pin} is on the second converter: {part.adc2_reason}.",
+                "Use a pin of ADC1.",
+            )
+        )
+    return findings
+
+
 def is_sound(findings: tuple[Finding, ...]) -> bool:
     """Whether findings are warnings at most."""
     return all(finding.severity is not Severity.ERROR for finding in findings)
@@ -51,6 +79,10 @@ def is_sound(findings: tuple[Finding, ...]) -> bool:
 
 def _finding(code: str, subject: str, message: str, fix: str) -> Finding:
     return Finding(code=code, subject=subject, message=message, fix=fix)
+
+
+def _warning(code: str, subject: str, message: str, fix: str) -> Finding:
+    return Finding(code=code, subject=subject, message=message, fix=fix, severity=Severity.WARNING)
 
 
 def _ids(design: Design) -> list[Finding]:
@@ -135,12 +167,15 @@ def _pin(pin: PinAssignment, board: BoardModel, part: Part) -> list[Finding]:
         return [
             _finding("E113", pin.signal, f"{pin.pin} is kept for {reserved}.", "Use another pin.")
         ]
+    if pad.input_only and (pin.function is PinRole.GPIO_OUT or pin.pull is not Pull.NONE):
+        message = f"{pin.pin} is an input only, without resistors inside."
+        return [_finding("E112", pin.signal, message, "Use another pin.")]
     if pin.function not in pad.roles:
         code = "E117" if pin.function is PinRole.ADC else "E120"
         return [
             _finding(code, pin.signal, f"{pin.pin} cannot do {pin.function}.", "Use another pin.")
         ]
-    return []
+    return _cautions(pin, pad, part)
 
 
 def _shared_pins(design: Design) -> list[Finding]:

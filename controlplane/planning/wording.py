@@ -69,6 +69,7 @@ CHANNEL = Mark(
                 "uart",
                 "usart",
                 "usart2",
+                "uart0",
                 "serial console",
                 "serial line",
                 "serial monitor",

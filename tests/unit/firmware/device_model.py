@@ -24,6 +24,8 @@ OPS: dict[str, Callable[[Fraction, Fraction], bool]] = {
 
 
 def pin_index(name: str) -> int:
+    if name.startswith("GPIO"):
+        return int(name[4:])
     return (ord(name[1]) - ord("A")) * 16 + int(name[2:])
 
 
@@ -59,7 +61,7 @@ class DeviceModel:
 
     def _run(self) -> None:
         self._record(
-            "BOOT core=1 part=stm32f405rg build=0123456789ab "
+            f"BOOT core=1 part={self.design.board.part} build=0123456789ab "
             f"design={self.design.design_hash[:12]} nonce={NONCE:08x} sources=injected reset=pin"
         )
         rows = list(self.plan.rows)
@@ -103,7 +105,7 @@ class DeviceModel:
         signal = self.design.signal(signal_id)
         pin = pin_index(self.design.pin_of(signal_id).pin)
         counts = 900 if "constant" in self.lies else self.inputs.get(0x0100 + pin, 0)
-        millivolts = Fraction(counts * 3300, 4095)
+        millivolts = Fraction(counts * signal.full_scale_mv, 4095)
         return (millivolts - parse_decimal(signal.mv_at_zero)) / parse_decimal(signal.mv_per_unit)
 
     def _valid(self, signal_id: str) -> bool:

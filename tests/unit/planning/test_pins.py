@@ -1,7 +1,9 @@
 """Pin assignment: deterministic, reserved pins kept, every problem reported."""
 
+import pytest
+
 from controlplane.catalog.loader import load_catalogue
-from controlplane.domain.design import FixedBy, PinRole
+from controlplane.domain.design import FixedBy, PinRole, Pull
 from controlplane.planning.pins import PinDemand, PinPlan, plan_pins
 
 CATALOGUE = load_catalogue()
@@ -9,8 +11,9 @@ BOARD = CATALOGUE.boards["olimex-stm32-h405"]
 PART = CATALOGUE.part_of(BOARD)
 
 
-def plan(*demands: PinDemand) -> PinPlan:
-    return plan_pins(PART, BOARD, demands)
+def plan(*demands: PinDemand, board: str = BOARD.key) -> PinPlan:
+    model = CATALOGUE.boards[board]
+    return plan_pins(CATALOGUE.part_of(model), model, demands)
 
 
 def wish(owner: str, role: PinRole, pin: str = "") -> PinDemand:
@@ -70,3 +73,82 @@ def test_each_pin_has_a_reason() -> None:
 
     assert [bool(solved.reason) for solved in found.pins] == [True, True]
     assert found.pins[1].reason == "named in the prompt"
+
+
+EVERY = [board.key for board in CATALOGUE.boards.values()]
+
+
+@pytest.mark.parametrize("board", EVERY)
+@pytest.mark.parametrize("role", [PinRole.GPIO_OUT, PinRole.GPIO_IN, PinRole.ADC])
+def test_pins_run_out_without_a_wrong_one_being_given(board: str, role: PinRole) -> None:
+    model = CATALOGUE.boards[board]
+    part = CATALOGUE.part_of(model)
+    found = plan(*(wish(f"x{i:02}", role) for i in range(60)), board=board)
+    given = [solved.pin for solved in found.pins]
+    kept = {pin.name for pin in part.pins if pin.kept_for} | dict(model.reserved).keys()
+    kept |= {model.console.tx, model.console.rx} | {item.pin for item in model.onboard}
+
+    assert len(given) == len(set(given))
+    assert not set(given) & kept
+    assert all(role in pad.roles for pad in map(part.pin, given) if pad)
+    assert [finding.code for finding in found.findings] == ["E110"] * (60 - len(given))
+
+
+def test_strapping_pins_and_the_second_converter_come_last_and_say_why() -> None:
+    outputs = plan(
+        *(wish(f"x{i}", PinRole.GPIO_OUT) for i in range(9)), board="esp32-c3-devkitm-1"
+    ).pins
+    inputs = plan(*(wish(f"x{i}", PinRole.ADC) for i in range(6)), board="esp32-c3-devkitm-1").pins
+
+    assert [solved.pin for solved in outputs][-1] == "GPIO2"
+    assert "strapping" in outputs[-1].reason
+    assert not any("strapping" in solved.reason for solved in outputs[:-1])
+    assert [solved.pin for solved in inputs][-2:] == ["GPIO5", "GPIO2"]
+    assert "Wi-Fi takes it" in inputs[-2].reason
+
+
+def test_inputs_only_are_never_outputs_and_have_no_pull_up() -> None:
+    button = PinDemand(owner="button", role=PinRole.GPIO_IN, pull=Pull.UP)
+    taken = [wish(f"x{i:02}", PinRole.GPIO_OUT) for i in range(17)]
+    found = plan(*taken, button, board="esp32-devkitc-v4")
+    fixed = plan(
+        wish("fan", PinRole.GPIO_OUT, "GPIO34"),
+        PinDemand(
+            owner="button",
+            role=PinRole.GPIO_IN,
+            pull=Pull.UP,
+            pin="GPIO35",
+            fixed_by=FixedBy.USER,
+        ),
+        wish("light", PinRole.ADC, "GPIO39"),
+        board="esp32-devkitc-v4",
+    )
+
+    assert not {solved.pin for solved in found.pins} & {"GPIO34", "GPIO35", "GPIO36", "GPIO39"}
+    assert [finding.code for finding in fixed.findings] == ["E112", "E112"]
+    assert [solved.pin for solved in fixed.pins] == ["GPIO39"]
+
+
+@pytest.mark.parametrize(
+    ("board", "pin", "code"),
+    [
+        ("esp32-c3-devkitm-1", "GPIO18", "E113"),
+        ("esp32-c3-devkitm-1", "GPIO12", "E113"),
+        ("esp32-c3-devkitm-1", "GPIO20", "E115"),
+        ("esp32-c3-devkitm-1", "GPIO8", "E111"),
+        ("esp32-c3-devkitm-1", "GPIO22", "E110"),
+        ("esp32-c3-devkitm-1", "PA5", "E110"),
+        ("esp32-devkitc-v4", "GPIO6", "E113"),
+        ("esp32-s3-devkitc-1", "GPIO38", "E113"),
+        ("nucleo-f446re", "GPIO4", "E110"),
+        ("blackpill-f411ce", "PA11", "E113"),
+    ],
+)
+def test_a_wrong_wish_names_pins_of_that_board(board: str, pin: str, code: str) -> None:
+    found = plan(wish("fan", PinRole.GPIO_OUT, pin), board=board)
+
+    assert [finding.code for finding in found.findings] == [code]
+    if code == "E110":
+        model = CATALOGUE.boards[board]
+        assert any(name in found.findings[0].fix for name in model.preferred)
+        assert pin.rstrip("0123456789") not in found.findings[0].fix or pin.startswith("GPIO2")
