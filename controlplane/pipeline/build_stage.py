@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchline.errors import BenchlineError, InvalidRequestError
+from controlplane.bench_core.manifest import PORTS
 from controlplane.catalog.loader import Catalogue
 from controlplane.childproc.tools import ToolBrokenError
 from controlplane.domain.artifact import Artifact
@@ -50,7 +51,12 @@ class BuildStage:
 
     async def run(self, run: StageRun) -> StageResult:
         """Build, or take the result of an identical earlier build."""
-        project = await load_project(run, self._parts.catalogue, self._parts.boards)
+        try:
+            project = await load_project(run, self._parts.catalogue, self._parts.boards)
+        except InvalidRequestError as error:
+            if error.reason not in ("PART_NOT_SUPPORTED", "BOARD_UNKNOWN"):
+                raise
+            return await self._unsupported(run, error)
         request = await self._request(run, project)
         try:
             fingerprint = await self._parts.toolchain.fingerprint(request.board_model)
@@ -146,6 +152,19 @@ class BuildStage:
         )
         await run.record(finding)
         return StageResult(outcome=result.outcome, message=result.message, inputs_hash=inputs_hash)
+
+    async def _unsupported(self, run: StageRun, error: InvalidRequestError) -> StageResult:
+        """Nothing is wrong with the firmware or the lab: there is no builder for this board."""
+        built = ", ".join(sorted(name for port in PORTS.values() for name in port.variants))
+        finding = StageFinding(
+            code="NO_TOOLCHAIN" if error.reason == "PART_NOT_SUPPORTED" else "E101",
+            subject=error.facts.get("board", "board"),
+            message=str(error),
+            fix=f"Use a board model that there is a bench core for: {built}.",
+            stage=Stage.BUILD,
+        )
+        await run.record(finding)
+        return StageResult(outcome=Outcome.REFUSED, message=f"cannot, because {error}")
 
     async def _conclude(
         self,

@@ -133,14 +133,12 @@ def chosen_board_model(
 
 def missing_builder(board_model: BoardModel, part: Part) -> str:
     """What it takes to build for a board model that the bench core is not made for."""
+    vendor = "PlatformIO or arduino-cli"
     if part.family is Family.ESP32:
-        return (
-            f"nothing here builds for the {board_model.name}: the bench core is not made for the "
-            f"{part.name}, and its vendor toolchain (PlatformIO, arduino-cli or ESP-IDF) is missing"
-        )
+        vendor = "PlatformIO, arduino-cli or ESP-IDF"
     return (
         f"nothing here builds for the {board_model.name}: the bench core is not made for the "
-        f"{part.name}"
+        f"{part.name}, and its vendor toolchain ({vendor}) is not connected"
     )
 
 
