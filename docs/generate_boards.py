@@ -70,8 +70,8 @@ def _board(board: BoardModel, catalogue: Catalogue) -> str:
         f"## {board.key}",
         "",
         (
-            f"{board.name}, part [`{board.part}`](#{board.part}), {_size(board.flash_bytes)} of flash, "
-            f"main clock {board.oscillator_hz // 1_000_000} MHz."
+            f"{board.name}, part [`{board.part}`](#{board.part}), "
+            f"{_size(board.flash_bytes)} of flash, main clock {board.oscillator_hz // 1_000_000} MHz."
         ),
         "",
         f"- Names: {_said(own)}." + (f" Shared with others: {_said(shared)}." if shared else ""),
@@ -108,8 +108,9 @@ def _part(part: Part, catalogue: Catalogue) -> str:
         f"## {part.key}",
         "",
         (
-            f"{part.name} ({part.package}), family `{part.family}`, {_size(part.flash_bytes)} of flash "
-            f"at `{part.flash_base:#010x}`, {_size(part.ram_bytes)} of RAM at `{part.ram_base:#010x}`. "
+            f"{part.name} ({part.package}), family `{part.family}`, {_size(part.flash_bytes)} of "
+            f"flash at `{part.flash_base:#010x}`, {_size(part.ram_bytes)} of RAM at "
+            f"`{part.ram_base:#010x}`. "
             f"Flash tools call it {targets}."
         ),
         "",
