@@ -56,7 +56,13 @@ def _port(part: str, *, flash_kib: int, ram_kib: int, variants: tuple[Variant, .
         libc="newlib",
         libc_specs=_SPECS,
         machine_flags=_MACHINE,
-        compile_flags=(*_MACHINE, *CODE_FLAGS, f"--specs={_SPECS}", f'-DBENCH_PART="{part}"'),
+        compile_flags=(
+            *_MACHINE,
+            *CODE_FLAGS,
+            f"--specs={_SPECS}",
+            f'-DBENCH_PART="{part}"',
+            f"-DBENCH_PART_HEADER=<parts/{part}.h>",
+        ),
         cxx_flags=CXX_FLAGS,
         core_warning_flags=CORE_WARNING_FLAGS,
         sketch_warning_flags=SKETCH_WARNING_FLAGS,
@@ -85,11 +91,43 @@ def _port(part: str, *, flash_kib: int, ram_kib: int, variants: tuple[Variant, .
     )
 
 
+# Memory sizes: the data sheets' device summaries (DS10086, DS8626, DS10314, DS10693); core coupled
+# memory is not counted.
 PORTS = (
+    _port(
+        "stm32f401re",
+        flash_kib=512,
+        ram_kib=96,
+        variants=(variant("nucleo-f401re", "nucleo_f401re.h"),),
+    ),
     _port(
         "stm32f405rg",
         flash_kib=1024,
         ram_kib=128,
         variants=(variant("olimex-stm32-h405", "olimex_stm32_h405.h"),),
+    ),
+    _port(
+        "stm32f407vg",
+        flash_kib=1024,
+        ram_kib=128,
+        variants=(variant("stm32f407g-disc1", "stm32f407g_disc1.h"),),
+    ),
+    _port(
+        "stm32f411ce",
+        flash_kib=512,
+        ram_kib=128,
+        variants=(variant("blackpill-f411ce", "blackpill_f411ce.h"),),
+    ),
+    _port(
+        "stm32f411re",
+        flash_kib=512,
+        ram_kib=128,
+        variants=(variant("nucleo-f411re", "nucleo_f411re.h"),),
+    ),
+    _port(
+        "stm32f446re",
+        flash_kib=512,
+        ram_kib=128,
+        variants=(variant("nucleo-f446re", "nucleo_f446re.h"),),
     ),
 )

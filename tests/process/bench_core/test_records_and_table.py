@@ -25,7 +25,7 @@ from tests.process.bench_core.rig import (
 IDLE = "void setup() { Serial.begin(115200); }\nvoid loop() { delay(1); }\n"
 BOOT = (
     "BL 0 BOOT core=1 part=stm32f405rg build=0123456789ab design=none nonce=c0ffee01"
-    " sources=injected reset=unknown"
+    " sources=injected reset=unknown clk=sim-168"
 )
 NO_TABLE_STOP = rb"\x1eBL \d+ READY\n"
 

@@ -44,6 +44,12 @@ void startClocks() {
 
 namespace port {
 
+const char *clockName() {
+  using namespace esp32c3;
+  // A simulator need not have this register: it reads 0 there, which is the crystal.
+  return (reg(kSystemSysclkConf) & kSourceMask) == 0 ? "xtal40-40" : "other";
+}
+
 const char *resetCause() {
   using namespace esp32c3;
   // RTC_CNTL_RESET_STATE bits 0 to 5; the numbers are ESP-IDF's reset_reasons.h. A press of the

@@ -1,10 +1,35 @@
-// The console: USART2 on PA2 and PA3, 8N1.
+// The console: the board's USART, 8N1.
+#include BENCH_VARIANT_HEADER
+
 #include "bench/port.h"
 #include "port_state.h"
 #include "registers.h"
 
 namespace stm32f4 {
 namespace {
+
+struct Usart {
+  uint32_t base;
+  uint32_t interrupt;
+  // Where its clock is turned on: register and bit; on which bus it is.
+  uint32_t enableRegister;
+  uint32_t enableBit;
+  bool onApb2;
+};
+
+// USART1 on APB2, USART2 on APB1: RM0090 tables 1 and 61, sections 7.3.14 and 7.3.15.
+constexpr Usart usartOf(uint32_t number) {
+  return number == 1 ? Usart{kUsart1, kIrqUsart1, kRccApb2enr, bit(4), true}
+                     : Usart{kUsart2, kIrqUsart2, kRccApb1enr, bit(17), false};
+}
+
+static_assert(bench_variant::kConsoleUsart == 1 || bench_variant::kConsoleUsart == 2, "USART1 or USART2");
+constexpr Usart kConsole = usartOf(bench_variant::kConsoleUsart);
+
+constexpr uint32_t kSr = kConsole.base + kUsartSr;
+constexpr uint32_t kDr = kConsole.base + kUsartDr;
+constexpr uint32_t kBrr = kConsole.base + kUsartBrr;
+constexpr uint32_t kCr1 = kConsole.base + kUsartCr1;
 
 // USART_SR, section 30.6.1.
 constexpr uint32_t kTxEmpty = bit(7);
@@ -17,11 +42,25 @@ constexpr uint32_t kTxInterrupt = bit(7);
 
 bool txInterruptOn;
 
+void serveConsole() {
+  const uint32_t status = reg(kSr);
+  // Reading the data register after the status also clears an overrun (30.6.1).
+  if (status & (kRxFull | kRxOverrun)) {
+    bench::onConsoleByte(static_cast<uint8_t>(reg(kDr)));
+  }
+  if (txInterruptOn) bench::onConsoleTxReady();
+}
+
 }  // namespace
+
+void enableConsoleClock() {
+  reg(kConsole.enableRegister) |= kConsole.enableBit;
+  __asm volatile("dsb" ::: "memory");  // two cycles before the first use (section 7.2.15)
+}
 
 void startConsole() {
   pinsToConsole();
-  enableInterrupt(kIrqUsart2, kConsolePriority);
+  enableInterrupt(kConsole.interrupt, kConsolePriority);
 }
 
 }  // namespace stm32f4
@@ -31,29 +70,25 @@ namespace port {
 using namespace stm32f4;
 
 void consoleBegin(uint32_t baud) {
-  reg(kUsart2Brr) = usartBrr(clocks().apb1Hz(), baud);
-  reg(kUsart2Cr1) = kRunning;
+  reg(kBrr) = usartBrr(kConsole.onApb2 ? clocks().apb2Hz() : clocks().apb1Hz(), baud);
+  reg(kCr1) = kRunning;
   txInterruptOn = false;
 }
 
-bool consoleTxReady() { return (reg(kUsart2Sr) & kTxEmpty) != 0; }
-bool consoleTxIdle() { return (reg(kUsart2Sr) & kTxComplete) != 0; }
-void consoleTx(uint8_t byte) { reg(kUsart2Dr) = byte; }
+bool consoleTxReady() { return (reg(kSr) & kTxEmpty) != 0; }
+bool consoleTxIdle() { return (reg(kSr) & kTxComplete) != 0; }
+void consoleTx(uint8_t byte) { reg(kDr) = byte; }
 
 void consoleTxInterrupt(bool wanted) {
   if (wanted == txInterruptOn) return;
   txInterruptOn = wanted;
-  reg(kUsart2Cr1) = wanted ? kRunning | kTxInterrupt : kRunning;
+  reg(kCr1) = wanted ? kRunning | kTxInterrupt : kRunning;
 }
 
 }  // namespace port
 
-extern "C" void USART2_IRQHandler() {
-  using namespace stm32f4;
-  const uint32_t status = reg(kUsart2Sr);
-  // Reading the data register after the status also clears an overrun (30.6.1).
-  if (status & (kRxFull | kRxOverrun)) {
-    bench::onConsoleByte(static_cast<uint8_t>(reg(kUsart2Dr)));
-  }
-  if (txInterruptOn) bench::onConsoleTxReady();
+// Only the console's own is ever enabled.
+extern "C" {
+void USART1_IRQHandler() { stm32f4::serveConsole(); }
+void USART2_IRQHandler() { stm32f4::serveConsole(); }
 }

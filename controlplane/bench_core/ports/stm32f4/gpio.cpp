@@ -4,6 +4,7 @@
 // reading and is atomic.
 #include BENCH_VARIANT_HEADER
 
+#include BENCH_PART_HEADER
 #include "bench/port.h"
 #include "port_state.h"
 #include "registers.h"
@@ -11,13 +12,12 @@
 namespace stm32f4 {
 namespace {
 
-constexpr uint32_t kPorts = 9;
-
 // Reset values: RM0090 8.4.1 and 8.4.4. The bits of ports A and B that are set belong to the
 // debugger's pins.
 uint32_t moder[kPorts] = {0xA8000000, 0x00000280};
 uint32_t pupdr[kPorts] = {0x64000000, 0x00000100};
 uint32_t otyper[kPorts];
+uint32_t afr[kPorts][2];
 
 // MODER: 0 input, 1 output, 2 alternate, 3 analog.
 constexpr uint32_t kModeInput = 0;
@@ -48,9 +48,18 @@ void setOpenDrain(uint32_t pin, bool open) {
   reg(gpio(at) + kGpioOtyper) = otyper[at];
 }
 
+void setAlternate(uint32_t pin, uint32_t function) {
+  const uint32_t at = pin / 16;
+  const uint32_t half = pin % 16 / 8;
+  const uint32_t shift = 4 * (pin % 8);
+  afr[at][half] = (afr[at][half] & ~(0xFU << shift)) | (function << shift);
+  reg(gpio(at) + kGpioAfrl + 4 * half) = afr[at][half];
+  setMode(pin, kModeAlternate);
+}
+
 uint32_t pullOf(uint32_t pin) { return (pupdr[pin / 16] >> (2 * (pin % 16))) & 3U; }
 
-// ADC1 inputs, DS8626 table 7: PA0 to PA7 are 0 to 7, PB0 and PB1 are 8 and 9, PC0 to PC5 are 10
+// ADC1 inputs, on all lines as in DS8626 table 7: PA0 to PA7 are 0 to 7, PB0 and PB1 are 8 and 9, PC0 to PC5 are 10
 // to 15. 16 means none.
 uint32_t adcChannel(uint32_t pin) {
   if (pin <= PA7) return pin;
@@ -77,11 +86,11 @@ void startAdc() {
 }  // namespace
 
 void pinsToConsole() {
-  // PA2 and PA3 are AF7, USART2 (DS8626 table 9). A pull-up keeps an open input idle.
-  reg(gpio(0) + kGpioAfrl) = (7U << 8) | (7U << 12);
-  setPull(PA3, 1);
-  setMode(PA2, kModeAlternate);
-  setMode(PA3, kModeAlternate);
+  // USART1 and USART2 are AF7 on every pin that has them (DS8626 table 9; the other lines' data
+  // sheets not checked). A pull-up keeps an open input idle.
+  setPull(bench_variant::kConsoleRx, 1);
+  setAlternate(bench_variant::kConsoleTx, 7);
+  setAlternate(bench_variant::kConsoleRx, 7);
 }
 
 }  // namespace stm32f4
@@ -90,13 +99,10 @@ namespace port {
 
 using namespace stm32f4;
 
-bool pinExists(uint32_t pin) {
-  // LQFP64: ports A, B, C, PD2, PH0 and PH1 (DS8626 table 7).
-  return pin <= PC15 || pin == PD2 || pin == PH0 || pin == PH1;
-}
+bool pinExists(uint32_t pin) { return kPackage.has(pin); }
 
 bool pinReserved(uint32_t pin) {
-  for (const uint32_t reserved : kReservedPins) {
+  for (const uint32_t reserved : bench_variant::kReservedPins) {
     if (pin == reserved) return true;
   }
   return false;
@@ -121,7 +127,7 @@ bool pinRead(uint32_t pin) {
   return (reg(gpio(pin / 16) + kGpioIdr) & bit(pin % 16)) != 0;
 }
 
-bool pinHasAdc(uint32_t pin) { return adcChannel(pin) < 16; }
+bool pinHasAdc(uint32_t pin) { return adcChannel(pin) < 16 && kPackage.has(pin); }
 
 int adcRead(uint32_t pin) {
   // QEMU's converter never reports an end of conversion; nothing is wired to it anyway.

@@ -8,8 +8,9 @@
 
 namespace stm32f4 {
 
-// Brings the part to full speed, or leaves it on HSI when a step does not answer. Returns the plan
-// that is in force. In a simulator without a clock controller nothing is waited for.
+// Brings the part to full speed from the board's own clock, else from HSI, or leaves it on HSI when
+// a step does not answer. Returns the plan that is in force. In a simulator without a clock
+// controller nothing is waited for.
 const ClockPlan &startClocks();
 // RCC_CR is never 0 on silicon (its reset value is 0x83, section 7.3.1); QEMU's STM32F405 has no
 // clock controller and reads 0.
@@ -25,6 +26,8 @@ inline bench::Fault faultOf(const char *kind, uint32_t pc, uint32_t lr, uint32_t
   return {kind, {{"pc", pc}, {"lr", lr}, {"cfsr", cfsr}, {"hfsr", hfsr}, {"addr", address}}};
 }
 void enableInterrupt(uint32_t number, uint32_t priority);
+// Turns on the console's USART.
+void enableConsoleClock();
 // AF7 for the console, whole registers from the shadow (see gpio.cpp).
 void pinsToConsole();
 
@@ -36,6 +39,7 @@ constexpr uint32_t kTickPriority = 12;
 // Interrupt numbers, RM0090 table 61.
 constexpr uint32_t kIrqExti0 = 6;
 constexpr uint32_t kIrqExti9_5 = 23;
+constexpr uint32_t kIrqUsart1 = 37;
 constexpr uint32_t kIrqUsart2 = 38;
 constexpr uint32_t kIrqExti15_10 = 40;
 

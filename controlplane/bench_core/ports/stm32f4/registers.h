@@ -1,6 +1,7 @@
-// Registers of the STM32F405 that this port uses. Addresses: RM0090 rev 19, section 2.3 (memory
-// map) and the register map at the end of each peripheral's chapter. Core registers: Arm
-// DDI0403E (ARMv7-M), chapter B3.
+// Registers of the STM32F4 that this port uses. Addresses: RM0090 rev 19, section 2.3 (memory
+// map) and the register map at the end of each peripheral's chapter; the F401, F411 and F446 have
+// the same peripherals at the same addresses (RM0368, RM0383, RM0390, section 2.3: not checked
+// against them). Core registers: Arm DDI0403E (ARMv7-M), chapter B3.
 #pragma once
 
 #include <stdint.h>
@@ -38,12 +39,24 @@ constexpr uint32_t kGpioIdr = 0x10;
 constexpr uint32_t kGpioBsrr = 0x18;
 constexpr uint32_t kGpioAfrl = 0x20;
 
-// USART2, section 30.6.
+// USART, section 30.6: offsets from each one's base.
+constexpr uint32_t kUsart1 = 0x40011000;
 constexpr uint32_t kUsart2 = 0x40004400;
-constexpr uint32_t kUsart2Sr = kUsart2 + 0x00;
-constexpr uint32_t kUsart2Dr = kUsart2 + 0x04;
-constexpr uint32_t kUsart2Brr = kUsart2 + 0x08;
-constexpr uint32_t kUsart2Cr1 = kUsart2 + 0x0C;
+constexpr uint32_t kUsartSr = 0x00;
+constexpr uint32_t kUsartDr = 0x04;
+constexpr uint32_t kUsartBrr = 0x08;
+constexpr uint32_t kUsartCr1 = 0x0C;
+
+// TIM11, section 19.5.
+constexpr uint32_t kTim11 = 0x40014800;
+constexpr uint32_t kTim11Cr1 = kTim11 + 0x00;
+constexpr uint32_t kTim11Sr = kTim11 + 0x10;
+constexpr uint32_t kTim11Ccmr1 = kTim11 + 0x18;
+constexpr uint32_t kTim11Ccer = kTim11 + 0x20;
+constexpr uint32_t kTim11Psc = kTim11 + 0x28;
+constexpr uint32_t kTim11Arr = kTim11 + 0x2C;
+constexpr uint32_t kTim11Ccr1 = kTim11 + 0x34;
+constexpr uint32_t kTim11Or = kTim11 + 0x50;
 
 // ADC1, section 13.13, and the registers common to the three converters.
 constexpr uint32_t kAdc1 = 0x40012000;

@@ -1,6 +1,7 @@
 // From reset to main(), the vector table, and the start of the port.
 #include <stdint.h>
 
+#include BENCH_PART_HEADER
 #include "bench/port.h"
 #include "port_state.h"
 #include "registers.h"
@@ -45,6 +46,7 @@ SERVED(EXTI3_IRQHandler);
 SERVED(EXTI4_IRQHandler);
 SERVED(EXTI9_5_IRQHandler);
 SERVED(EXTI15_10_IRQHandler);
+SERVED(USART1_IRQHandler);
 SERVED(USART2_IRQHandler);
 
 void Unexpected_Handler() {
@@ -59,7 +61,7 @@ namespace {
 typedef void (*Handler)();
 
 constexpr uint32_t kSystemVectors = 16;
-// Interrupts 0 to 81, RM0090 table 61.
+// Interrupts 0 to 81, RM0090 table 61; those that are used here have the same numbers on all lines.
 constexpr uint32_t kInterrupts = 82;
 
 struct VectorTable {
@@ -86,6 +88,7 @@ constexpr VectorTable makeVectors() {
   table.interrupt[9] = EXTI3_IRQHandler;
   table.interrupt[10] = EXTI4_IRQHandler;
   table.interrupt[23] = EXTI9_5_IRQHandler;
+  table.interrupt[37] = USART1_IRQHandler;
   table.interrupt[38] = USART2_IRQHandler;
   table.interrupt[40] = EXTI15_10_IRQHandler;
   return table;
@@ -115,10 +118,9 @@ extern const char kPartName[] = BENCH_PART;
 void init(uint32_t consoleBaud) {
   enableFaults();
   startClocks();
-  // GPIO A, B, C, D, H; bit 20 is the reset value's CCM clock. Then USART2, PWR; SYSCFG.
-  reg(kRccAhb1enr) = bit(20) | bit(7) | bit(3) | bit(2) | bit(1) | bit(0);
-  reg(kRccApb1enr) = bit(28) | bit(17);
-  reg(kRccApb2enr) = bit(14);
+  reg(kRccAhb1enr) |= kPackage.portClocks();
+  reg(kRccApb2enr) |= bit(14);  // SYSCFG
+  enableConsoleClock();
   __asm volatile("dsb" ::: "memory");  // two cycles before the first use (section 7.2.15)
   startConsole();
   if (consoleBaud != 0) consoleBegin(consoleBaud);

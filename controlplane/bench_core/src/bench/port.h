@@ -34,6 +34,8 @@ extern const char kPartName[];
 // Sets up clocks, the console UART at `consoleBaud` (0: not yet) and the 1 ms tick, and turns
 // interrupts on.
 void init(uint32_t consoleBaud);
+// Which clock the processor runs from and how fast, for people: `hse8-168`, `hsi16-16`.
+const char *clockName();
 // power, pin, soft, iwdg, wwdg, lowpower or unknown.
 const char *resetCause();
 

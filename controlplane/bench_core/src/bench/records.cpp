@@ -111,7 +111,8 @@ void recordBoot(const Run &run) {
   } else {
     boot.word("nonce", "none");
   }
-  boot.word("sources", run.injected ? "injected" : "real").word("reset", port::resetCause()).send();
+  boot.word("sources", run.injected ? "injected" : "real").word("reset", port::resetCause());
+  boot.word("clk", port::clockName()).send();
 }
 
 void recordReady() { Record("READY").send(); }

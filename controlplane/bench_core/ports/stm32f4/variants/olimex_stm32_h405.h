@@ -26,6 +26,15 @@ constexpr uint32_t A11 = PC3;
 constexpr uint32_t A12 = PC4;
 constexpr uint32_t A13 = PC5;
 
-// The console (EXT2 pins 7 and 10), the debugger (SWDIO, SWCLK) and the 8 MHz crystal: a sketch may
-// not have them.
+namespace bench_variant {
+
+// EXT2 pins 7 and 10.
+constexpr uint32_t kConsoleUsart = 2;
+constexpr uint32_t kConsoleTx = PA2;
+constexpr uint32_t kConsoleRx = PA3;
+constexpr uint32_t kHseHz = 8000000;
+constexpr bool kHseIsClock = false;
+// The console, the debugger (SWDIO, SWCLK) and the crystal: a sketch may not have them.
 constexpr uint32_t kReservedPins[] = {PA2, PA3, PA13, PA14, PH0, PH1};
+
+}  // namespace bench_variant
