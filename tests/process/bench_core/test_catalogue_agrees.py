@@ -1,0 +1,181 @@
+"""The catalogue's STM32 entries, the bench core's headers and the flasher's table say the same.
+
+Each was written on its own, from the documents; where they meet they must agree.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from benchagent.flashers.stm32_parts import PARTS
+from controlplane.bench_core.core_port import CorePort, Variant
+from controlplane.bench_core.manifest import PORTS
+from controlplane.catalog.loader import load_catalogue
+from controlplane.domain.design import Active
+from controlplane.domain.part import BoardModel, Part
+
+CATALOGUE = load_catalogue()
+STM32 = [
+    pytest.param(port, variant, id=variant.board_model)
+    for port in PORTS.values()
+    if port.family == "stm32"
+    for variant in port.variants.values()
+]
+
+PROBE = r"""
+#include <cstdio>
+#include <initializer_list>
+#include BENCH_VARIANT_HEADER
+#include BENCH_PART_HEADER
+using namespace bench_variant;
+int main() {
+  std::printf("%u %u %u ", LED_BUILTIN, USER_BTN, kConsoleUsart);
+  std::printf("%u %u %u %d\n", kConsoleTx, kConsoleRx, kHseHz, kHseIsClock);
+  for (uint32_t pin : kReservedPins) std::printf("%u ", pin);
+  std::printf("\n");
+  for (uint32_t pin = 0; pin < 16 * stm32f4::kPorts; pin++)
+    if (stm32f4::kPackage.has(pin)) std::printf("%u ", pin);
+  std::printf("\n");
+  for (uint32_t pin : {ANALOG}) std::printf("%u ", pin);
+  std::printf("\n");
+}
+"""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the compiler makes of a variant's header, and the words of its comments."""
+
+    led: str
+    button: str
+    usart: int
+    tx: str
+    rx: str
+    hse_hz: int
+    reserved: list[str]
+    pads: list[str]
+    analog: list[str]
+    text: str
+
+
+def name_of(pin: str) -> str:
+    return f"P{'ABCDEFGHI'[int(pin) // 16]}{int(pin) % 16}"
+
+
+def read_header(folder: Path, port: CorePort, variant: Variant) -> Header:
+    compiler = shutil.which("g++")
+    if compiler is None:
+        raise RuntimeError("g++ is missing: apt-get install g++")
+    headers = port.linker_script.parent
+    name = re.search(r"<(.*)>", variant.defines[0])
+    assert name is not None
+    text = (headers / name[1]).read_text()
+    analog = re.findall(r"^constexpr uint32_t (A\d+) = ", text, re.MULTILINE)
+    (folder / "probe.cpp").write_text(PROBE.replace("ANALOG", ", ".join(analog)))
+    defines = [flag for flag in (*port.compile_flags, *variant.defines) if flag.startswith("-D")]
+    command = [compiler, "-std=c++17", f"-I{headers}", *defines]
+    command += [str(folder / "probe.cpp"), "-o", str(folder / "probe")]
+    subprocess.run(command, check=True, timeout=60)
+    out = subprocess.run([folder / "probe"], capture_output=True, text=True, check=True).stdout
+    first, *lists = (line.split() for line in out.splitlines())
+    reserved, pads, inputs = ([name_of(pin) for pin in each] for each in lists)
+    return Header(
+        led=name_of(first[0]),
+        button=name_of(first[1]),
+        usart=int(first[2]),
+        tx=name_of(first[3]),
+        rx=name_of(first[4]),
+        hse_hz=int(first[5]),
+        reserved=reserved,
+        pads=pads,
+        analog=inputs,
+        text=text,
+    )
+
+
+def kept_pins(board: BoardModel, part: Part) -> set[str]:
+    """The pins that a design never hands out."""
+    return {
+        *(pin.name for pin in part.pins if pin.kept_for),
+        *(pin for pin, _ in board.reserved),
+        board.console.tx,
+        board.console.rx,
+    }
+
+
+@pytest.mark.parametrize(("port", "variant"), STM32)
+def test_a_board_is_the_same_in_its_header_and_in_the_catalogue(
+    tmp_path: Path, port: CorePort, variant: Variant
+) -> None:
+    header = read_header(tmp_path, port, variant)
+    board = CATALOGUE.boards[variant.board_model]
+    part = CATALOGUE.part_of(board)
+    led = next(each for each in board.onboard if each.kind == "led")
+    button = next(each for each in board.onboard if each.kind == "button")
+
+    assert board.part == port.part
+    assert (header.led, header.button) == (led.pin, button.pin)
+    lights = re.search(r"lights when (P[A-I]\d+) is (high|low)", header.text)
+    assert lights is not None
+    assert lights.groups() == (led.pin, "low" if led.active is Active.LOW else "high")
+    pressed = re.search(r"(high|low) while pressed", header.text)
+    assert pressed is not None
+    assert pressed[1] == ("low" if button.active is Active.LOW else "high")
+    assert (f"usart{header.usart}", header.tx, header.rx) == (
+        board.console.uart,
+        board.console.tx,
+        board.console.rx,
+    )
+    assert header.hse_hz == board.oscillator_hz
+    (simulator,) = board.simulators
+    assert simulator.console_serial == header.usart - 1
+
+    assert {header.tx, header.rx, "PA13", "PA14", "PH0", "PH1"} <= set(header.reserved)
+    assert set(header.reserved) <= kept_pins(board, part)
+    assert not set(header.reserved) & set(board.preferred)
+    assert not set(header.analog) & set(header.reserved)
+    adc = {pin.name for pin in part.pins if pin.adc is not None}
+    assert len(set(header.analog)) == len(header.analog)
+    assert set(header.analog) <= adc
+
+
+@pytest.mark.parametrize(("port", "variant"), STM32)
+def test_a_part_is_the_same_in_its_port_the_catalogue_and_the_flasher(
+    tmp_path: Path, port: CorePort, variant: Variant
+) -> None:
+    header = read_header(tmp_path, port, variant)
+    part = CATALOGUE.parts[port.part]
+    flasher = PARTS[port.part]
+
+    assert set(header.pads) == {pin.name for pin in part.pins}
+    flash = {region.name: (region.base, region.size) for region in part.flash}
+    vectors, code = port.flash_regions
+    assert flash["vectors"] == (vectors.origin, vectors.length)
+    assert flash["table"] == (port.table_address, port.table_size)
+    assert flash["code"] == (code.origin, code.length)
+    assert code.origin + code.length == part.flash_base + part.flash_bytes
+    (ram,) = port.ram_regions
+    assert (ram.origin, ram.length) == (part.ram_base, part.ram_bytes)
+
+    assert (flasher.flash_address, flasher.flash_size) == (part.flash_base, part.flash_bytes)
+    assert (flasher.ram_address, flasher.ram_size) == (part.ram_base, part.ram_bytes)
+    starts = {sector.address: sector.size for sector in flasher.sectors}
+    assert starts[port.table_address] == port.table_size
+    assert flash["storage"][0] in starts
+    assert port.code_address in starts
+
+
+def test_every_board_with_a_bench_core_has_a_port() -> None:
+    wanted = {
+        board.key
+        for board in CATALOGUE.boards.values()
+        if CATALOGUE.part_of(board).bench_core and CATALOGUE.part_of(board).family == "stm32"
+    }
+    assert wanted == {model for port in PORTS.values() for model in port.variants} & wanted
+    assert set(PARTS) == {key for key, part in CATALOGUE.parts.items() if part.family == "stm32"}
