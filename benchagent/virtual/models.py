@@ -70,8 +70,9 @@ MODELS = {
             family="stm32",
             part="stm32f411ce",
             flash_tool="pyocd",
+            console_serial=0,
             led="PC13",
-            source="WeAct Black Pill: LED on PC13, no serial bridge; from memory, not checked",
+            source="WeAct Black Pill: LED on PC13, console on USART1; from memory, not checked",
         ),
         BoardModel(
             name="stm32f407g-disc1",

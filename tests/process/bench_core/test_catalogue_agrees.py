@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from benchagent.flashers.stm32_parts import PARTS
+from benchagent.virtual.models import MODELS
 from controlplane.bench_core.core_port import CorePort, Variant
 from controlplane.bench_core.manifest import PORTS
 from controlplane.catalog.loader import load_catalogue
@@ -169,6 +170,15 @@ def test_a_part_is_the_same_in_its_port_the_catalogue_and_the_flasher(
     assert starts[port.table_address] == port.table_size
     assert flash["storage"][0] in starts
     assert port.code_address in starts
+
+
+@pytest.mark.parametrize(("port", "variant"), STM32)
+def test_a_virtual_board_is_as_the_catalogue_says(port: CorePort, variant: Variant) -> None:
+    board = CATALOGUE.boards[variant.board_model]
+    virtual = MODELS[variant.board_model]
+    assert (virtual.part, virtual.flash_tool) == (port.part, board.flash_tool)
+    assert virtual.led == next(each.pin for each in board.onboard if each.kind == "led")
+    assert virtual.console_serial == board.simulators[0].console_serial
 
 
 def test_every_board_with_a_bench_core_has_a_port() -> None:
