@@ -1,6 +1,6 @@
 """How firmware on the bench core is compiled and linked: the one authority for it.
 
-The ports themselves are data in `families/`. Pure: it names files of this package and reads none.
+The ports themselves are data in `families/`, made from the catalogue where a family has many parts.
 """
 
 from __future__ import annotations

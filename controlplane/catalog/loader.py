@@ -92,6 +92,7 @@ def _part(table: Table) -> Part:
         default_model=table.text("default_model"),
         package=table.text("package"),
         bench_core=table.flag("bench_core", default=False),
+        core_line=table.text("core_line", ""),
         targets=tuple(
             (FlashTool(tool), str(name)) for tool, name in table.table("targets").items()
         ),
@@ -149,6 +150,7 @@ def _board(table: Table) -> BoardModel:
         flash_tool=table.word(FlashTool, "flash_tool"),
         flash_bytes=table.integer("flash_bytes"),
         oscillator_hz=table.integer("oscillator_hz"),
+        clock_input=table.flag("clock_input", default=False),
         connector=table.text("connector"),
         usb=tuple(
             UsbId(

@@ -80,7 +80,8 @@ class Part:
     """A microcontroller type: its memory (bytes) and the pads of its package.
 
     ``flash`` is the map of images built on the bench core, empty where no bench core is
-    (``bench_core``); ``adc2_reason`` says why the second converter is a last resort.
+    (``bench_core``); ``core_line`` names the line of parts whose clock limits the core knows, for
+    families that have several; ``adc2_reason`` says why the second converter is a last resort.
     ``adc_full_scale_mv`` is what all bits stand for, ``adc_highest_mv`` the most that is measured.
     ``targets`` names the part as each flash tool does, ``default_model`` is the board model that is
     meant when only the part is named.
@@ -93,6 +94,7 @@ class Part:
     default_model: str
     package: str
     bench_core: bool
+    core_line: str
     targets: tuple[tuple[FlashTool, str], ...]
     flash_base: int
     flash_bytes: int
@@ -169,6 +171,8 @@ class BoardModel:
 
     ``connector`` says what carries the console to the host. ``flash_bytes`` is what is soldered to
     the board or module, which for parts without flash of their own is no fact of the part.
+    ``clock_input`` says that something else on the board gives the part its main clock, instead of
+    a crystal.
     ``simulators`` come in the order in which they are tried.
     """
 
@@ -179,6 +183,7 @@ class BoardModel:
     flash_tool: FlashTool
     flash_bytes: int
     oscillator_hz: int
+    clock_input: bool
     connector: str
     usb: tuple[UsbId, ...]
     console: Console

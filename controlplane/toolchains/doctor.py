@@ -34,7 +34,8 @@ async def checks(simulator: Tool, machine: str) -> list[Check]:
     except ConfinementMissingError as error:
         return [Check(name="confinement", ok=False, detail=str(error), fix=str(error))]
     found = [_confinement(level)]
-    for port in PORTS.values():
+    # Parts of one family share their compiler.
+    for port in {port.compiler_prefix: port for port in PORTS.values()}.values():
         found += await _compiler(port, level)
     found.append(await _simulator(simulator, machine, level))
     return found

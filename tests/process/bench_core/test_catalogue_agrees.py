@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,10 @@ import pytest
 from benchagent.flashers.stm32_parts import PARTS
 from benchagent.virtual.models import MODELS
 from controlplane.bench_core.core_port import CorePort, Variant
+from controlplane.bench_core.families import stm32f4
+from controlplane.bench_core.families.stm32f4 import catalogue_variant
 from controlplane.bench_core.manifest import PORTS
-from controlplane.catalog.loader import load_catalogue
+from controlplane.catalog.loader import CatalogueError, load_catalogue
 from controlplane.domain.design import Active
 from controlplane.domain.part import BoardModel, Part
 
@@ -33,7 +35,7 @@ PROBE = r"""
 #include <cstdio>
 #include <initializer_list>
 #include BENCH_VARIANT_HEADER
-#include BENCH_PART_HEADER
+#include "part.h"
 using namespace bench_variant;
 int main() {
   std::printf("%u %u %u ", LED_BUILTIN, USER_BTN, kConsoleUsart);
@@ -59,6 +61,7 @@ class Header:
     tx: str
     rx: str
     hse_hz: int
+    hse_is_clock: bool
     reserved: list[str]
     pads: list[str]
     analog: list[str]
@@ -78,6 +81,8 @@ def read_header(folder: Path, port: CorePort, variant: Variant) -> Header:
     assert name is not None
     text = (headers / name[1]).read_text()
     analog = re.findall(r"^constexpr uint32_t (A\d+) = ", text, re.MULTILINE)
+    if name[1].endswith("from_catalogue.h"):
+        analog = [each for each in analog if f"-DBENCH_{each}=" in " ".join(variant.defines)]
     (folder / "probe.cpp").write_text(PROBE.replace("ANALOG", ", ".join(analog)))
     defines = [flag for flag in (*port.compile_flags, *variant.defines) if flag.startswith("-D")]
     command = [compiler, "-std=c++17", f"-I{headers}", *defines]
@@ -93,6 +98,7 @@ def read_header(folder: Path, port: CorePort, variant: Variant) -> Header:
         tx=name_of(first[3]),
         rx=name_of(first[4]),
         hse_hz=int(first[5]),
+        hse_is_clock=first[6] == "1",
         reserved=reserved,
         pads=pads,
         analog=inputs,
@@ -134,6 +140,7 @@ def test_a_board_is_the_same_in_its_header_and_in_the_catalogue(
         board.console.rx,
     )
     assert header.hse_hz == board.oscillator_hz
+    assert header.hse_is_clock is board.clock_input
     (simulator,) = board.simulators
     assert simulator.console_serial == header.usart - 1
 
@@ -170,6 +177,32 @@ def test_a_part_is_the_same_in_its_port_the_catalogue_and_the_flasher(
     assert starts[port.table_address] == port.table_size
     assert flash["storage"][0] in starts
     assert port.code_address in starts
+
+
+@pytest.mark.parametrize(("port", "variant"), STM32)
+def test_a_board_without_a_header_is_filled_from_its_entry(
+    tmp_path: Path, port: CorePort, variant: Variant
+) -> None:
+    board = CATALOGUE.boards[variant.board_model]
+    part = CATALOGUE.part_of(board)
+    own = read_header(tmp_path, port, variant)
+    filled = read_header(tmp_path, port, catalogue_variant(part, board))
+
+    for name in ("led", "button", "usart", "tx", "rx", "hse_hz", "hse_is_clock", "pads"):
+        assert getattr(own, name) == getattr(filled, name), name
+    assert set(own.reserved) == set(filled.reserved)
+    analog = [pin for pin in board.preferred if part.pin(pin) and part.pin(pin).adc is not None]
+    assert filled.analog == analog[:6]
+
+
+def test_a_line_or_a_console_that_the_port_does_not_know_is_refused() -> None:
+    board = CATALOGUE.boards["nucleo-f401re"]
+    part = CATALOGUE.part_of(board)
+    console = replace(board.console, uart="uart4")
+    with pytest.raises(CatalogueError, match="usart1, usart2"):
+        catalogue_variant(part, replace(board, console=console))
+    with pytest.raises(CatalogueError, match="core_line must be one of f401"):
+        stm32f4._port(replace(part, core_line="f999"), [])
 
 
 @pytest.mark.parametrize(("port", "variant"), STM32)

@@ -2,8 +2,8 @@
 // what does not answer leaves the part on the clock before it.
 #include BENCH_VARIANT_HEADER
 
-#include BENCH_PART_HEADER
 #include "bench/port.h"
+#include "part.h"
 #include "port_state.h"
 #include "registers.h"
 

@@ -4,8 +4,8 @@
 // reading and is atomic.
 #include BENCH_VARIANT_HEADER
 
-#include BENCH_PART_HEADER
 #include "bench/port.h"
+#include "part.h"
 #include "port_state.h"
 #include "registers.h"
 

@@ -21,18 +21,4 @@ struct Package {
   }
 };
 
-constexpr uint16_t kAll = 0xFFFF;
-constexpr uint16_t kNoPb11 = 0xF7FF;  // the regulator's capacitor has its pad
-constexpr uint16_t kCrystalPads = 0x0003;
-
-// DS8626 table 7: PD2 alone of port D, PH0 and PH1 for the crystal.
-constexpr Package kLqfp64F405 = {{kAll, kAll, kAll, 0x0004, 0, 0, 0, kCrystalPads, 0}};
-// Pin tables of the data sheets of the F401 (DS10086), F411 (DS10314) and F446 (DS10693): as above,
-// without PB11. From the data sheets, not checked against them.
-constexpr Package kLqfp64 = {{kAll, kNoPb11, kAll, 0x0004, 0, 0, 0, kCrystalPads, 0}};
-// Pin table of DS10314: no port C but PC13 to PC15, no port D. Not checked against it.
-constexpr Package kUfqfpn48 = {{kAll, kNoPb11, 0xE000, 0, 0, 0, 0, kCrystalPads, 0}};
-// DS8626 table 7.
-constexpr Package kLqfp100 = {{kAll, kAll, kAll, kAll, kAll, 0, 0, kCrystalPads, 0}};
-
 }  // namespace stm32f4

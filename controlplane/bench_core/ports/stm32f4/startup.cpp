@@ -1,8 +1,8 @@
 // From reset to main(), the vector table, and the start of the port.
 #include <stdint.h>
 
-#include BENCH_PART_HEADER
 #include "bench/port.h"
+#include "part.h"
 #include "port_state.h"
 #include "registers.h"
 
