@@ -39,10 +39,11 @@ proto: ## Generate the wire code
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto --grpc_python_out=proto \
 		--mypy_out=quiet:proto --mypy_grpc_out=quiet:proto proto/benchline/v1/*.proto
 
-docs: ## Generate docs/api.md, docs/errors.md and docs/boards.md
+docs: ## Generate the pages and tables that are made from code and data
 	$(BIN)/python docs/generate_api.py
 	$(BIN)/python docs/generate_errors.py
 	$(BIN)/python docs/generate_boards.py
+	$(BIN)/python docs/generate_devices.py
 
 lock: ## Renew the hash-locked requirements
 	infra/bootstrap/lock.sh

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchagent.boards_verb import add_parser as add_boards_parser
 from benchline.instance import current_instance
 
 EXIT_OK = 0
@@ -27,8 +28,12 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--sysfs-root", type=Path, default=Path("/sys"), help=argparse.SUPPRESS)
     run.add_argument("--dev-root", type=Path, default=Path("/dev"), help=argparse.SUPPRESS)
     run.add_argument("--uevent-fd", type=int, help=argparse.SUPPRESS)
+    add_boards_parser(verbs, instance.agent_dir)
     doctor = verbs.add_parser("doctor", help="check what this PC needs")
     doctor.add_argument("--json", action="store_true", help="one JSON object a line")
+    doctor.add_argument(
+        "--udev-rules", action="store_true", help="print the udev rules for all known devices"
+    )
     doctor.add_argument("--virtual", action="store_true", help="virtual boards are wanted here")
     return found
 
@@ -36,8 +41,17 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; gives the exit code."""
     options = parser().parse_args(argv)
+    if options.verb == "boards":
+        from benchagent.boards_verb import run
+
+        return run(options)
     if options.verb == "doctor":
         from benchagent.doctor import report
+        from benchagent.doctor.udev import udev_rules
+
+        if options.udev_rules:
+            sys.stdout.write(udev_rules())
+            return EXIT_OK
 
         return report(sys.stdout, as_json=options.json, virtual=options.virtual)
     return _run(options)

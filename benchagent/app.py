@@ -16,10 +16,14 @@ from benchagent.board import Board
 from benchagent.config import Config
 from benchagent.discovery import Discovery
 from benchagent.discovery.book import BoardBook
+from benchagent.enrolment import Enrolment
+from benchagent.flashers.protocol import TargetIdentity
 from benchagent.flashers.registry import Flashers
+from benchagent.identify import identify_board
 from benchagent.images import ImageCache
 from benchagent.inbox import Inbox
 from benchagent.link import ArtifactReader, Handlers, Identity, Link
+from benchagent.local_control import serve_locally
 from benchagent.outbox import Outbox
 from benchagent.runner import Runner
 from benchline.errors import ConflictError
@@ -72,6 +76,16 @@ class App:
         self._inbox = Inbox(config.journal)
         self._outbox = Outbox()
         self.boards = Boards(config.spool_dir, self._grew, self._changed)
+        book = BoardBook(config.folder)
+        self._discovery = Discovery(config.virtual_dir, config.usb, book, self._found)
+        self._enrolment = Enrolment(
+            book=book,
+            nodes=config.usb.nodes,
+            seen=lambda: self._discovery.seen,
+            identify=self._identify,
+            is_busy=lambda board: self._runner.is_busy(board),
+            on_change=self._discovery.usb_changed,
+        )
         self._runner = Runner(
             inbox=self._inbox,
             boards=self.boards,
@@ -81,6 +95,7 @@ class App:
             on_result=self._outbox.result,
             on_progress=self._outbox.progress,
             on_change=self._changed,
+            on_identity=self._enrolment.learned,
         )
         identity = Identity(
             agent=config.name,
@@ -99,9 +114,6 @@ class App:
             boards=self.boards,
             outbox=self._outbox,
             handlers=Handlers(command=self._runner.submit, cancel=self._runner.cancel),
-        )
-        self._discovery = Discovery(
-            config.virtual_dir, config.usb, BoardBook(config.folder), self._found
         )
         self._looked = asyncio.Event()
 
@@ -122,6 +134,8 @@ class App:
         try:
             services.append(asyncio.create_task(self._discovery.run(), name="discovery"))
             services.append(asyncio.create_task(self._sync(), name="sync"))
+            control = serve_locally(self._config.folder, self._enrolment)
+            services.append(asyncio.create_task(control, name="local control"))
             await self._first_of(services, self._looked)
             await self._runner.resume(recovered.cut_off, recovered.to_run)
             services.append(asyncio.create_task(self.link.run(), name="link"))
@@ -148,6 +162,9 @@ class App:
                     service.result()
         finally:
             waiting.cancel()
+
+    async def _identify(self, board: Board) -> TargetIdentity:
+        return await identify_board(self._flashers, self.boards, board)
 
     async def _found(self, boards: Sequence[Board]) -> None:
         if self.boards.update(boards):

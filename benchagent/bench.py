@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class Boards:
         self.proven: dict[str, ProvenImage] = {}
         self.consoles: dict[str, Console] = {}
         self._changed = asyncio.Event()
+        self._opened_early: set[str] = set()
         spool_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in sorted(spool_dir.iterdir()):
             if folder.is_dir() and BOARD_ID.fullmatch(folder.name):
@@ -61,17 +63,32 @@ class Boards:
         known = len(self.consoles)
         self._boards = {board.board_id: board for board in found[:MAX_BOARDS]}
         for board in self._boards.values():
-            self._console(board.board_id).watch(
-                board.port if board.reads_port else None,
-                board.port_owner,
-                clears_lines=board.clears_lines,
-            )
+            self._watch(board)
         for board_id, console in self.consoles.items():
             if board_id not in self._boards:
                 console.watch(None)
         self._changed.set()
         self._changed = asyncio.Event()
         return len(self.consoles) > known
+
+    @contextmanager
+    def reading(self, board: Board) -> Iterator[Console]:
+        """The console of a board whose port is opened meanwhile, though nobody enrolled it yet."""
+        self._opened_early.add(board.board_id)
+        self._watch(board)
+        try:
+            yield self.consoles[board.board_id]
+        finally:
+            self._opened_early.discard(board.board_id)
+            now = self._boards.get(board.board_id)
+            if now is not None:
+                self._watch(now)
+
+    def _watch(self, board: Board) -> None:
+        is_read = board.reads_port or board.board_id in self._opened_early
+        self._console(board.board_id).watch(
+            board.port if is_read else None, board.port_owner, clears_lines=board.clears_lines
+        )
 
     def inventory(self) -> list[Board]:
         """All boards as they are told to the control plane."""

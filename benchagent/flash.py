@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -40,11 +40,15 @@ from benchagent.flashers.protocol import (
     FlashResult,
     FlashSegment,
     ProbeRef,
+    TargetIdentity,
     outcome_of,
 )
 from benchagent.images import ImageCache
 
 log = logging.getLogger(__name__)
+
+OnIdentity = Callable[[str, TargetIdentity], Awaitable[None]]
+"""Awaited with the id of a board and what it said about itself."""
 
 PROGRESS_GAP_S = 0.1
 MAX_RECORD_BYTES = 1024 * 1024
@@ -171,6 +175,7 @@ async def flash_board(
     base: Sequence[FlashSegment] = (),
     record: Path,
     on_progress: Callable[[Progress], None],
+    on_identity: OnIdentity,
     cancel: asyncio.Event,
 ) -> Result:
     """Write, read back, and reset when asked. Never raises for what a board or a tool does.
@@ -179,6 +184,7 @@ async def flash_board(
     last byte of the old firmware and the first one of the new. A tool that takes the port ends
     first: the console is read again before the board is started. `base` is the image that the
     board was proven to hold, `record` keeps the tool's result should this process die.
+    `on_identity` hears what the board said about itself.
     """
     start_time = datetime.now(UTC)
     plan = FlashPlan(
@@ -197,6 +203,8 @@ async def flash_board(
             before_reset=boundary if flash.reset_after else None,
             cancel=cancel,
         )
+    if done.identity is not None:
+        await on_identity(tools.board.board_id, done.identity)
     result = Result(
         command_id=command.command_id,
         board=command.board,

@@ -29,6 +29,7 @@ from benchagent.command import (
 from benchagent.flash import (
     BoardTools,
     Image,
+    OnIdentity,
     base_segments,
     check_board,
     fetch_image,
@@ -74,7 +75,8 @@ class Runner:
     waits for a known board that is away.
 
     `on_result` is called when an answer is in the journal, `on_progress` while a flash runs,
-    `on_change` when the image in a board's flash changed.
+    `on_change` when the image in a board's flash changed. `on_identity` is awaited with what a
+    board said about itself when it was flashed.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Runner:
         on_result: Callable[[Result], None],
         on_progress: Callable[[Progress], None],
         on_change: Callable[[], None],
+        on_identity: OnIdentity,
     ) -> None:
         self._inbox = inbox
         self._boards = boards
@@ -100,6 +103,7 @@ class Runner:
         self._on_result = on_result
         self._on_progress = on_progress
         self._on_change = on_change
+        self._on_identity = on_identity
         self._queues: dict[str, deque[_Job]] = {}
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, _Job] = {}
@@ -146,6 +150,10 @@ class Runner:
                     message = "it was cancelled before it began"
                     await self._answer(_refused(job.command, Reason.CANCELLED, message))
                     return
+
+    def is_busy(self, board: str) -> bool:
+        """Whether commands of a board run or wait."""
+        return board in self._workers
 
     async def stop(self, grace_s: float) -> None:
         """Begin nothing more, wait for what runs, then stop it.
@@ -319,6 +327,7 @@ class Runner:
             base=base_segments(before, self._images),
             record=self._record(job.command),
             on_progress=self._on_progress,
+            on_identity=self._on_identity,
             cancel=job.cancel,
         )
 

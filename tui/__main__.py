@@ -36,8 +36,8 @@ def _become(name: str, rest: list[str]) -> int:
 
     if name == "serve":
         return replace_with("controlplane", ["serve", *rest])
-    if not rest or rest[0] not in ("run", "doctor", "-h", "--help"):
-        sys.stderr.write("usage: benchline agent run|doctor [...]\n")
+    if not rest or rest[0] not in ("run", "doctor", "boards", "-h", "--help"):
+        sys.stderr.write("usage: benchline agent run|doctor|boards [...]\n")
         return EXIT_USAGE
     return replace_with("benchagent", rest)
 

@@ -263,5 +263,5 @@ def build_parser() -> argparse.ArgumentParser:
         if verb.name not in _WITHOUT_OWN_JSON:
             child.add_argument("--json", action="store_true", help="proto3 JSON on stdout")
     verbs.add_parser("serve", help="the control plane in the foreground")
-    verbs.add_parser("agent", help="run or doctor: the program of a lab PC")
+    verbs.add_parser("agent", help="run, doctor or boards: the program of a lab PC")
     return parser

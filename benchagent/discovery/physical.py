@@ -14,7 +14,7 @@ _ABILITIES = {
     "esptool": ("reset", "bootloader", "identify"),
     "pyocd": ("reset", "identify"),
 }
-_ENROL = "`benchline-agent boards enrol {board}` asks its chip, which resets it"
+_ENROL = "`benchline-agent boards enrol {board}` asks its chip, which may reset it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,11 @@ class Row:
     fix: str
     source: str
 
+    @property
+    def is_probe(self) -> bool:
+        """Whether a flash tool reaches it through the USB device, not through a serial port."""
+        return self.interface is InterfaceKind.PROBE and self.usable
+
     def matches(self, device: SysfsDevice) -> bool:
         """Whether this row is about a device."""
         if self.product:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchagent.bench import Boards
 from benchagent.command import Command, Reset, Result
+from benchagent.flashers.protocol import TargetIdentity
 from benchagent.flashers.registry import Flashers
 from benchagent.images import ImageCache
 from benchagent.inbox import Inbox
@@ -23,6 +24,10 @@ def command(number: int) -> Command:
         deadline=None,
         action=Reset(),
     )
+
+
+async def unheard(_board: str, _identity: TargetIdentity) -> None:
+    """No board here says who it is."""
 
 
 class Bench:
@@ -42,6 +47,7 @@ class Bench:
             on_result=self.results.append,
             on_progress=lambda _: None,
             on_change=lambda: None,
+            on_identity=unheard,
         )
 
     async def submit(self, *commands: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from importlib import resources
 from pathlib import Path
 
@@ -261,3 +262,14 @@ def test_a_row_without_a_source_is_refused() -> None:
     text = resources.files("benchagent.discovery").joinpath(FILE).read_text()
     with pytest.raises(ValueError, match="pico-probe"):
         parse_table(text.replace('source = "from memory"', 'source = ""'))
+
+
+def test_the_page_of_the_agent_has_the_table_as_it_is() -> None:
+    docs = Path(__file__).resolve().parents[3] / "docs"
+    spec = importlib.util.spec_from_file_location("generate_devices", docs / "generate_devices.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    page = (docs / "agent.md").read_text()
+    assert page == generator.page_with_devices(page), "run: python docs/generate_devices.py"

@@ -1,0 +1,155 @@
+"""`benchline-agent boards` with and without an agent, and enrolment through the real tool."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchagent.board import Board
+from benchagent.discovery.book import BoardBook
+from benchagent.discovery.physical import Nodes
+from benchagent.discovery.service import UsbTree, look
+from benchagent.enrolment import EnrolError, Enrolment, Wish
+from benchagent.flashers.protocol import ProbeRef, TargetIdentity
+from benchagent.flashers.pyocd import PyocdFlasher
+from tests.process.agent.control_plane import WAIT_S, agent, agent_environment, control_plane, until
+from tests.process.virtual.boards import virtual_board
+from tests.unit.agent.usb_tree import TreeWriter
+
+C3 = "esp-a0764e112233"
+NUCLEO = "stlink-657187132044"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def boards(self) -> dict[str, dict[str, Any]]:
+        """Boards by id, of a call with --json."""
+        return {found["board"]: found for found in map(json.loads, self.out.splitlines())}
+
+
+async def boards(folder: Path, *words: str) -> Done:
+    """`benchline-agent boards --json …` for the agent and the USB tree of a folder."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchagent", "boards", "--json", "--dir", str(folder / "agent")),
+        *("--sysfs-root", str(folder / "sys"), "--dev-root", str(folder / "dev")),
+        *words,
+        env=agent_environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), WAIT_S)
+    assert process.returncode is not None
+    return Done(process.returncode, out.decode(), err.decode())
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> TreeWriter:
+    return TreeWriter(tmp_path)
+
+
+async def test_boards_are_listed_and_named_without_an_agent(
+    tmp_path: Path, tree: TreeWriter
+) -> None:
+    assert (await boards(tmp_path)).boards == {}
+    tree.plug("esp32c3-usb-jtag")
+    found = (await boards(tmp_path)).boards
+    assert found[C3]["port"] == str(tree.dev / "ttyACM0")
+    assert (await boards(tmp_path, "name", C3, "door-lock")).code == 0
+    assert list((await boards(tmp_path)).boards) == ["door-lock"]
+    tree.unplug("1-2")
+    away = (await boards(tmp_path)).boards["door-lock"]
+    assert away["health"] == "away; last seen in 1-2"
+    assert (await boards(tmp_path, "forget", "door-lock")).code == 0
+    assert (await boards(tmp_path)).boards == {}
+
+
+async def test_a_running_agent_takes_names_at_once(tmp_path: Path, tree: TreeWriter) -> None:
+    tree.plug("esp32c3-usb-jtag")
+    tree.plug("two-ch340")
+    async with control_plane(tmp_path) as server, agent(server, tmp_path):
+        await server.linked(1)
+        await until("the board", lambda: server.board(C3) is not None)
+        assert (await boards(tmp_path, "name", C3, "door-lock")).code == 0
+        assert (await boards(tmp_path, "ignore", "ch340-at-2-1")).code == 0
+        names = lambda: sorted(  # noqa: E731 - it is asked again and again
+            board.name.rpartition("/")[2] for board in server.inventories[-1].boards
+        )
+        await until("the new names", lambda: names() == ["ch340-at-2-2", "door-lock"])
+        assert (await boards(tmp_path)).boards["ch340-at-2-1"]["health"] == "ignored"
+        assert (await boards(tmp_path, "ignore", "ch340-at-2-1", "--undo")).code == 0
+        await until("all", lambda: len(names()) == 3)
+    assert not (tmp_path / "agent" / "agent.sock").exists()
+
+
+async def test_what_cannot_be_done_says_why(tmp_path: Path, tree: TreeWriter) -> None:
+    tree.plug("two-ch340")
+    tree.plug("dfu")
+    first, second = "ch340-at-2-1", "ch340-at-2-2"
+    await boards(tmp_path)
+    refused = [
+        (("name", first, second), "name of another board"),
+        (("name", first, "No Name"), "is no name"),
+        (("name", "nobody", "somebody"), "no board nobody here"),
+        (("enrol", "nobody"), "no board nobody here"),
+        (("enrol", first, "--unasked"), "say which part"),
+        (("enrol", "stm32-3677356c3037"), "system bootloader"),
+    ]
+    for words, reason in refused:
+        done = await boards(tmp_path, *words)
+        assert (done.code, done.out) == (4, "")
+        assert reason in done.err
+
+
+async def test_an_operator_may_say_what_a_board_is(tmp_path: Path, tree: TreeWriter) -> None:
+    tree.plug("two-ch340")
+    words = ("enrol", "ch340-at-2-1", "--unasked", "--part", "esp32", "--model", "esp32-devkitc-v4")
+    async with control_plane(tmp_path) as server, agent(server, tmp_path):
+        await server.linked(1)
+        await until("the board", lambda: server.board("ch340-at-2-1") is not None)
+        assert (await boards(tmp_path, *words)).code == 0
+        await until("its part", lambda: server.told("ch340-at-2-1").part == "esp32")
+        board = server.told("ch340-at-2-1")
+        assert (board.family, board.model) == ("esp32", "esp32-devkitc-v4")
+        # The port of the tree is a plain file: that is what is wrong with it now.
+        wrong = "not a usable serial port"
+        await until("its port", lambda: wrong in server.told("ch340-at-2-1").health)
+
+
+async def test_a_chip_is_asked_by_the_real_tool(tmp_path: Path, tree: TreeWriter) -> None:
+    """The probe is a virtual one, for no test has a Nucleo: all else is what a Nucleo would get."""
+    tree.plug("nucleo-v2-1")
+    usb, book = UsbTree(sysfs=tree.sysfs, dev=tree.dev), BoardBook(tmp_path)
+    flasher = PyocdFlasher(state_dir=tmp_path / "locks")
+    with virtual_board(tmp_path / "virtual") as probe:
+
+        async def identify(_board: Board) -> TargetIdentity:
+            return await flasher.identify(ProbeRef(address=probe.probe, uid=probe.uid))
+
+        enrolment = Enrolment(
+            book=book, nodes=Nodes(dev=tree.dev), seen=lambda: look(usb, book), identify=identify
+        )
+        try:
+            with pytest.raises(EnrolError, match=r"stm32f405rg.*not stm32f411re"):
+                await enrolment.enrol(NUCLEO, Wish(part="stm32f411re"))
+            assert not book.read()[NUCLEO].is_enrolled
+            record = await enrolment.enrol(NUCLEO, Wish(part="stm32f405rg", model="my-board"))
+        finally:
+            flasher.close()
+    assert (record.board_id, record.part, record.family) == (NUCLEO, "stm32f405rg", "stm32")
+    assert record.model == "my-board"
+    assert record.chip is not None
+    assert record.chip.flash_bytes == 1024 * 1024
+    assert len(record.chip.identity) == 24
+    assert record.chip.read_time is not None
+    assert book.read()[NUCLEO] == record
