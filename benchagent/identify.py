@@ -33,7 +33,10 @@ async def identify_board(flashers: Flashers, boards: Boards | None, board: Board
         return await _through_console(flasher, boards, board)
     with _own_port(board) as probe:
         identity = await flasher.identify(probe)
-        await flasher.reset(probe, identity.part)
+        try:
+            await flasher.reset(probe, identity.part)
+        except FlasherError as error:
+            _warn(board, error)
     return identity
 
 
@@ -51,9 +54,12 @@ async def _through_console(flasher: Flasher, boards: Boards, board: Board) -> Ta
             try:
                 await reset_board(tools, board.part)
             except CommandError as error:
-                log.warning(
-                    "board not started again", extra={"board": board.board_id, "why": str(error)}
-                )
+                _warn(board, error)
+
+
+def _warn(board: Board, why: Exception) -> None:
+    """It stays in its bootloader; who it is, is known all the same."""
+    log.warning("board not started again", extra={"board": board.board_id, "why": str(why)})
 
 
 @contextmanager

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import select
 import sys
+import threading
+import tty
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,6 +131,67 @@ async def test_an_operator_may_say_what_a_board_is(tmp_path: Path, tree: TreeWri
         # The port of the tree is a plain file: that is what is wrong with it now.
         wrong = "not a usable serial port"
         await until("its port", lambda: wrong in server.told("ch340-at-2-1").health)
+
+
+@contextmanager
+def cable(board: str) -> Iterator[str]:
+    """A terminal whose other end is plugged into a virtual board's: nobody else has it open."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    path = os.ttyname(slave)
+    os.close(slave)
+    far = os.open(board, os.O_RDWR | os.O_NOCTTY)
+    tty.setraw(far)
+    ended = threading.Event()
+
+    def carry() -> None:
+        ends = {master: far, far: master}
+        while not ended.is_set():
+            for end in select.select([master, far], [], [], 0.05)[0]:
+                try:
+                    os.write(ends[end], os.read(end, 65536))
+                except OSError:  # nobody has the near end open now
+                    ended.wait(0.01)
+
+    carrier = threading.Thread(target=carry)
+    carrier.start()
+    try:
+        yield path
+    finally:
+        ended.set()
+        carrier.join()
+        os.close(far)
+        os.close(master)
+
+
+@pytest.mark.parametrize("agent_runs", [True, False])
+async def test_an_esp32_is_enrolled_by_the_real_tool(
+    tmp_path: Path, tree: TreeWriter, agent_runs: bool
+) -> None:
+    """What is behind the port is a virtual board, for no test has a DevKitC."""
+    tree.plug("two-ch340")
+    with (
+        virtual_board(tmp_path / "bench", "--model", "esp32-devkitc-v4") as board,
+        cable(str(board.entry["probe"])) as path,
+    ):
+        tree.terminal("ttyUSB3", path)
+        async with control_plane(tmp_path) as server, AsyncExitStack() as stack:
+            if agent_runs:
+                await stack.enter_async_context(agent(server, tmp_path))
+                await until("the board", lambda: server.board("ch340-at-2-1") is not None)
+                assert "maybe esp32" in server.told("ch340-at-2-1").health
+            done = await boards(tmp_path, "enrol", "ch340-at-2-1")
+            assert done.code == 0, done.err
+            found = done.boards["ch340-at-2-1"]
+            assert (found["part"], found["family"]) == ("esp32", "esp32")
+            assert found["chip"]["identity"] == board.uid
+            assert found["chip"]["flash_bytes"] == 4 * 1024 * 1024
+            assert found["chip"]["revision"] == "v3.0"
+            if agent_runs:
+                await server.board_ready("ch340-at-2-1")
+                told = server.told("ch340-at-2-1")
+                assert (told.part, told.identity) == ("esp32", board.uid)
+                assert told.chip.name.startswith("ESP32-D0WD-V3")
 
 
 async def test_a_chip_is_asked_by_the_real_tool(tmp_path: Path, tree: TreeWriter) -> None:
