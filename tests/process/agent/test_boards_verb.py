@@ -25,7 +25,16 @@ from benchagent.discovery.service import UsbTree, look
 from benchagent.enrolment import EnrolError, Enrolment, Wish
 from benchagent.flashers.protocol import ProbeRef, TargetIdentity
 from benchagent.flashers.pyocd import PyocdFlasher
-from tests.process.agent.control_plane import WAIT_S, agent, agent_environment, control_plane, until
+from benchline.v1 import agent_link_pb2 as pb
+from benchline.v1 import verdict_pb2
+from tests.process.agent.control_plane import (
+    WAIT_S,
+    ControlPlane,
+    agent,
+    agent_environment,
+    control_plane,
+    until,
+)
 from tests.process.virtual.boards import virtual_board
 from tests.unit.agent.usb_tree import TreeWriter
 
@@ -192,6 +201,38 @@ async def test_an_esp32_is_enrolled_by_the_real_tool(
                 told = server.told("ch340-at-2-1")
                 assert (told.part, told.identity) == ("esp32", board.uid)
                 assert told.chip.name.startswith("ESP32-D0WD-V3")
+
+
+async def test_a_flash_tells_the_chip_of_a_board_that_was_never_asked(
+    tmp_path: Path, tree: TreeWriter
+) -> None:
+    tree.plug("two-ch340")
+    name = "ch340-at-2-1"
+    with (
+        virtual_board(tmp_path / "bench", "--model", "esp32-devkitc-v4") as board,
+        cable(str(board.entry["probe"])) as path,
+    ):
+        tree.terminal("ttyUSB3", path)
+        async with control_plane(tmp_path) as server, agent(server, tmp_path):
+            await until("the board", lambda: server.board(name) is not None)
+            early = await server.answer(server.command(board=name, flash=image(server)))
+            assert early.reason == "BOARD_UNUSABLE"
+            assert f"boards enrol {name}" in early.message
+            done = await boards(tmp_path, "enrol", name, "--unasked", "--part", "esp32")
+            assert done.code == 0, done.err
+            await server.board_ready(name)
+            assert not server.told(name).HasField("chip")
+            answer = await server.answer(server.command(board=name, flash=image(server)))
+            assert answer.outcome == verdict_pb2.OUTCOME_PASSED, answer
+            await until("its chip", lambda: server.told(name).HasField("chip"))
+            assert server.told(name).chip.identity == server.told(name).identity == board.uid
+
+
+def image(server: ControlPlane) -> pb.FlashCommand:
+    """A kilobyte for an ESP32, with no reset after it: the cable of the test has no such lines."""
+    flash = server.flash_command({0x1000: bytes(range(256)) * 4}, reset=False)
+    flash.part = "esp32"
+    return flash
 
 
 async def test_a_chip_is_asked_by_the_real_tool(tmp_path: Path, tree: TreeWriter) -> None:
