@@ -84,7 +84,7 @@ class App:
             seen=lambda: self._discovery.seen,
             identify=self._identify,
             is_busy=lambda board: self._runner.is_busy(board),
-            on_change=self._discovery.usb_changed,
+            on_change=self._discovery.look_again,
         )
         self._runner = Runner(
             inbox=self._inbox,

@@ -44,13 +44,17 @@ def never_busy(_board: str) -> bool:
     return False
 
 
+async def unheard() -> None:
+    """Nobody looks at boards where no agent runs."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Enrolment:
     """What an operator does with the boards of a PC.
 
     `seen` gives what is on USB, `identify` asks a chip and starts its firmware again, `is_busy`
-    tells whether commands run on a board or wait for it, and `on_change` is called when the boards
-    file changed.
+    tells whether commands run on a board or wait for it, and `on_change` is awaited when the
+    boards file changed.
     """
 
     book: BoardBook
@@ -58,7 +62,7 @@ class Enrolment:
     seen: Callable[[], list[Seen]]
     identify: Identify
     is_busy: Callable[[str], bool] = never_busy
-    on_change: Callable[[], None] = lambda: None
+    on_change: Callable[[], Awaitable[None]] = unheard
 
     async def enrol(self, board_id: str, wish: Wish) -> Record:
         """Ask the chip of a board who it is. Gives the board that it proved to be.
@@ -77,7 +81,7 @@ class Enrolment:
         elif not wish.part:
             raise EnrolError("say which part it has (--part) when its chip is not to be asked")
         else:
-            return self._believe(board_id, wish)
+            return await self._believe(board_id, wish)
         return await self._write(board_id, told, model=wish.model, enrols=True)
 
     async def learned(self, board_id: str, identity: TargetIdentity) -> None:
@@ -94,31 +98,31 @@ class Enrolment:
         except (EnrolError, OSError) as error:
             log.warning("chip not kept", extra={"board": board_id, "why": str(error)})
 
-    def name(self, board_id: str, name: str) -> None:
+    async def name(self, board_id: str, name: str) -> None:
         """Give a board a name of the operator's. Raises EnrolError."""
         if not BOARD_ID.fullmatch(name):
             raise EnrolError(
                 f"{name!r} is no name: lower-case letters, digits, - and _, 63 at most"
             )
         self._refuse_busy(board_id)
-        self._change(board_id, lambda records: rename(records, board_id, name))
+        await self._change(board_id, lambda records: rename(records, board_id, name))
 
-    def ignore(self, board_id: str, *, ignored: bool) -> None:
+    async def ignore(self, board_id: str, *, ignored: bool) -> None:
         """List a device no more, or again. Raises EnrolError."""
         self._refuse_busy(board_id)
-        self._change(
+        await self._change(
             board_id,
             lambda records: records | {board_id: replace(records[board_id], ignored=ignored)},
         )
 
-    def forget(self, board_id: str) -> None:
+    async def forget(self, board_id: str) -> None:
         """Forget name, chip and part of a board. Raises EnrolError."""
         self._refuse_busy(board_id)
-        self._change(
+        await self._change(
             board_id, lambda records: {key: one for key, one in records.items() if key != board_id}
         )
 
-    def _believe(self, board_id: str, wish: Wish) -> Record:
+    async def _believe(self, board_id: str, wish: Wish) -> Record:
         def change(records: dict[str, Record]) -> dict[str, Record]:
             known = records[board_id]
             believed = replace(
@@ -131,10 +135,10 @@ class Enrolment:
             )
             return records | {board_id: believed}
 
-        self._change(board_id, change)
+        await self._change(board_id, change)
         return self.book.read()[board_id]
 
-    def _change(
+    async def _change(
         self, board_id: str, change: Callable[[dict[str, Record]], dict[str, Record]]
     ) -> None:
         try:
@@ -143,7 +147,7 @@ class Enrolment:
             raise EnrolError(_unknown(board_id)) from error
         except ValueError as error:
             raise EnrolError(str(error)) from error
-        self.on_change()
+        await self.on_change()
 
     def _present(self, board_id: str) -> Seen:
         for seen in self.seen():
@@ -186,7 +190,7 @@ class Enrolment:
             await asyncio.to_thread(self.book.change, change)
         except KeyError as error:
             raise EnrolError(_unknown(board_id)) from error
-        self.on_change()
+        await self.on_change()
         log.info(
             "chip known",
             extra={"board": found[0].board_id, "part": told.part, "chip": told.chip.name},

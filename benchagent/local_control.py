@@ -40,11 +40,11 @@ async def answer(enrolment: Enrolment, asked: dict[str, Any]) -> dict[str, Any]:
             )
             return {"board": record_told(await enrolment.enrol(board, wish))}
         case "name":
-            enrolment.name(board, str(asked.get("name", "")))
+            await enrolment.name(board, str(asked.get("name", "")))
         case "ignore":
-            enrolment.ignore(board, ignored=asked.get("ignored") is not False)
+            await enrolment.ignore(board, ignored=asked.get("ignored") is not False)
         case "forget":
-            enrolment.forget(board)
+            await enrolment.forget(board)
         case verb:
             raise EnrolError(f"this agent does not know {verb!r}; update it")
     return {}

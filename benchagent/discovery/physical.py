@@ -55,6 +55,8 @@ def physical_board(seen: Seen, nodes: Nodes) -> Board:
     tty = next((one.tty for one in seen.finds if one.tty), "")
     is_probe = row.interface is InterfaceKind.PROBE
     port = nodes.tty(tty) if tty else None
+    # Through a bridge alone only an ESP32 can be flashed: of an STM32 it is the console.
+    tool = row.flash_tool if is_probe or record.family != "stm32" else ""
     chip_identity = find.chip_identity or (record.chip.identity if record.chip else "")
     return Board(
         board_id=record.board_id,
@@ -69,10 +71,10 @@ def physical_board(seen: Seen, nodes: Nodes) -> Board:
         health=_health(seen, tty, nodes),
         experimental=True,
         family=record.family or (row.families[0] if _is_certain(find) else ""),
-        flash_tool=row.flash_tool,
+        flash_tool=tool,
         usb=_usb(find),
         chip=record.chip,
-        abilities=_ABILITIES.get(row.flash_tool, ()),
+        abilities=_ABILITIES.get(tool, ()),
     )
 
 

@@ -73,6 +73,9 @@ class Discovery:
     seen: list[Seen] = field(default_factory=list)
     """What is on USB."""
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _looked: asyncio.Event = field(default_factory=asyncio.Event)
+    _asked: int = 0
+    _answered: int = 0
     _book_stamp: tuple[int, int] = (0, 0)
     _usb_changed: bool = True
     _hidden: frozenset[str] = frozenset()
@@ -89,14 +92,26 @@ class Discovery:
         self._usb_changed = True
         self._wake.set()
 
+    async def look_again(self) -> None:
+        """Look at USB now, and come back when what was found has been told."""
+        self._asked += 1
+        wanted = self._asked
+        self.usb_changed()
+        while self._answered < wanted:
+            await self._looked.wait()
+
     async def _run(self) -> None:
         told: list[Board] | None = None
         while True:
+            asked = self._asked
             boards = await self._look()
             if boards != told:
                 told = boards
                 log.info("boards changed", extra={"boards": [board.board_id for board in boards]})
                 await self.on_change(boards)
+            self._answered = asked
+            self._looked.set()
+            self._looked = asyncio.Event()
             try:
                 async with asyncio.timeout(self.scan_s):
                     await self._wake.wait()

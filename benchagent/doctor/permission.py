@@ -16,6 +16,7 @@ _RELOAD = "then `sudo udevadm control --reload` and plug the boards in again"
 def permissions(pc: Pc) -> Iterator[Check]:
     """Groups, ports, probes, rules."""
     yield _group(pc, "dialout", "serial ports")
+    yield _group(pc, "plugdev", "debug probes")
     yield _ports(pc)
     yield _probes(pc)
     yield _rules(pc)

@@ -97,6 +97,7 @@ async def test_a_running_agent_takes_names_at_once(tmp_path: Path, tree: TreeWri
         await server.linked(1)
         await until("the board", lambda: server.board(C3) is not None)
         assert (await boards(tmp_path, "name", C3, "door-lock")).code == 0
+        assert "door-lock" in (await boards(tmp_path)).boards, "it is told once it holds"
         assert (await boards(tmp_path, "ignore", "ch340-at-2-1")).code == 0
         names = lambda: sorted(  # noqa: E731 - it is asked again and again
             board.name.rpartition("/")[2] for board in server.inventories[-1].boards

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from benchagent.board import Chip
 from benchagent.discovery.book import FILE, BoardBook, parse_records, records_text
+from benchagent.discovery.physical import physical_board
 from benchagent.discovery.record import MAX_RECORDS, Record, Records, Told, learn, rename, resolve
 from benchagent.discovery.service import UsbTree, look
 from benchline.names import BOARD_ID
@@ -161,6 +162,19 @@ def test_an_ignored_device_is_not_listed(tree: TreeWriter, book: BoardBook) -> N
     first, second = sorted(where(tree, book))
     book.change(lambda known: {**known, first: replace(known[first], ignored=True)})
     assert list(where(tree, book)) == [second]
+
+
+def test_a_bridge_is_the_console_of_an_stm32_and_flashes_nothing(
+    tree: TreeWriter, book: BoardBook
+) -> None:
+    tree.plug("devkitc-cp2102n")
+    (board_id,) = where(tree, book)
+    stm32 = {"part": "stm32f411ce", "family": "stm32", "enrolled_time": NOW}
+    book.change(lambda known: {board_id: replace(known[board_id], **stm32)})
+    usb = UsbTree(sysfs=tree.sysfs, dev=tree.dev)
+    (board,) = (physical_board(seen, usb.nodes) for seen in look(usb, book))
+    assert (board.health, board.flash_tool, board.abilities) == ("ok", "", ())
+    assert board.reads_port
 
 
 def test_a_broken_file_is_kept_aside_and_boards_are_found_again(
