@@ -25,8 +25,8 @@ from benchline.v1 import (
     agent_link_pb2,
     bench_pb2,
     console_pb2,
-    deployment_pb2,
     event_pb2,
+    flash_pb2,
     verdict_pb2,
 )
 
@@ -129,8 +129,8 @@ def result_message(result: Result, agent: str) -> agent_link_pb2.CommandResult:
     return message
 
 
-def _flash_record(result: Result, report: FlashReport, agent: str) -> deployment_pb2.FlashRecord:
-    record = deployment_pb2.FlashRecord(
+def _flash_record(result: Result, report: FlashReport, agent: str) -> flash_pb2.FlashRecord:
+    record = flash_pb2.FlashRecord(
         command_id=result.command_id,
         board=board_name(agent, result.board),
         image=report.image,

@@ -23,9 +23,9 @@ from controlplane.designers.protocol import Designer, DesignRequest, Refusal
 from controlplane.domain.verdict import Stage
 from controlplane.edge.bench_service import BenchService
 from controlplane.edge.byte_services import ArtifactService, ConsoleService
+from controlplane.edge.deployment_service import DeploymentService
 from controlplane.edge.result_services import (
     BuildService,
-    DeploymentService,
     DesignService,
     Preview,
     SimulationService,
@@ -44,6 +44,8 @@ from controlplane.pipeline.build_stage import BuildParts, BuildStage
 from controlplane.pipeline.deploy_stage import DeployParts, DeployStage
 from controlplane.pipeline.design_stage import DesignStage
 from controlplane.pipeline.engine import Engine, EngineParts
+from controlplane.pipeline.rollout import Rollouts
+from controlplane.pipeline.rollout_parts import RolloutParts
 from controlplane.pipeline.simulate_stage import SimulateParts, SimulateStage
 from controlplane.pipeline.slots import Slots
 from controlplane.pipeline.stage import StageWork
@@ -55,6 +57,7 @@ from controlplane.storage.boards import BoardStore
 from controlplane.storage.commands import CommandStore
 from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
+from controlplane.storage.deployments import DeploymentStore
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import SqliteWorkQueue
 from controlplane.toolchains.bare_metal import BareMetalToolchain
@@ -70,6 +73,7 @@ class _Stores:
     database: Database
     journal: Journal
     sessions: SessionStore
+    deployments: DeploymentStore
     artifacts: ArtifactStore
     console_log: ConsoleLog
     boards: BoardStore
@@ -116,12 +120,15 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
             session_slots=config.session_slots,
         )
     )
-    services = _services(instance, stores, leases, catalogue, designer, registry, engine)
+    rollouts = _rollouts(config, stores, leases, catalogue, registry)
+    services = _services(instance, stores, leases, catalogue, designer, registry, engine, rollouts)
     server = build_server(services, instance.target)
     await server.start()
     log.info("control plane serves", extra={"target": instance.target, "pid": os.getpid()})
     try:
-        await engine.run(stop)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(engine.run(stop), name="engine")
+            group.create_task(rollouts.run(stop), name="rollouts")
     finally:
         await server.stop(_STOP_GRACE_S)
         with contextlib.suppress(FileNotFoundError):
@@ -135,6 +142,7 @@ def _open_stores(database: Database, instance: Instance) -> _Stores:
         database=database,
         journal=journal,
         sessions=SessionStore(database, journal),
+        deployments=DeploymentStore(database, journal),
         artifacts=ArtifactStore(instance.artifact_dir, database),
         console_log=ConsoleLog(database),
         boards=BoardStore(database),
@@ -199,6 +207,33 @@ def _stages(
     }
 
 
+def _rollouts(
+    config: Config,
+    stores: _Stores,
+    leases: LeaseBook,
+    catalogue: Catalogue,
+    registry: Registry,
+) -> Rollouts:
+    return Rollouts(
+        RolloutParts(
+            artifacts=stores.artifacts,
+            boards=stores.boards,
+            catalogue=catalogue,
+            commands=Commands(stores.commands, registry),
+            console_log=stores.console_log,
+            database=stores.database,
+            journal=stores.journal,
+            leases=leases,
+            queue=stores.queue,
+            store=stores.deployments,
+            board_wait=timedelta(seconds=config.board_wait_s),
+            new_id=new_session_id,
+            owner=uuid.uuid4().hex,
+            secret=installation_secret(config.instance.state_dir / "secret"),
+        )
+    )
+
+
 def _services(
     instance: Instance,
     stores: _Stores,
@@ -207,6 +242,7 @@ def _services(
     designer: Designer,
     registry: Registry,
     engine: Engine,
+    rollouts: Rollouts,
 ) -> Services:
     return Services(
         sessions=SessionService(
@@ -215,7 +251,9 @@ def _services(
         designs=DesignService(_Previews(designer, stores.boards), list(catalogue.boards.values())),
         builds=BuildService(stores.sessions),
         simulations=SimulationService(stores.sessions),
-        deployments=DeploymentService(stores.sessions),
+        deployments=DeploymentService(
+            rollouts, stores.deployments, stores.sessions, stores.journal, stores.answers
+        ),
         bench=BenchService(stores.boards, leases),
         consoles=ConsoleService(
             stores.console_log,

@@ -1,11 +1,11 @@
-"""Facts that happened in a session. The order and the numbering are the journal's."""
+"""Facts that happened in a session or a deployment. Order and numbering are the journal's."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from controlplane.domain.artifact import Artifact
 from controlplane.domain.build import Diagnostic
-from controlplane.domain.deployment import FlashRecord
+from controlplane.domain.deployment import BoardDeployment, FlashRecord
 from controlplane.domain.verdict import (
     AssertionResult,
     ByteRange,
@@ -119,6 +119,27 @@ class Note:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentChanged:
+    """The deployment moved."""
+
+    state: State
+    outcome: Outcome | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveChanged:
+    """A wave of a deployment began, ended, or is not begun (CANCELLED)."""
+
+    wave: int
+    wave_count: int
+    state: State
+    boards: int
+    not_passed: int = 0
+    message: str = ""
+
+
 Fact = (
     SessionChanged
     | StageChanged
@@ -135,6 +156,9 @@ Fact = (
     | FlashProgress
     | ConsoleRange
     | Note
+    | DeploymentChanged
+    | WaveChanged
+    | BoardDeployment
 )
 
 # Name of each kind of fact: the discriminator in the journal and the field of the wire's `Event`.
@@ -154,12 +178,15 @@ FACT_NAMES: dict[type[Fact], str] = {
     FlashProgress: "flash_progress",
     ConsoleRange: "console_range",
     Note: "note",
+    DeploymentChanged: "deployment_changed",
+    WaveChanged: "wave_changed",
+    BoardDeployment: "board_deployment",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A fact with its position in the session, from 1 without gaps."""
+    """A fact with its position in its session or deployment, from 1 without gaps."""
 
     sequence: int
     session: str
@@ -167,3 +194,4 @@ class Event:
     fact: Fact
     stage: Stage | None = None
     attempt: int = 1
+    deployment: str = ""

@@ -39,15 +39,36 @@ def read_image(data: bytes, filename: str, *, base: int) -> tuple[ImageSegment, 
     """
     if len(data) > MAX_IMAGE_BYTES:
         raise ImageError(f"{filename} has {len(data)} bytes; at most {MAX_IMAGE_BYTES} are taken")
-    if data[:4] == b"\x7fELF":
+    if is_elf(data):
         segments = _read_elf(data)
-    elif filename.lower().endswith((".hex", ".ihex")):
+    elif is_hex(filename):
         segments = _read_intel_hex(data)
     elif filename.lower().endswith(".bin"):
         segments = [ImageSegment(base, data)]
     else:
         raise ImageError(f"{filename} is neither ELF, .hex nor .bin")
     return _in_order(segments, filename)
+
+
+def is_elf(data: bytes) -> bool:
+    """Whether the first bytes are those of an ELF file."""
+    return data[:4] == b"\x7fELF"
+
+
+def is_hex(filename: str) -> bool:
+    """Whether the name is that of an Intel HEX file."""
+    return filename.lower().endswith((".hex", ".ihex"))
+
+
+def elf_machine(data: bytes) -> int:
+    """`e_machine` of an ELF file.
+
+    Raises:
+        ImageError: truncated, or not a 32-bit little-endian ELF file.
+    """
+    if len(data) < _ELF32_HEADER.size or data[4:6] != b"\x01\x01":
+        raise ImageError("not a 32-bit little-endian ELF file")
+    return int(_ELF32_HEADER.unpack_from(data)[2])
 
 
 def leave_out(segments: tuple[ImageSegment, ...], start: int, end: int) -> tuple[ImageSegment, ...]:
@@ -98,8 +119,7 @@ def _in_order(segments: list[ImageSegment], filename: str) -> tuple[ImageSegment
 
 
 def _read_elf(data: bytes) -> list[ImageSegment]:
-    if len(data) < _ELF32_HEADER.size or data[4:6] != b"\x01\x01":
-        raise ImageError("not a 32-bit little-endian ELF file")
+    elf_machine(data)
     fields = _ELF32_HEADER.unpack_from(data)
     table, entry_size, count = fields[5], fields[9], fields[10]
     if entry_size != _ELF32_PROGRAM_HEADER.size or count > _MAX_SEGMENTS:

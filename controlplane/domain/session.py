@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from controlplane.domain.artifact import Artifact
 from controlplane.domain.build import SourceFile
+from controlplane.domain.firmware_image import FirmwareImage
 from controlplane.domain.verdict import (
     Evidence,
     Outcome,
@@ -35,6 +36,19 @@ class Source:
     scenarios: tuple[SourceScenario, ...] = ()
     design_json: str = ""
     title: str = ""
+    image: FirmwareImage | None = None
+
+    @property
+    def has_image(self) -> bool:
+        """Whether a finished image came along, in one file or in several."""
+        return bool(self.image_digests)
+
+    @property
+    def image_digests(self) -> tuple[str, ...]:
+        """Digests of the files of the image."""
+        if self.image is not None:
+            return tuple(file.sha256 for file in self.image.files)
+        return (self.image_sha256,) if self.image_sha256 else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

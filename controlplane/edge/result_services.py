@@ -11,8 +11,6 @@ from benchline.names import session_id
 from benchline.v1 import (
     build_pb2,
     build_pb2_grpc,
-    deployment_pb2,
-    deployment_pb2_grpc,
     design_pb2,
     design_pb2_grpc,
     simulation_pb2,
@@ -20,7 +18,6 @@ from benchline.v1 import (
     verdict_pb2,
 )
 from controlplane.domain.build import Build
-from controlplane.domain.deployment import Deployment
 from controlplane.domain.design import Design
 from controlplane.domain.finding import Finding
 from controlplane.domain.part import BoardModel
@@ -104,7 +101,7 @@ class BuildService(build_pb2_grpc.BuildServiceServicer):
         self, request: build_pb2.GetBuildRequest, context: Context
     ) -> build_pb2.GetBuildResponse:
         """The newest build."""
-        found = await _checkpoint(self._store, request.session, "build", Build)
+        found = await checkpoint(self._store, request.session, "build", Build)
         if found is None:
             raise NotFoundError("BUILD_NOT_FOUND", f"{request.session} has no build yet")
         return build_pb2.GetBuildResponse(build=to_wire(found, build_pb2.Build))
@@ -120,7 +117,7 @@ class SimulationService(simulation_pb2_grpc.SimulationServiceServicer):
         self, request: simulation_pb2.GetSimulationRequest, context: Context
     ) -> simulation_pb2.GetSimulationResponse:
         """The newest simulation."""
-        found = await _checkpoint(self._store, request.session, "simulation", Simulation)
+        found = await checkpoint(self._store, request.session, "simulation", Simulation)
         if found is None:
             raise NotFoundError("SIMULATION_NOT_FOUND", f"{request.session} has no simulation yet")
         return simulation_pb2.GetSimulationResponse(
@@ -128,25 +125,8 @@ class SimulationService(simulation_pb2_grpc.SimulationServiceServicer):
         )
 
 
-class DeploymentService(deployment_pb2_grpc.DeploymentServiceServicer):
-    """What the DEPLOY stage did."""
-
-    def __init__(self, store: SessionStore) -> None:
-        self._store = store
-
-    async def GetDeployment(  # noqa: N802
-        self, request: deployment_pb2.GetDeploymentRequest, context: Context
-    ) -> deployment_pb2.GetDeploymentResponse:
-        """The newest deployment."""
-        found = await _checkpoint(self._store, request.session, "deployment", Deployment)
-        if found is None:
-            raise NotFoundError("DEPLOYMENT_NOT_FOUND", f"{request.session} has no deployment yet")
-        return deployment_pb2.GetDeploymentResponse(
-            deployment=to_wire(found, deployment_pb2.Deployment)
-        )
-
-
-async def _checkpoint(store: SessionStore, name: str, key: str, kind: type[T]) -> T | None:
+async def checkpoint(store: SessionStore, name: str, key: str, kind: type[T]) -> T | None:
+    """What a stage of a session kept under a key."""
     session = await store.find(session_id(name))
     text = await store.get_checkpoint(session.session_id, key)
     return None if text is None else from_json(kind, text)

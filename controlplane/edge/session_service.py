@@ -15,7 +15,8 @@ from controlplane.domain.build import Build
 from controlplane.domain.design import Design
 from controlplane.domain.session import Session, SessionRequest
 from controlplane.domain.verdict import Stage
-from controlplane.edge.render import design_message, event_message, session_message
+from controlplane.edge.following import follow_journal
+from controlplane.edge.render import design_message, session_message
 from controlplane.edge.requests import (
     check_request_id,
     page_size,
@@ -33,8 +34,6 @@ from controlplane.storage.sessions import SessionStore
 
 HEARTBEAT_S = 5.0
 _LIST_REST_S = 0.2
-_EVENTS_A_READ = 500
-_EVENT_BYTES_A_MESSAGE = 512 * 1024
 _DESIGNERS = ("", "offline")
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -78,8 +77,8 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
         """Accept a session."""
         request_id = check_request_id(request.request_id)
         wanted = _read_request(request)
-        if wanted.source is not None and wanted.source.image_sha256:
-            await self._artifacts.get(wanted.source.image_sha256)
+        for sha256 in wanted.source.image_digests if wanted.source is not None else ():
+            await self._artifacts.get(sha256)
         session = await self._sessions.start(wanted, current_principal().name, request_id)
         return session_pb2.CreateSessionResponse(session=session_message(session))
 
@@ -124,31 +123,20 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
     ) -> AsyncIterator[session_pb2.WatchSessionResponse]:
         """Stored events, then live ones, until the last of an ended session."""
         session = await self._store.find(session_id(request.name))
-        identity, cursor = session.session_id, max(1, position(request.from_sequence))
-        while True:
-            events = await self._journal.read(identity, cursor, _EVENTS_A_READ)
-            message = session_pb2.WatchSessionResponse()
-            size = 0
-            for event in events:
-                rendered = event_message(event)
-                size += rendered.ByteSize()
-                if message.events and size > _EVENT_BYTES_A_MESSAGE:
-                    break
-                message.events.append(rendered)
-            if message.events:
-                cursor += len(message.events)
-                message.head_sequence = max(cursor - 1, await self._journal.head(identity))
-                yield message
-                continue
-            session = await self._store.get(identity)
-            if session.state.ended and cursor > session.last_sequence:
-                return
-            try:
-                async with asyncio.timeout(self._heartbeat_s):
-                    await self._journal.wait(identity, cursor - 1)
-            except TimeoutError:
-                head = await self._journal.head(identity)
-                yield session_pb2.WatchSessionResponse(head_sequence=head)
+        identity = session.session_id
+
+        async def ended() -> int | None:
+            current = await self._store.get(identity)
+            return current.last_sequence if current.state.ended else None
+
+        async for events, head in follow_journal(
+            self._journal,
+            identity,
+            position(request.from_sequence),
+            ended=ended,
+            heartbeat_s=self._heartbeat_s,
+        ):
+            yield session_pb2.WatchSessionResponse(events=events, head_sequence=head)
 
     async def WatchSessions(  # noqa: N802
         self, request: session_pb2.WatchSessionsRequest, context: Context

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 
 from benchline.errors import InvalidRequestError
-from benchline.v1 import session_pb2
+from benchline.v1 import artifact_pb2, design_pb2, session_pb2
 from controlplane.domain.build import SourceFile
+from controlplane.domain.firmware_image import MAX_FILES, FirmwareImage, ImageFile
 from controlplane.domain.session import Source, SourceScenario
 from controlplane.storage.artifacts import check_digest
 
@@ -14,12 +15,15 @@ LONGEST_WISH = 400
 LONGEST_TITLE = 200
 MOST_FILES = 40
 LARGEST_FILE_BYTES = 256 * 1024
+MOST_IMAGES = 16
 MOST_SCENARIOS = 50
 LARGEST_SCENARIO_BYTES = 64 * 1024
 LARGEST_DESIGN_BYTES = 1024 * 1024
 _FOLDER = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 _PATH = re.compile(rf"(?:{_FOLDER}/){{0,4}}{_FOLDER}\.(?:ino|h|hpp|cpp|c)")
 _IMAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}\.(?:elf|bin|hex)", re.IGNORECASE)
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +()=-]{0,119}")
+_PART = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _SCENARIO_ID = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 
@@ -50,8 +54,12 @@ def read_source(message: session_pb2.Source) -> Source:
     """
     files = tuple(SourceFile(path=item.path, content=item.content) for item in message.files)
     _check_files(files)
-    _check_image(message.image_sha256, message.image_filename, has_files=bool(files))
-    if not (files or message.image_sha256 or message.design_json):
+    has_other = bool(files) or message.HasField("image")
+    _check_image(message.image_sha256, message.image_filename, has_files=has_other)
+    image = read_images([message.image])[0] if message.HasField("image") else None
+    if image is not None and files:
+        raise _invalid("a source has files or an image, not both")
+    if not (files or message.image_sha256 or image or message.design_json):
         raise _invalid("a source has files, an image or a design")
     _check_size("design.json", message.design_json, LARGEST_DESIGN_BYTES)
     if len(message.title) > LONGEST_TITLE:
@@ -60,10 +68,46 @@ def read_source(message: session_pb2.Source) -> Source:
         files=files,
         image_sha256=message.image_sha256,
         image_filename=message.image_filename,
-        scenarios=_scenarios(message),
+        scenarios=read_scenarios(message.scenarios),
         design_json=message.design_json,
         title=message.title,
+        image=image,
     )
+
+
+def read_images(messages: Sequence[artifact_pb2.FirmwareImage]) -> tuple[FirmwareImage, ...]:
+    """Finished firmware of an operator; whether its bytes make sense is seen when they are read.
+
+    Raises:
+        InvalidRequestError: INVALID_SOURCE, SOURCE_TOO_LARGE, INVALID_DIGEST.
+    """
+    if len(messages) > MOST_IMAGES:
+        raise _too_large(f"{len(messages)} images; at most {MOST_IMAGES}")
+    return tuple(_image(message) for message in messages)
+
+
+def _image(message: artifact_pb2.FirmwareImage) -> FirmwareImage:
+    if not _FILE_NAME.fullmatch(message.title):
+        raise _invalid(f"{message.title[:100]!r} is not a title of an image")
+    if message.part and not _PART.fullmatch(message.part):
+        raise _invalid(f"{message.part[:40]!r} is not a part")
+    if not 0 < len(message.files) <= MAX_FILES:
+        raise _invalid(f"an image has 1 to {MAX_FILES} files, not {len(message.files)}")
+    return FirmwareImage(
+        title=message.title,
+        files=tuple(_image_file(file) for file in message.files),
+        part=message.part,
+    )
+
+
+def _image_file(file: artifact_pb2.ImageFile) -> ImageFile:
+    check_digest(file.sha256)
+    if not _FILE_NAME.fullmatch(file.filename):
+        raise _invalid(f"{file.filename[:100]!r} is not a file name")
+    address = file.address if file.HasField("address") else None
+    if address is not None and address >= 1 << 32:
+        raise _invalid(f"{address:#x} is not a 32-bit address")
+    return ImageFile(sha256=file.sha256, filename=file.filename, address=address)
 
 
 def _check_files(files: Sequence[SourceFile]) -> None:
@@ -96,11 +140,16 @@ def _check_image(sha256: str, filename: str, *, has_files: bool) -> None:
         raise _invalid("the name of an image ends in .elf, .bin or .hex")
 
 
-def _scenarios(message: session_pb2.Source) -> tuple[SourceScenario, ...]:
-    if len(message.scenarios) > MOST_SCENARIOS:
-        raise _too_large(f"{len(message.scenarios)} scenarios; at most {MOST_SCENARIOS}")
+def read_scenarios(messages: Sequence[design_pb2.Scenario]) -> tuple[SourceScenario, ...]:
+    """Scenario files of an operator, not parsed yet.
+
+    Raises:
+        InvalidRequestError: INVALID_SOURCE, SOURCE_TOO_LARGE.
+    """
+    if len(messages) > MOST_SCENARIOS:
+        raise _too_large(f"{len(messages)} scenarios; at most {MOST_SCENARIOS}")
     found: dict[str, SourceScenario] = {}
-    for item in message.scenarios:
+    for item in messages:
         if not _SCENARIO_ID.fullmatch(item.scenario_id):
             raise _invalid(f"{item.scenario_id[:100]!r} is not a scenario id")
         if item.scenario_id in found:

@@ -14,6 +14,7 @@ class ImageRole(StrEnum):
     TEST = "test"
     TABLE = "table"
     RELEASE = "release"
+    IMAGE = "image"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from itertools import islice
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from benchline.v1 import agent_link_pb2, bench_pb2, deployment_pb2, event_pb2, verdict_pb2
+from benchline.v1 import agent_link_pb2, bench_pb2, event_pb2, flash_pb2, verdict_pb2
 from controlplane.domain.bench import Board, BoardKind, BoardState, Chip, UsbDevice
 from controlplane.domain.deployment import FlashRecord
 from controlplane.domain.event import FlashProgress
@@ -146,7 +146,7 @@ def _words(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(word[:_MAX_WORD] for word in islice(words, _MAX_WORDS))
 
 
-def _flash_record(record: deployment_pb2.FlashRecord, board: str) -> FlashRecord:
+def _flash_record(record: flash_pb2.FlashRecord, board: str) -> FlashRecord:
     return FlashRecord(
         command_id=record.command_id,
         board=board,

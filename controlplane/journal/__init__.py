@@ -1,1 +1,1 @@
-"""Facts of sessions, numbered without gaps."""
+"""Facts of sessions and deployments, numbered without gaps."""

@@ -9,9 +9,9 @@ from controlplane.domain.bench import Board, BoardState
 from controlplane.domain.event import AssertionDecided, ConsoleRange, Fact
 from controlplane.domain.verdict import AssertionResult, ByteRange, Evidence, ScenarioResult, Stage
 from controlplane.pipeline.flashing import ConsoleStart
-from controlplane.pipeline.judging import Judge, PreparedScenario
+from controlplane.pipeline.judging import Judge, PreparedScenario, TextJudge
 from controlplane.pipeline.reports import keep_report
-from controlplane.pipeline.stage import StageRun
+from controlplane.pipeline.stage import Recorder
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.console_log import ConsoleLog
@@ -21,6 +21,8 @@ _EVENT_GAP_S = 0.5  # console ranges are told at most twice a second
 # A virtual board on a busy host may need this many times its device time, and some seconds to boot.
 _SLOWEST = 4
 _SLACK_S = 20.0
+# Text is judged by the host's clock; its last bytes are on their way for this long.
+_TEXT_SLACK_S = 1.0
 
 
 class RunInterrupted(Exception):  # noqa: N818 (what happened, not what is wrong)
@@ -33,7 +35,7 @@ class BoardRunner:
     def __init__(
         self,
         *,
-        run: StageRun,
+        recorder: Recorder,
         artifacts: ArtifactStore,
         console_log: ConsoleLog,
         boards: BoardStore,
@@ -41,7 +43,7 @@ class BoardRunner:
         board: Board,
         patience: timedelta,
     ) -> None:
-        self._run = run
+        self._recorder = recorder
         self._artifacts = artifacts
         self._console_log = console_log
         self._boards = boards
@@ -50,21 +52,49 @@ class BoardRunner:
         self._patience = patience
 
     async def judge(
-        self, prepared: PreparedScenario, head: ConsoleStart, evidence: Evidence
+        self,
+        prepared: PreparedScenario,
+        head: ConsoleStart,
+        evidence: Evidence,
+        *,
+        text_only: bool = False,
     ) -> ScenarioResult:
         """Read from `head` until the scenario is decided.
 
         Everything is read from the console log, so that a control plane that was restarted in the
-        middle judges the same bytes.
+        middle judges the same bytes. With `text_only` the firmware prints no records: its lines
+        are judged by the host's clock, until the time of the scenario is over.
 
         Raises:
             RunInterrupted: bytes are missing, or the run did not end and its agent was away.
         """
         began = time.monotonic()
-        judge = Judge(prepared, console=self._console, start=head.offset, simulated=False)
-        told = _Told(self._run, prepared.scenario_id, self._board.board_id)
+        start, runner = head.offset, self._board.board_id
+        judge: Judge | TextJudge
+        if text_only:
+            judge = TextJudge(prepared, console=self._console, start=start, zero=head.reset_time)
+            limit = began + prepared.end_ms / 1000 + _TEXT_SLACK_S
+        else:
+            judge = Judge(prepared, console=self._console, start=start, simulated=False)
+            limit = began + prepared.end_ms * _SLOWEST / 1000 + _SLACK_S
+        told = _Told(self._recorder, prepared.scenario_id, runner)
+        position = await self._follow(judge, told, head, limit)
+        wall_ms = round((time.monotonic() - began) * 1000)
+        result, told_result = judge.finish(
+            stage=Stage.DEPLOY, runner=runner, evidence=evidence, wall_ms=wall_ms
+        )
+        report = await keep_report(self._artifacts, told_result, runner)
+        result = replace(result, report_sha256=report.sha256)
+        late = [a for a in result.assertions if a.assertion_id not in told.decided]
+        here = ByteRange(console=self._console, start=start, end=position)
+        await told.tell(late, ConsoleRange(range=here, epoch=head.epoch), at_once=True)
+        return result
+
+    async def _follow(
+        self, judge: Judge | TextJudge, told: "_Told", head: ConsoleStart, limit: float
+    ) -> int:
+        """Feed the judge until it has seen the end, or until the time limit; the position then."""
         position = head.offset
-        limit = began + prepared.end_ms * _SLOWEST / 1000 + _SLACK_S
         while not judge.ended:
             stored = await self._next(position, limit)
             if stored is None:
@@ -73,22 +103,16 @@ class BoardRunner:
             for chunk in await self._console_log.read(self._console, position, stored, _READ_BYTES):
                 if chunk.gap_before and chunk.offset > head.offset:
                     raise RunInterrupted(f"console bytes may be missing: {chunk.gap_before}")
-                decided = judge.feed(chunk.data)
+                if isinstance(judge, TextJudge):
+                    decided = judge.feed(chunk.data, chunk.host_time)
+                else:
+                    decided = judge.feed(chunk.data)
                 position = chunk.offset + len(chunk.data)
                 here = ByteRange(console=self._console, start=head.offset, end=position)
                 await told.tell(decided, ConsoleRange(range=here, epoch=head.epoch))
                 if judge.ended:
                     break
-        wall_ms = round((time.monotonic() - began) * 1000)
-        result, told_result = judge.finish(
-            stage=Stage.DEPLOY, runner=self._board.board_id, evidence=evidence, wall_ms=wall_ms
-        )
-        report = await keep_report(self._artifacts, told_result, self._board.board_id)
-        result = replace(result, report_sha256=report.sha256)
-        late = [a for a in result.assertions if a.assertion_id not in told.decided]
-        here = ByteRange(console=self._console, start=head.offset, end=position)
-        await told.tell(late, ConsoleRange(range=here, epoch=head.epoch), at_once=True)
-        return result
+        return position
 
     async def _next(self, position: int, limit: float) -> int | None:
         """The new end of the console, or None when nothing came in time."""
@@ -125,9 +149,9 @@ class BoardRunner:
 class _Told:
     """What the journal was told of a run: each decision once, byte ranges coalesced."""
 
-    def __init__(self, run: StageRun, scenario_id: str, runner: str) -> None:
+    def __init__(self, recorder: Recorder, scenario_id: str, runner: str) -> None:
         self.decided: set[str] = set()
-        self._run = run
+        self._recorder = recorder
         self._scenario_id = scenario_id
         self._runner = runner
         self._last = 0.0
@@ -148,4 +172,4 @@ class _Told:
         now = time.monotonic()
         if at_once or facts or now - self._last >= _EVENT_GAP_S:
             self._last = now
-            await self._run.record(*facts, range_fact)
+            await self._recorder.record(*facts, range_fact)

@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from benchline.errors import BenchlineError, ConflictError, NotReadyError
-from benchline.names import board_console
 from controlplane.catalog.loader import Catalogue
 from controlplane.domain.bench import Board, BoardKind, Lease
-from controlplane.domain.deployment import Deployment
-from controlplane.domain.event import LeaseChanged, Note, ScenarioStarted, StageChanged
+from controlplane.domain.deployment import SessionDeployment
+from controlplane.domain.event import LeaseChanged, Note, StageChanged
 from controlplane.domain.image import ImageSegment
 from controlplane.domain.session import Session
 from controlplane.domain.verdict import (
-    Evidence,
     Outcome,
     ScenarioResult,
     Stage,
@@ -27,12 +25,12 @@ from controlplane.domain.verdict import (
 from controlplane.fleet.commands import Commands
 from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
-from controlplane.pipeline.board_run import BoardRunner, RunInterrupted
 from controlplane.pipeline.flashing import BoardFlasher, FlashFailed, FlashMemory, written
 from controlplane.pipeline.images import images_of, segments_of
 from controlplane.pipeline.judging import BOARD_CAPABILITIES, PreparedScenario, prepare
 from controlplane.pipeline.project import Project, load_project, session_seed
 from controlplane.pipeline.reports import keep_junit
+from controlplane.pipeline.scenario_run import ScenarioParts, ScenarioRunner, evidence_of
 from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
 from controlplane.pipeline.summary import first_failure
 from controlplane.planning.boards import bench_selector
@@ -46,7 +44,6 @@ log = logging.getLogger(__name__)
 _LEASE_TTL = timedelta(seconds=60)
 _LEASE_RENEWAL_S = 15.0
 _QUICK_LEASE = timedelta(milliseconds=200)
-_RERUNS = 3
 _LEASE_KEY = "deploy.lease"
 _OTHER_LEASE_KEY = "deploy.lease.other"
 _CLEAN_UP_S = 60.0
@@ -135,8 +132,8 @@ class DeployStage:
         outcome = worst([r.outcome for r in results]) if not trouble else Outcome.BROKEN
         if left != "release" and outcome is Outcome.PASSED:
             outcome, trouble = Outcome.BROKEN, "the release image could not be left on the board"
-        evidence = _evidence(board)
-        deployment = Deployment(
+        evidence = evidence_of(board)
+        deployment = SessionDeployment(
             session=run.session.name,
             attempt=run.attempt,
             board=board.name,
@@ -190,45 +187,13 @@ class DeployStage:
         memory: FlashMemory,
         test: tuple[ImageSegment, ...],
     ) -> ScenarioResult:
-        board = flasher.board
-        started = ScenarioStarted(
-            scenario_id=prepared.scenario_id,
-            title=prepared.title,
-            runner=board.board_id,
-            seed=prepared.seed,
-            device_ms=prepared.end_ms,
-            assertion_ids=prepared.assertion_ids,
-        )
-        await run.record(started)
-        table = ImageSegment(memory.table_address, prepared.table)
-        image = await written(self._parts.artifacts, (*test, table))
-        head = await flasher.flash_for(prepared.scenario_id, image, with_test=bool(test))
-        runner = BoardRunner(
-            run=run,
+        parts = ScenarioParts(
             artifacts=self._parts.artifacts,
-            console_log=self._parts.console_log,
             boards=self._parts.boards,
-            console=board_console(board.name),
-            board=board,
+            console_log=self._parts.console_log,
             patience=self._parts.board_wait,
         )
-        for again in range(1, _RERUNS + 1):
-            try:
-                result = await runner.judge(prepared, head, _evidence(board))
-                break
-            except RunInterrupted as interruption:
-                if again == _RERUNS:
-                    result = prepared.undecided(
-                        Outcome.BROKEN,
-                        Stage.DEPLOY,
-                        board.board_id,
-                        str(interruption),
-                        _evidence(board),
-                    )
-                    break
-                why = f"{prepared.scenario_id} is run again on {board.board_id}: {interruption}"
-                await run.record(Note(text=why))
-                head = await flasher.reset_for(prepared.scenario_id, again)
+        result = await ScenarioRunner(parts, run, flasher).run(prepared, memory, test)
         await self._record_result(run, result)
         return result
 
@@ -324,10 +289,6 @@ def _already_judged(session: Session, scenario_id: str, runner: str) -> Scenario
 
 def _with_result(session: Session, result: ScenarioResult) -> Session:
     return replace(session, scenario_results=(*session.scenario_results, result))
-
-
-def _evidence(board: Board) -> Evidence:
-    return Evidence.PHYSICAL if board.kind is BoardKind.PHYSICAL else Evidence.VIRTUAL
 
 
 def _lease_fact(lease: Lease, change: str) -> LeaseChanged:

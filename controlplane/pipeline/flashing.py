@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,11 +23,13 @@ from controlplane.fleet.orders import (
 )
 from controlplane.journal.journal import Journal
 from controlplane.pipeline.progress import ProgressRecorder
-from controlplane.pipeline.stage import StageRun
+from controlplane.pipeline.stage import Recorder, StageRun
 from controlplane.storage.artifacts import ArtifactStore
 
 _TRIES = 3
 _FLASH_TIME = timedelta(seconds=120)
+# What a serial line at 115,200 baud carries, taken twice: once to write and once to read back.
+_SLOWEST_BYTES_A_SECOND = 11_520 // 2
 _RESET_TIME = timedelta(seconds=30)
 # Reasons after which the same write may succeed: nothing is wrong with the image or the plan.
 _WORTH_REPEATING = frozenset(
@@ -40,13 +42,35 @@ _TRY_PAUSE_S = 1.0
 class FlashFailed(Exception):  # noqa: N818 (the outcome's word)
     """A write that could not be proved; the message is for the operator."""
 
+    def __init__(self, message: str, answer: CommandAnswer | None = None) -> None:
+        super().__init__(message)
+        self.outcome = answer.outcome if answer is not None else Outcome.BROKEN
+        self.reason = answer.reason if answer is not None else ""
+
+    @classmethod
+    def refused(cls, reason: str, message: str) -> "FlashFailed":
+        """A write that was not begun, because it must not be."""
+        error = cls(message)
+        error.outcome, error.reason = Outcome.REFUSED, reason
+        return error
+
 
 @dataclass(frozen=True, slots=True)
 class ConsoleStart:
-    """Where the console of a board stood when it was reset."""
+    """Where the console of a board stood when it was reset.
+
+    `reset_time` is the agent's time shortly before; None when it did not tell it.
+    """
 
     offset: int
     epoch: int
+    reset_time: datetime | None = None
+
+    @classmethod
+    def of(cls, answer: CommandAnswer) -> "ConsoleStart":
+        """Where it stood by an agent's answer."""
+        told = answer.flash.end_time if answer.flash is not None else None
+        return cls(answer.console_offset, answer.console_epoch, told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,26 +116,29 @@ async def written(artifacts: ArtifactStore, segments: Sequence[ImageSegment]) ->
 
 
 class BoardFlasher:
-    """Gives flash and reset orders for one session on one leased board.
+    """Gives flash and reset orders for one session or deployment on one leased board.
 
-    The id of each order follows from the lease, the step and the try, so that a stage that is run
-    again gives the same orders and gets the same answers: nothing is written twice unknowingly.
+    The id of each order follows from the subject of the journal, the lease, the step and the try,
+    so that work that is done again gives the same orders and gets the same answers: nothing is
+    written twice unknowingly. `told` are the writes that the journal tells of, by command id.
     """
 
     def __init__(
         self,
         *,
-        run: StageRun,
+        recorder: Recorder,
+        subject: str,
         commands: Commands,
         lease: Lease,
         board: Board,
         part: str,
-        told: dict[str, FlashRecord],
+        told: Mapping[str, FlashRecord],
     ) -> None:
         self.board = board
         self.records: list[FlashRecord] = []
         self.touched = bool(told)
-        self._run = run
+        self._recorder = recorder
+        self._subject = subject
         self._commands = commands
         self._lease = lease
         self._part = part
@@ -129,14 +156,15 @@ class BoardFlasher:
         part: str,
     ) -> "BoardFlasher":
         """A flasher that knows which writes the journal already tells of."""
-        told: dict[str, FlashRecord] = {}
-        position = 1
-        while events := await journal.read(run.session_id, position, 500):
-            for event in events:
-                if isinstance(event.fact, FlashRecord):
-                    told[event.fact.command_id] = event.fact
-            position = events[-1].sequence + 1
-        return cls(run=run, commands=commands, lease=lease, board=board, part=part, told=told)
+        return cls(
+            recorder=run,
+            subject=run.session_id,
+            commands=commands,
+            lease=lease,
+            board=board,
+            part=part,
+            told=await told_writes(journal, run.session_id),
+        )
 
     async def flash_for(self, scenario_id: str, image: Written, *, with_test: bool) -> ConsoleStart:
         """Write a scenario's table, with the test image when it is not on the board yet.
@@ -146,8 +174,8 @@ class BoardFlasher:
         """
         role = ImageRole.TEST if with_test else ImageRole.TABLE
         reason = f"run scenario {scenario_id}"
-        answer = await self._flash(image, role, step=f"flash-{scenario_id}", reason=reason)
-        return ConsoleStart(answer.console_offset, answer.console_epoch)
+        answer = await self.flash(image, role, step=f"flash-{scenario_id}", reason=reason)
+        return ConsoleStart.of(answer)
 
     async def flash_release(self, image: Written) -> None:
         """Leave the release image on the board.
@@ -155,7 +183,7 @@ class BoardFlasher:
         Raises:
             FlashFailed: not proved after every try that made sense.
         """
-        await self._flash(
+        await self.flash(
             image, ImageRole.RELEASE, step="flash-release", reason="leave the release image"
         )
 
@@ -167,15 +195,20 @@ class BoardFlasher:
         """
         answer = await self._order(ResetOrder(), f"reset-{scenario_id}-{again}", _RESET_TIME)
         if answer.outcome is not Outcome.PASSED:
-            raise FlashFailed(f"{self.board.board_id} cannot be reset: {_why(answer)}")
-        return ConsoleStart(answer.console_offset, answer.console_epoch)
+            raise FlashFailed(f"{self.board.board_id} cannot be reset: {_why(answer)}", answer)
+        return ConsoleStart.of(answer)
 
-    async def _flash(
-        self, image: Written, role: ImageRole, *, step: str, reason: str
+    async def flash(
+        self, image: Written, role: ImageRole, *, step: str, reason: str, reset_after: bool = True
     ) -> CommandAnswer:
+        """Write an image; tried again where that makes sense.
+
+        Raises:
+            FlashFailed: not proved after every try that made sense.
+        """
         why, answer = self._reason(image, reason), None
         for number in range(1, _TRIES + 1):
-            answer = await self._flash_once(image, role, f"{step}-{number}", why)
+            answer = await self._flash_once(image, role, f"{step}-{number}", why, reset_after)
             if answer.outcome is Outcome.PASSED:
                 return answer
             if answer.reason not in _WORTH_REPEATING:
@@ -184,7 +217,9 @@ class BoardFlasher:
             if number < _TRIES:
                 await asyncio.sleep(_TRY_PAUSE_S)
         raise FlashFailed(
-            f"the {role} image could not be written to {self.board.board_id}: {_why(answer)}"
+            f"the {_image_name(role)} could not be written to {self.board.board_id}: "
+            f"{_why(answer)}",
+            answer,
         )
 
     def _reason(self, image: Written, reason: str) -> str:
@@ -202,7 +237,7 @@ class BoardFlasher:
         return f"{reason}; again because the lease under which it was written before has ended"
 
     async def _flash_once(
-        self, image: Written, role: ImageRole, step: str, reason: str
+        self, image: Written, role: ImageRole, step: str, reason: str, reset_after: bool
     ) -> CommandAnswer:
         command_id = self._command_id(step)
         begun = self._told.get(command_id)
@@ -215,14 +250,16 @@ class BoardFlasher:
                 reason=reason,
                 start_time=datetime.now(UTC),
             )
-            await self._run.record(begun)
+            await self._recorder.record(begun)
         self.touched = True
-        order = FlashOrder(pieces=image.pieces, part=self._part, reset_after=True, image=role)
-        async with ProgressRecorder(self._run) as progress:
-            answer = await self._order(order, step, _FLASH_TIME, progress)
+        order = FlashOrder(
+            pieces=image.pieces, part=self._part, reset_after=reset_after, image=role
+        )
+        async with ProgressRecorder(self._recorder) as progress:
+            answer = await self._order(order, step, _time_for(image), progress)
         ended = finished_record(begun, answer)
         if begun.outcome is None:
-            await self._run.record(ended)
+            await self._recorder.record(ended)
         self.records.append(ended)
         return answer
 
@@ -247,7 +284,29 @@ class BoardFlasher:
         )
 
     def _command_id(self, step: str) -> str:
-        return f"{self._run.session_id}-{self._lease.name.rsplit('/', 1)[-1]}-{step}"
+        subject, lease = (name.rsplit("/", 1)[-1] for name in (self._subject, self._lease.name))
+        return f"{subject}-{lease}-{step}"
+
+
+async def told_writes(journal: Journal, subject: str) -> dict[str, FlashRecord]:
+    """Which writes the journal of a session or deployment tells of, by command id."""
+    told: dict[str, FlashRecord] = {}
+    position = 1
+    while events := await journal.read(subject, position, 500):
+        for event in events:
+            if isinstance(event.fact, FlashRecord):
+                told[event.fact.command_id] = event.fact
+        position = events[-1].sequence + 1
+    return told
+
+
+def _image_name(role: ImageRole) -> str:
+    return "image" if role is ImageRole.IMAGE else f"{role} image"
+
+
+def _time_for(image: Written) -> timedelta:
+    size = sum(piece.size_bytes for piece in image.pieces)
+    return _FLASH_TIME + timedelta(seconds=size / _SLOWEST_BYTES_A_SECOND)
 
 
 def finished_record(begun: FlashRecord, answer: CommandAnswer) -> FlashRecord:

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from benchline.scenario import (
     RunEnd,
     RunPlan,
     Scenario,
+    TextSplitter,
+    beyond_text,
     missing_capabilities,
     pack_table,
     resolve,
@@ -42,6 +45,8 @@ BOARD_CAPABILITIES = frozenset(
         "inject.console",
     }
 )
+# What a board offers with firmware that prints text and knows nothing of BL records.
+TEXT_CAPABILITIES = frozenset({"serial.rx"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +224,60 @@ class Judge:
 
     def _translate(self, result: language.AssertionResult) -> AssertionResult:
         return _assertion(result, self._console)
+
+
+class TextJudge:
+    """Judges the text of firmware without BL records, by the times at which the agent read it.
+
+    They count from `zero`, the time of the reset; without it from the first byte.
+    """
+
+    def __init__(
+        self, prepared: PreparedScenario, *, console: str, start: int, zero: datetime | None
+    ) -> None:
+        self._zero = zero
+        self._prepared = prepared
+        self._console = console
+        self._start = start
+        self._fed = 0
+        self._splitter = TextSplitter(offset=start)
+        self._evaluator = Evaluator(prepared.plan, simulated=False, records=False)
+
+    @property
+    def ended(self) -> bool:
+        """Never by itself: text has no end, whoever follows it watches the clock."""
+        return False
+
+    def feed(self, data: bytes, came: datetime) -> list[AssertionResult]:
+        """Take the next bytes; the checks that they decided. Bytes after the end are left out."""
+        if self._zero is None or came < self._zero:
+            self._zero = came
+        at_ms = round((came - self._zero).total_seconds() * 1000)
+        if at_ms > self._prepared.end_ms:
+            return []
+        self._fed += len(data)
+        decided: list[AssertionResult] = []
+        for event in self._splitter.feed(data, at_ms):
+            decided += (_assertion(r, self._console) for r in self._evaluator.feed(event))
+        return decided
+
+    def finish(
+        self, *, stage: Stage, runner: str, evidence: Evidence, wall_ms: int
+    ) -> tuple[ScenarioResult, language.ScenarioResult]:
+        """The verdict, once the time of the scenario is over."""
+        self._evaluator.feed_all(self._splitter.finish(self._prepared.end_ms))
+        result = self._evaluator.finish()
+        console = ByteRange(console=self._console, start=self._start, end=self._start + self._fed)
+        judged = self._prepared.judged(
+            result, stage=stage, runner=runner, evidence=evidence, wall_ms=wall_ms, console=console
+        )
+        return judged, result
+
+
+def for_text(prepared: PreparedScenario) -> PreparedScenario:
+    """The scenario for firmware of which only text is seen: what else it needs is missing."""
+    missing = dict.fromkeys((*prepared.missing, *beyond_text(prepared.plan)))
+    return replace(prepared, missing=tuple(missing))
 
 
 def _assertion(result: language.AssertionResult, console: str) -> AssertionResult:

@@ -5,7 +5,7 @@ import contextlib
 from types import TracebackType
 
 from controlplane.domain.event import FlashProgress
-from controlplane.pipeline.stage import StageRun
+from controlplane.pipeline.stage import Recorder
 
 _GAP_S = 0.2  # at most five progress events a second: each is a durable row
 
@@ -13,8 +13,8 @@ _GAP_S = 0.2  # at most five progress events a second: each is a durable row
 class ProgressRecorder:
     """Takes progress at any rate and records the newest, and the end of every phase."""
 
-    def __init__(self, run: StageRun) -> None:
-        self._run = run
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
         self._newest: FlashProgress | None = None
         self._ends: list[FlashProgress] = []
         self._wake = asyncio.Event()
@@ -60,4 +60,4 @@ class ProgressRecorder:
             waiting.append(self._newest)
         self._newest = None
         if waiting:
-            await self._run.record(*waiting)
+            await self._recorder.record(*waiting)

@@ -24,6 +24,18 @@ def with_artifact(session: Session, artifact: Artifact) -> Session:
     return replace(session, artifacts=(*others, artifact))
 
 
+class Recorder(Protocol):
+    """Where the facts of some work are told: a stage of a session, or a board of a deployment."""
+
+    async def record(self, *facts: Fact) -> None:
+        """Append facts in one transaction.
+
+        Raises:
+            ConflictError: STALE_FENCE when somebody else has taken over.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageResult:
     """How a stage ended; `change` is applied to the session with the closing event."""

@@ -1,6 +1,7 @@
 """Resource names.
 
-`sessions/{session}`, `agents/{agent}/boards/{board}`, `leases/{lease}`, `consoles/{console}`.
+`sessions/{session}`, `deployments/{deployment}`, `agents/{agent}/boards/{board}`,
+`leases/{lease}`, `consoles/{console}`.
 """
 
 import re
@@ -10,6 +11,7 @@ from benchline.errors import InvalidRequestError
 _ID = r"[a-z0-9][a-z0-9_-]{0,62}"
 AGENT_ID = re.compile(_ID)
 BOARD_ID = re.compile(_ID)
+DEPLOYMENTS = "deployments/"
 _SESSION_ID = re.compile(r"[a-z0-9]{1,32}")
 _BOARD_NAME = re.compile(rf"agents/({_ID})/boards/({_ID})")
 
@@ -28,6 +30,23 @@ def session_id(name: str) -> str:
     bare = name.removeprefix("sessions/").lower()
     if not _SESSION_ID.fullmatch(bare):
         raise InvalidRequestError("INVALID_NAME", f"{name!r} is not a session name", name=name)
+    return bare
+
+
+def deployment_name(deployment_id: str) -> str:
+    """`01k…` -> `deployments/01k…`."""
+    return f"{DEPLOYMENTS}{deployment_id}"
+
+
+def deployment_id(name: str) -> str:
+    """`deployments/01k…` or the bare id -> the id.
+
+    Raises:
+        InvalidRequestError: INVALID_NAME.
+    """
+    bare = name.removeprefix(DEPLOYMENTS).lower()
+    if not _SESSION_ID.fullmatch(bare):
+        raise InvalidRequestError("INVALID_NAME", f"{name!r} is not a deployment name", name=name)
     return bare
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         bench_pb2_grpc,
         build_pb2_grpc,
         console_pb2_grpc,
+        deployment_pb2,
         deployment_pb2_grpc,
         design_pb2_grpc,
         server_pb2_grpc,
@@ -150,6 +151,39 @@ class Connection:
             )
             answer = await self.sessions.ListSessions(request, timeout=CALL_TIMEOUT_S)
             found.extend(answer.sessions)
+            token = answer.next_page_token
+            if not token:
+                break
+        return found
+
+    async def deployment(self, name: str) -> "deployment_pb2.Deployment":
+        """One deployment by name, id or unambiguous prefix of the id."""
+        from benchline.v1 import deployment_pb2
+
+        request = deployment_pb2.GetDeploymentRequest(name=name)
+        answer = await self.deployments.GetDeployment(request, timeout=CALL_TIMEOUT_S)
+        return answer.deployment
+
+    async def cancel_deployment(self, name: str) -> "deployment_pb2.Deployment":
+        """Ask a deployment to end; gives it as it stands then."""
+        from benchline.v1 import deployment_pb2
+
+        request = deployment_pb2.CancelDeploymentRequest(name=name, request_id=new_request_id())
+        answer = await self.deployments.CancelDeployment(request, timeout=CALL_TIMEOUT_S)
+        return answer.deployment
+
+    async def all_deployments(self, limit: int) -> "list[deployment_pb2.Deployment]":
+        """The newest deployments, newest first, without their boards."""
+        from benchline.v1 import deployment_pb2
+
+        found: list[deployment_pb2.Deployment] = []
+        token = ""
+        while len(found) < limit:
+            request = deployment_pb2.ListDeploymentsRequest(
+                page_size=min(_PAGE, limit - len(found)), page_token=token
+            )
+            answer = await self.deployments.ListDeployments(request, timeout=CALL_TIMEOUT_S)
+            found.extend(answer.deployments)
             token = answer.next_page_token
             if not token:
                 break

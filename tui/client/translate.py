@@ -2,7 +2,7 @@
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from benchline.v1 import bench_pb2, build_pb2, deployment_pb2, event_pb2, session_pb2, verdict_pb2
+from benchline.v1 import bench_pb2, build_pb2, event_pb2, flash_pb2, session_pb2, verdict_pb2
 from tui.state import fact as f
 
 _SEVERITY = {1: f.Severity.NOTE, 2: f.Severity.WARNING, 3: f.Severity.ERROR}
@@ -187,7 +187,50 @@ def _running_fact_of(wire: event_pb2.Event, kind: str) -> f.Fact:
                 range=range_of(grown.range), epoch=grown.epoch, gap_before=grown.gap_before
             )
         case _:
+            return _deployment_fact_of(wire, kind)
+
+
+def _deployment_fact_of(wire: event_pb2.Event, kind: str) -> f.Fact:
+    match kind:
+        case "deployment_changed":
+            moved = wire.deployment_changed
+            return f.DeploymentMoved(
+                state=state_of(moved.state),
+                outcome=outcome_of(moved.outcome),
+                message=moved.message,
+            )
+        case "wave_changed":
+            wave = wire.wave_changed
+            return f.WaveMoved(
+                wave=wave.wave,
+                wave_count=wave.wave_count,
+                state=state_of(wave.state),
+                boards=wave.boards,
+                not_passed=wave.not_passed,
+                message=wave.message,
+            )
+        case "board_deployment":
+            return board_moved_of(wire.board_deployment)
+        case _:
             return f.Unknown(kind=kind)
+
+
+def board_moved_of(wire: event_pb2.BoardDeployment) -> f.BoardMoved:
+    """One board of a deployment."""
+    return f.BoardMoved(
+        board=wire.board,
+        part=wire.part,
+        wave=wire.wave,
+        image=wire.image,
+        state=state_of(wire.state),
+        outcome=outcome_of(wire.outcome),
+        reason=wire.reason,
+        message=wire.message,
+        next_action=wire.next_action,
+        evidence=evidence_of(wire.evidence),
+        image_sha256=wire.image_sha256,
+        runs=wire.runs,
+    )
 
 
 def _session_moved(wire: event_pb2.SessionChanged) -> f.SessionMoved:
@@ -221,7 +264,7 @@ def _diagnostic(wire: build_pb2.Diagnostic) -> f.Diagnostic:
     )
 
 
-def _flash_moved(wire: deployment_pb2.FlashRecord) -> f.FlashMoved:
+def _flash_moved(wire: flash_pb2.FlashRecord) -> f.FlashMoved:
     return f.FlashMoved(
         command_id=wire.command_id,
         board=wire.board,

@@ -1,14 +1,17 @@
 """Watches that survive a server that goes away: they come back where they were."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import grpc
 
 from benchline.v1 import bench_pb2, console_pb2, event_pb2, session_pb2, verdict_pb2
 from tui.client.connection import Connection, is_away
+
+if TYPE_CHECKING:
+    from benchline.v1 import deployment_pb2
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
@@ -73,12 +76,61 @@ async def watch_session(
     Raises:
         grpc.aio.AioRpcError: any failure but an unreachable server.
     """
+
+    def opened(first: int) -> AsyncIterable[session_pb2.WatchSessionResponse]:
+        request = session_pb2.WatchSessionRequest(name=name, from_sequence=first)
+        return connection.sessions.WatchSession(request)
+
+    async for item in _to_its_end(opened, lambda: connection.session(name), from_sequence, on_away):
+        yield item
+
+
+async def watch_deployment(
+    connection: Connection, name: str, *, from_sequence: int = 1, on_away: Away = _ignore
+) -> "AsyncIterator[event_pb2.Event | deployment_pb2.Deployment | Back]":
+    """Every event from a sequence number on, each once; at last the deployment as it ended.
+
+    Raises:
+        grpc.aio.AioRpcError: any failure but an unreachable server.
+    """
+    from benchline.v1 import deployment_pb2
+
+    def opened(first: int) -> "AsyncIterable[deployment_pb2.WatchDeploymentResponse]":
+        request = deployment_pb2.WatchDeploymentRequest(name=name, from_sequence=first)
+        return connection.deployments.WatchDeployment(request)
+
+    async for item in _to_its_end(
+        opened, lambda: connection.deployment(name), from_sequence, on_away
+    ):
+        yield item
+
+
+class _Answer(Protocol):
+    @property
+    def events(self) -> Iterable[event_pb2.Event]: ...
+
+
+class _Subject(Protocol):
+    @property
+    def state(self) -> int: ...
+    @property
+    def last_sequence(self) -> int: ...
+
+
+_S = TypeVar("_S", bound=_Subject)
+
+
+async def _to_its_end(
+    opened: Callable[[int], AsyncIterable[_Answer]],
+    current: Callable[[], Awaitable[_S]],
+    from_sequence: int,
+    on_away: Away,
+) -> AsyncIterator[event_pb2.Event | _S | Back]:
     last = max(from_sequence, 1) - 1
     pause = _Pause()
     while True:
         try:
-            request = session_pb2.WatchSessionRequest(name=name, from_sequence=last + 1)
-            async for answer in connection.sessions.WatchSession(request):
+            async for answer in opened(last + 1):
                 if pause.broken:
                     yield Back()
                 pause.reset()
@@ -86,9 +138,9 @@ async def watch_session(
                     if event.sequence > last:
                         last = event.sequence
                         yield event
-            session = await connection.session(name)
-            if session.state in _ENDED and last >= session.last_sequence:
-                yield session
+            subject = await current()
+            if subject.state in _ENDED and last >= subject.last_sequence:
+                yield subject
                 return
         except grpc.aio.AioRpcError as error:
             if not is_away(error):

@@ -1,10 +1,8 @@
 """Calm progress of a run on stderr: a line for each decision, a moving line on a terminal."""
 
-import asyncio
-import sys
 import time
 
-from tui.headless.output import talk
+from tui.headless.status_line import StatusLine
 from tui.state import fact as f
 from tui.state.run import RunView, ScenarioView, reduce_run
 from tui.wording import (
@@ -13,14 +11,11 @@ from tui.wording import (
     ending,
     flash_line,
     glyph,
-    one_line,
     runner_name,
     scenario_head,
     stage_line,
 )
 from tui.wording import visible as _visible
-
-_TICK_S = 0.25
 
 
 def lines_for(event: f.Event, before: RunView, after: RunView) -> list[str]:
@@ -93,27 +88,16 @@ def _decided(assertion: f.Assertion) -> bool:
     return assertion.outcome is not f.Outcome.NONE
 
 
-class Progress:
+class Progress(StatusLine):
     """Follows a run: folds its events and talks about them. Use as an async context manager."""
 
     def __init__(self, view: RunView, *, plain: bool = False) -> None:
+        super().__init__(plain=plain)
         self.view = view
-        self._moving = sys.stderr.isatty() and not plain
-        self._shown = ""
-        self._ticker: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> "Progress":
-        """Begin to move the status line, on a terminal."""
-        if self._moving:
-            self._ticker = asyncio.create_task(self._tick())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Take the status line away."""
-        if self._ticker is not None:
-            self._ticker.cancel()
-            await asyncio.gather(self._ticker, return_exceptions=True)
-        self._show("")
+    def status(self) -> str:
+        """What moves right now."""
+        return moving_line(self.view, time.time() * 1000)
 
     def feed(self, event: f.Event) -> None:
         """Take one event."""
@@ -123,24 +107,7 @@ class Progress:
             return
         for line in lines_for(event, before, self.view):
             self.say(line)
-        self._show(moving_line(self.view, time.time() * 1000))
-
-    def say(self, line: str) -> None:
-        """A line of talk that keeps clear of the status line."""
-        self._show("")
-        talk(line)
-
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(_TICK_S)
-            self._show(moving_line(self.view, time.time() * 1000))
-
-    def _show(self, text: str) -> None:
-        if not self._moving or text == self._shown:
-            return
-        sys.stderr.write(f"\r\x1b[K{one_line(text, 78)}" if text else "\r\x1b[K")
-        sys.stderr.flush()
-        self._shown = text
+        self.refresh()
 
 
 def moving_line(view: RunView, now_ms: float) -> str:

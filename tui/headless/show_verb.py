@@ -31,7 +31,7 @@ class Held:
         self.design: design_pb2.Design | None = None
         self.sources: list[build_pb2.SourceFile] = []
         self.build: build_pb2.Build | None = None
-        self.deployment: deployment_pb2.Deployment | None = None
+        self.deployment: deployment_pb2.SessionDeployment | None = None
 
 
 async def hold(connection: Connection, name: str) -> Held:
@@ -55,8 +55,8 @@ async def hold(connection: Connection, name: str) -> Held:
     except grpc.aio.AioRpcError as error:
         _forgive_absence(error)
     try:
-        deployed = await connection.deployments.GetDeployment(
-            deployment_pb2.GetDeploymentRequest(session=full), timeout=CALL_TIMEOUT_S
+        deployed = await connection.deployments.GetSessionDeployment(
+            deployment_pb2.GetSessionDeploymentRequest(session=full), timeout=CALL_TIMEOUT_S
         )
         held.deployment = deployed.deployment
     except grpc.aio.AioRpcError as error:
@@ -169,7 +169,7 @@ def _build_lines(build: build_pb2.Build) -> list[str]:
     return lines
 
 
-def _flash_lines(deployment: deployment_pb2.Deployment) -> list[str]:
+def _flash_lines(deployment: deployment_pb2.SessionDeployment) -> list[str]:
     lines = []
     for one in deployment.flashes:
         view = FlashView(

@@ -241,6 +241,50 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentMoved:
+    """A deployment changed its state."""
+
+    state: State
+    outcome: Outcome = Outcome.NONE
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveMoved:
+    """A wave of a deployment began, ended, or is not begun (CANCELLED)."""
+
+    wave: int
+    wave_count: int
+    state: State
+    boards: int
+    not_passed: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardMoved:
+    """A board of a deployment as it stands now; wave 0 is that of boards refused beforehand."""
+
+    board: str
+    part: str = ""
+    wave: int = 0
+    image: str = ""
+    state: State = State.UNKNOWN
+    outcome: Outcome = Outcome.NONE
+    reason: str = ""
+    message: str = ""
+    next_action: str = ""
+    evidence: str = ""
+    image_sha256: str = ""
+    runs: int = 0
+
+    @property
+    def board_id(self) -> str:
+        """The last part of the board's name."""
+        return self.board.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
     """A fact of a newer server; kept so that the sequence stays whole."""
 
@@ -263,6 +307,9 @@ Fact = (
     | FlashAdvanced
     | ConsoleGrew
     | Noted
+    | DeploymentMoved
+    | WaveMoved
+    | BoardMoved
     | Unknown
 )
 

@@ -9,8 +9,10 @@ from tui.state.fact import (
     Assertion,
     AssertionDecided,
     AttemptMoved,
+    BoardMoved,
     Bytes,
     ConsoleGrew,
+    DeploymentMoved,
     DesignMade,
     Diagnostic,
     Event,
@@ -29,6 +31,7 @@ from tui.state.fact import (
     StageMoved,
     State,
     Unknown,
+    WaveMoved,
 )
 
 _T = TypeVar("_T")
@@ -180,8 +183,8 @@ def _apply(view: RunView, event: Event) -> RunView:
         case ConsoleGrew():
             others = tuple(c for c in view.consoles if c.range.console != fact.range.console)
             return replace(view, consoles=(*others, fact))
-        case Unknown():
-            return view
+        case DeploymentMoved() | WaveMoved() | BoardMoved() | Unknown():
+            return view  # facts of deployments do not stand in the journal of a session
 
 
 def _apply_life(view: RunView, fact: SessionMoved | StageMoved | AttemptMoved) -> RunView:

@@ -22,6 +22,7 @@ from benchline.scenario.result import (
     combine_outcomes,
 )
 from benchline.scenario.table import StimulusTable, TableError, TableRow, pack_table, unpack_table
+from benchline.scenario.text import TextSplitter, beyond_text
 from benchline.scenario.trace import (
     Divergence,
     TraceDiff,
@@ -56,10 +57,12 @@ __all__ = [
     "StimulusTable",
     "TableError",
     "TableRow",
+    "TextSplitter",
     "TraceDiff",
     "TraceVerdict",
     "Where",
     "WhereError",
+    "beyond_text",
     "check",
     "combine_outcomes",
     "compile_where",

@@ -67,7 +67,8 @@ class Evaluator:
     ``feed`` returns the assertions that an event decided. ``nonce`` and ``build`` are what BOOT
     must carry. ``simulated`` says whether a missing BOOT is the firmware's fault (a simulator
     always
-    starts it) or may be the wiring's (a board).
+    starts it) or may be the wiring's (a board). Without ``records`` the run is one of text alone,
+    split by :class:`TextSplitter`.
     """
 
     def __init__(
@@ -77,10 +78,11 @@ class Evaluator:
         nonce: int | None = None,
         build: str | None = None,
         simulated: bool = True,
+        records: bool = True,
     ) -> None:
         self._plan = plan
         self._integrity = Integrity(
-            end_ms=plan.end_ms, nonce=nonce, build=build, simulated=simulated
+            end_ms=plan.end_ms, nonce=nonce, build=build, simulated=simulated, records=records
         )
         self._env: dict[str, Value] = dict(plan.values)
         self._results: dict[str, AssertionResult] = {}

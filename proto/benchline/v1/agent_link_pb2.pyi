@@ -5,8 +5,8 @@ The link between the control plane and the agents. Agents dial out; the control 
 
 from benchline.v1 import bench_pb2 as _bench_pb2
 from benchline.v1 import console_pb2 as _console_pb2
-from benchline.v1 import deployment_pb2 as _deployment_pb2
 from benchline.v1 import event_pb2 as _event_pb2
+from benchline.v1 import flash_pb2 as _flash_pb2
 from benchline.v1 import verdict_pb2 as _verdict_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -377,7 +377,7 @@ class FlashCommand(_message.Message):
     reset_after: _builtins.bool
     """Reset the board after the proof; console bytes from there on belong to a new epoch."""
     image: _builtins.str
-    """"test", "table", "release"."""
+    """"test", "table", "release", "image"."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___FlashSegment]:
         """What to write; nothing else is erased."""
@@ -510,7 +510,7 @@ class CommandResult(_message.Message):
     message: _builtins.str
     """One sentence."""
     @_builtins.property
-    def flash(self) -> _deployment_pb2.FlashRecord:
+    def flash(self) -> _flash_pb2.FlashRecord:
         """What a flash did."""
 
     @_builtins.property
@@ -524,7 +524,7 @@ class CommandResult(_message.Message):
         outcome: _verdict_pb2.Outcome.ValueType = ...,
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
-        flash: _deployment_pb2.FlashRecord | None = ...,
+        flash: _flash_pb2.FlashRecord | None = ...,
         console: Global___ConsoleHead | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["console", b"console", "flash", b"flash"]  # noqa: Y015

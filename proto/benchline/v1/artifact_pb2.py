@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62\x65nchline/v1/artifact.proto\x12\x0c\x62\x65nchline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x7f\n\x08\x41rtifact\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"$\n\x12GetArtifactRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\"?\n\x13GetArtifactResponse\x12(\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x16.benchline.v1.Artifact\"E\n\x13ReadArtifactRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06length\x18\x03 \x01(\x04\"4\n\x14ReadArtifactResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"T\n\x14WriteArtifactRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"A\n\x15WriteArtifactResponse\x12(\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x16.benchline.v1.Artifact2\x9a\x02\n\x0f\x41rtifactService\x12R\n\x0bGetArtifact\x12 .benchline.v1.GetArtifactRequest\x1a!.benchline.v1.GetArtifactResponse\x12W\n\x0cReadArtifact\x12!.benchline.v1.ReadArtifactRequest\x1a\".benchline.v1.ReadArtifactResponse0\x01\x12Z\n\rWriteArtifact\x12\".benchline.v1.WriteArtifactRequest\x1a#.benchline.v1.WriteArtifactResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62\x65nchline/v1/artifact.proto\x12\x0c\x62\x65nchline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x7f\n\x08\x41rtifact\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"$\n\x12GetArtifactRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\"?\n\x13GetArtifactResponse\x12(\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x16.benchline.v1.Artifact\"E\n\x13ReadArtifactRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06length\x18\x03 \x01(\x04\"4\n\x14ReadArtifactResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"T\n\x14WriteArtifactRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"A\n\x15WriteArtifactResponse\x12(\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x16.benchline.v1.Artifact\"\x88\x01\n\rFirmwareImage\x12\r\n\x05title\x18\x01 \x01(\t\x12&\n\x05\x66iles\x18\x02 \x03(\x0b\x32\x17.benchline.v1.ImageFile\x12\x0c\n\x04part\x18\x03 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x04 \x01(\t\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x04\"O\n\tImageFile\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x14\n\x07\x61\x64\x64ress\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\n\n\x08_address2\x9a\x02\n\x0f\x41rtifactService\x12R\n\x0bGetArtifact\x12 .benchline.v1.GetArtifactRequest\x1a!.benchline.v1.GetArtifactResponse\x12W\n\x0cReadArtifact\x12!.benchline.v1.ReadArtifactRequest\x1a\".benchline.v1.ReadArtifactResponse0\x01\x12Z\n\rWriteArtifact\x12\".benchline.v1.WriteArtifactRequest\x1a#.benchline.v1.WriteArtifactResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WRITEARTIFACTREQUEST']._serialized_end=519
   _globals['_WRITEARTIFACTRESPONSE']._serialized_start=521
   _globals['_WRITEARTIFACTRESPONSE']._serialized_end=586
-  _globals['_ARTIFACTSERVICE']._serialized_start=589
-  _globals['_ARTIFACTSERVICE']._serialized_end=871
+  _globals['_FIRMWAREIMAGE']._serialized_start=589
+  _globals['_FIRMWAREIMAGE']._serialized_end=725
+  _globals['_IMAGEFILE']._serialized_start=727
+  _globals['_IMAGEFILE']._serialized_end=806
+  _globals['_ARTIFACTSERVICE']._serialized_start=809
+  _globals['_ARTIFACTSERVICE']._serialized_end=1091
 # @@protoc_insertion_point(module_scope)

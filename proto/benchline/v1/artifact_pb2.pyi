@@ -3,9 +3,11 @@
 isort:skip_file
 Immutable bytes named by their sha256."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -216,3 +218,79 @@ class WriteArtifactResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WriteArtifactResponse: _TypeAlias = WriteArtifactResponse  # noqa: Y015
+
+@_typing.final
+class FirmwareImage(_message.Message):
+    """A finished firmware: one file, or several with their flash addresses, such as ESP-IDF's flasher_args.json lists."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    FAMILY_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    """Name to show: the file name, or that of the manifest."""
+    part: _builtins.str
+    """Part it is for, e.g. "esp32c3"; empty lets the bytes tell."""
+    family: _builtins.str
+    """Family it is for, e.g. "esp32". Output only."""
+    sha256: _builtins.str
+    """Digest of all bytes that go to flash, joined in the order of their addresses. Output only."""
+    size_bytes: _builtins.int
+    """Number of these bytes. Output only."""
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImageFile]:
+        """At most 16, uploaded with WriteArtifact before."""
+
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        files: _abc.Iterable[Global___ImageFile] | None = ...,
+        part: _builtins.str = ...,
+        family: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["family", b"family", "files", b"files", "part", b"part", "sha256", b"sha256", "size_bytes", b"size_bytes", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FirmwareImage: _TypeAlias = FirmwareImage  # noqa: Y015
+
+@_typing.final
+class ImageFile(_message.Message):
+    """One file of a firmware."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    FILENAME_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.str
+    """Digest of the file."""
+    filename: _builtins.str
+    """Its name; tells the format: ELF, .hex, else bytes as they are."""
+    address: _builtins.int
+    """Where its bytes go; unset where the file tells it, or for the beginning of the part's flash."""
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.str = ...,
+        filename: _builtins.str = ...,
+        address: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "address", b"address"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "address", b"address", "filename", b"filename", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__address: _TypeAlias = _typing.Literal["address"]  # noqa: Y015
+    _WhichOneofArgType__address: _TypeAlias = _typing.Literal["_address", b"_address"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__address) -> _WhichOneofReturnType__address | None: ...
+
+Global___ImageFile: _TypeAlias = ImageFile  # noqa: Y015

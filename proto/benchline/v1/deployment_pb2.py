@@ -22,25 +22,54 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from benchline.v1 import artifact_pb2 as benchline_dot_v1_dot_artifact__pb2
+from benchline.v1 import design_pb2 as benchline_dot_v1_dot_design__pb2
+from benchline.v1 import event_pb2 as benchline_dot_v1_dot_event__pb2
+from benchline.v1 import flash_pb2 as benchline_dot_v1_dot_flash__pb2
 from benchline.v1 import verdict_pb2 as benchline_dot_v1_dot_verdict__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62\x65nchline/v1/deployment.proto\x12\x0c\x62\x65nchline.v1\x1a\x1a\x62\x65nchline/v1/verdict.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfe\x01\n\nDeployment\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\r\n\x05\x62oard\x18\x03 \x01(\t\x12&\n\x07outcome\x18\x04 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12(\n\x08\x65vidence\x18\x05 \x01(\x0e\x32\x16.benchline.v1.Evidence\x12*\n\x07\x66lashes\x18\x06 \x03(\x0b\x32\x19.benchline.v1.FlashRecord\x12-\n\x07results\x18\x07 \x03(\x0b\x32\x1c.benchline.v1.ScenarioResult\x12\x12\n\nleft_image\x18\x08 \x01(\t\"\xe1\x02\n\x0b\x46lashRecord\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\r\n\x05image\x18\x03 \x01(\t\x12\x14\n\x0cimage_sha256\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12&\n\x07outcome\x18\x06 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0f\n\x07message\x18\x07 \x01(\t\x12\x16\n\x0esectors_erased\x18\x08 \x01(\r\x12\x17\n\x0fsectors_skipped\x18\t \x01(\r\x12\x18\n\x10\x62ytes_programmed\x18\n \x01(\x04\x12\x18\n\x10read_back_sha256\x18\x0b \x01(\t\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\'\n\x14GetDeploymentRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"E\n\x15GetDeploymentResponse\x12,\n\ndeployment\x18\x01 \x01(\x0b\x32\x18.benchline.v1.Deployment2m\n\x11\x44\x65ploymentService\x12X\n\rGetDeployment\x12\".benchline.v1.GetDeploymentRequest\x1a#.benchline.v1.GetDeploymentResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62\x65nchline/v1/deployment.proto\x12\x0c\x62\x65nchline.v1\x1a\x1b\x62\x65nchline/v1/artifact.proto\x1a\x19\x62\x65nchline/v1/design.proto\x1a\x18\x62\x65nchline/v1/event.proto\x1a\x18\x62\x65nchline/v1/flash.proto\x1a\x1a\x62\x65nchline/v1/verdict.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf3\x04\n\nDeployment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x06images\x18\x02 \x03(\x0b\x32\x1b.benchline.v1.FirmwareImage\x12\x10\n\x08selector\x18\x03 \x01(\t\x12\r\n\x05waves\x18\x04 \x01(\t\x12)\n\tstop_rule\x18\x05 \x01(\x0b\x32\x16.benchline.v1.StopRule\x12\x10\n\x08no_reset\x18\x06 \x01(\x08\x12\x14\n\x0cscenario_ids\x18\x07 \x03(\t\x12\"\n\x05state\x18\x08 \x01(\x0e\x32\x13.benchline.v1.State\x12&\n\x07outcome\x18\t \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0f\n\x07message\x18\n \x01(\t\x12\x12\n\nwave_count\x18\x0b \x01(\r\x12\x0c\n\x04wave\x18\x0c \x01(\r\x12-\n\x06\x62oards\x18\r \x03(\x0b\x32\x1d.benchline.v1.BoardDeployment\x12\x10\n\x08retry_of\x18\x0e \x01(\t\x12\x11\n\tprincipal\x18\x0f \x01(\t\x12/\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlast_sequence\x18\x13 \x01(\x04\x12\x0c\n\x04seed\x18\x14 \x01(\x04\x12.\n\x06\x63ounts\x18\x15 \x01(\x0b\x32\x1e.benchline.v1.DeploymentCounts\"t\n\x10\x44\x65ploymentCounts\x12\x0e\n\x06\x62oards\x18\x01 \x01(\r\x12\x0e\n\x06passed\x18\x02 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\r\x12\x0e\n\x06\x62roken\x18\x04 \x01(\r\x12\x0f\n\x07refused\x18\x05 \x01(\r\x12\x0f\n\x07skipped\x18\x06 \x01(\r\":\n\x08StopRule\x12\x12\n\nstop_after\x18\x01 \x01(\r\x12\x1a\n\x12max_failed_percent\x18\x02 \x01(\r\"\xd0\x02\n\x17\x43reateDeploymentRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\x06images\x18\x02 \x03(\x0b\x32\x1b.benchline.v1.FirmwareImage\x12\x10\n\x08selector\x18\x03 \x01(\t\x12\x0e\n\x06\x62oards\x18\x04 \x03(\t\x12\r\n\x05waves\x18\x05 \x01(\t\x12)\n\tstop_rule\x18\x06 \x01(\x0b\x32\x16.benchline.v1.StopRule\x12\x10\n\x08no_reset\x18\x07 \x01(\x08\x12)\n\tscenarios\x18\x08 \x03(\x0b\x32\x16.benchline.v1.Scenario\x12-\n\nboard_wait\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08retry_of\x18\n \x01(\t\x12\x11\n\x04seed\x18\x0b \x01(\x04H\x00\x88\x01\x01\x42\x07\n\x05_seed\"H\n\x18\x43reateDeploymentResponse\x12,\n\ndeployment\x18\x01 \x01(\x0b\x32\x18.benchline.v1.Deployment\"$\n\x14GetDeploymentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"E\n\x15GetDeploymentResponse\x12,\n\ndeployment\x18\x01 \x01(\x0b\x32\x18.benchline.v1.Deployment\"?\n\x16ListDeploymentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x17ListDeploymentsResponse\x12-\n\x0b\x64\x65ployments\x18\x01 \x03(\x0b\x32\x18.benchline.v1.Deployment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x16WatchDeploymentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rfrom_sequence\x18\x02 \x01(\x04\"U\n\x17WatchDeploymentResponse\x12#\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Event\x12\x15\n\rhead_sequence\x18\x02 \x01(\x04\";\n\x17\x43\x61ncelDeploymentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"H\n\x18\x43\x61ncelDeploymentResponse\x12,\n\ndeployment\x18\x01 \x01(\x0b\x32\x18.benchline.v1.Deployment\"\x85\x02\n\x11SessionDeployment\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\r\n\x05\x62oard\x18\x03 \x01(\t\x12&\n\x07outcome\x18\x04 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12(\n\x08\x65vidence\x18\x05 \x01(\x0e\x32\x16.benchline.v1.Evidence\x12*\n\x07\x66lashes\x18\x06 \x03(\x0b\x32\x19.benchline.v1.FlashRecord\x12-\n\x07results\x18\x07 \x03(\x0b\x32\x1c.benchline.v1.ScenarioResult\x12\x12\n\nleft_image\x18\x08 \x01(\t\".\n\x1bGetSessionDeploymentRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"S\n\x1cGetSessionDeploymentResponse\x12\x33\n\ndeployment\x18\x01 \x01(\x0b\x32\x1f.benchline.v1.SessionDeployment2\xe4\x04\n\x11\x44\x65ploymentService\x12\x61\n\x10\x43reateDeployment\x12%.benchline.v1.CreateDeploymentRequest\x1a&.benchline.v1.CreateDeploymentResponse\x12X\n\rGetDeployment\x12\".benchline.v1.GetDeploymentRequest\x1a#.benchline.v1.GetDeploymentResponse\x12^\n\x0fListDeployments\x12$.benchline.v1.ListDeploymentsRequest\x1a%.benchline.v1.ListDeploymentsResponse\x12`\n\x0fWatchDeployment\x12$.benchline.v1.WatchDeploymentRequest\x1a%.benchline.v1.WatchDeploymentResponse0\x01\x12\x61\n\x10\x43\x61ncelDeployment\x12%.benchline.v1.CancelDeploymentRequest\x1a&.benchline.v1.CancelDeploymentResponse\x12m\n\x14GetSessionDeployment\x12).benchline.v1.GetSessionDeploymentRequest\x1a*.benchline.v1.GetSessionDeploymentResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'benchline.v1.deployment_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DEPLOYMENT']._serialized_start=109
-  _globals['_DEPLOYMENT']._serialized_end=363
-  _globals['_FLASHRECORD']._serialized_start=366
-  _globals['_FLASHRECORD']._serialized_end=719
-  _globals['_GETDEPLOYMENTREQUEST']._serialized_start=721
-  _globals['_GETDEPLOYMENTREQUEST']._serialized_end=760
-  _globals['_GETDEPLOYMENTRESPONSE']._serialized_start=762
-  _globals['_GETDEPLOYMENTRESPONSE']._serialized_end=831
-  _globals['_DEPLOYMENTSERVICE']._serialized_start=833
-  _globals['_DEPLOYMENTSERVICE']._serialized_end=942
+  _globals['_DEPLOYMENT']._serialized_start=249
+  _globals['_DEPLOYMENT']._serialized_end=876
+  _globals['_DEPLOYMENTCOUNTS']._serialized_start=878
+  _globals['_DEPLOYMENTCOUNTS']._serialized_end=994
+  _globals['_STOPRULE']._serialized_start=996
+  _globals['_STOPRULE']._serialized_end=1054
+  _globals['_CREATEDEPLOYMENTREQUEST']._serialized_start=1057
+  _globals['_CREATEDEPLOYMENTREQUEST']._serialized_end=1393
+  _globals['_CREATEDEPLOYMENTRESPONSE']._serialized_start=1395
+  _globals['_CREATEDEPLOYMENTRESPONSE']._serialized_end=1467
+  _globals['_GETDEPLOYMENTREQUEST']._serialized_start=1469
+  _globals['_GETDEPLOYMENTREQUEST']._serialized_end=1505
+  _globals['_GETDEPLOYMENTRESPONSE']._serialized_start=1507
+  _globals['_GETDEPLOYMENTRESPONSE']._serialized_end=1576
+  _globals['_LISTDEPLOYMENTSREQUEST']._serialized_start=1578
+  _globals['_LISTDEPLOYMENTSREQUEST']._serialized_end=1641
+  _globals['_LISTDEPLOYMENTSRESPONSE']._serialized_start=1643
+  _globals['_LISTDEPLOYMENTSRESPONSE']._serialized_end=1740
+  _globals['_WATCHDEPLOYMENTREQUEST']._serialized_start=1742
+  _globals['_WATCHDEPLOYMENTREQUEST']._serialized_end=1803
+  _globals['_WATCHDEPLOYMENTRESPONSE']._serialized_start=1805
+  _globals['_WATCHDEPLOYMENTRESPONSE']._serialized_end=1890
+  _globals['_CANCELDEPLOYMENTREQUEST']._serialized_start=1892
+  _globals['_CANCELDEPLOYMENTREQUEST']._serialized_end=1951
+  _globals['_CANCELDEPLOYMENTRESPONSE']._serialized_start=1953
+  _globals['_CANCELDEPLOYMENTRESPONSE']._serialized_end=2025
+  _globals['_SESSIONDEPLOYMENT']._serialized_start=2028
+  _globals['_SESSIONDEPLOYMENT']._serialized_end=2289
+  _globals['_GETSESSIONDEPLOYMENTREQUEST']._serialized_start=2291
+  _globals['_GETSESSIONDEPLOYMENTREQUEST']._serialized_end=2337
+  _globals['_GETSESSIONDEPLOYMENTRESPONSE']._serialized_start=2339
+  _globals['_GETSESSIONDEPLOYMENTRESPONSE']._serialized_end=2422
+  _globals['_DEPLOYMENTSERVICE']._serialized_start=2425
+  _globals['_DEPLOYMENTSERVICE']._serialized_end=3037
 # @@protoc_insertion_point(module_scope)

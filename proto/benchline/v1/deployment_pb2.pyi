@@ -3,9 +3,14 @@
 isort:skip_file
 Firmware onto boards."""
 
+from benchline.v1 import artifact_pb2 as _artifact_pb2
+from benchline.v1 import design_pb2 as _design_pb2
+from benchline.v1 import event_pb2 as _event_pb2
+from benchline.v1 import flash_pb2 as _flash_pb2
 from benchline.v1 import verdict_pb2 as _verdict_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -22,131 +27,287 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Deployment(_message.Message):
-    """A firmware onto one board, proved by the session's scenarios."""
+    """Images onto boards, in waves."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    SESSION_FIELD_NUMBER: _builtins.int
-    ATTEMPT_FIELD_NUMBER: _builtins.int
-    BOARD_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    WAVES_FIELD_NUMBER: _builtins.int
+    STOP_RULE_FIELD_NUMBER: _builtins.int
+    NO_RESET_FIELD_NUMBER: _builtins.int
+    SCENARIO_IDS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
-    EVIDENCE_FIELD_NUMBER: _builtins.int
-    FLASHES_FIELD_NUMBER: _builtins.int
-    RESULTS_FIELD_NUMBER: _builtins.int
-    LEFT_IMAGE_FIELD_NUMBER: _builtins.int
-    session: _builtins.str
-    """Session it belongs to."""
-    attempt: _builtins.int
-    """Attempt of the session, from 1."""
-    board: _builtins.str
-    """Board, e.g. "agents/bench/boards/vf405-01"."""
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    WAVE_COUNT_FIELD_NUMBER: _builtins.int
+    WAVE_FIELD_NUMBER: _builtins.int
+    BOARDS_FIELD_NUMBER: _builtins.int
+    RETRY_OF_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Format: deployments/{deployment}."""
+    selector: _builtins.str
+    """Selector as given."""
+    waves: _builtins.str
+    """Sizes of the waves as given, e.g. "1,25%,rest"."""
+    no_reset: _builtins.bool
+    """The board is not reset after the write."""
+    state: _verdict_pb2.State.ValueType
+    """Life cycle. Output only."""
     outcome: _verdict_pb2.Outcome.ValueType
-    """The worst outcome of its flashes and scenarios."""
-    evidence: _verdict_pb2.Evidence.ValueType
-    """VIRTUAL or PHYSICAL."""
-    left_image: _builtins.str
-    """What the board runs now: "release", "test" or "unknown"."""
+    """The worst outcome of its boards. Output only."""
+    message: _builtins.str
+    """One sentence about the outcome. Output only."""
+    wave_count: _builtins.int
+    """Number of waves. Output only."""
+    wave: _builtins.int
+    """Wave that was begun last, from 1; 0 before the first. Output only."""
+    retry_of: _builtins.str
+    """Deployment whose boards that did not pass it does again; empty when it is not a retry."""
+    principal: _builtins.str
+    """Who started it. Output only."""
+    last_sequence: _builtins.int
+    """Sequence number of its newest event. Output only."""
+    seed: _builtins.int
+    """Seed of the stimulus values. Output only."""
     @_builtins.property
-    def flashes(self) -> _containers.RepeatedCompositeFieldContainer[Global___FlashRecord]:
-        """Every write to the board's flash, in order."""
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[_artifact_pb2.FirmwareImage]:
+        """What is flashed; the part of each is filled in where its bytes tell it."""
 
     @_builtins.property
-    def results(self) -> _containers.RepeatedCompositeFieldContainer[_verdict_pb2.ScenarioResult]:
-        """One result a scenario."""
+    def stop_rule(self) -> Global___StopRule:
+        """When no further wave is begun."""
+
+    @_builtins.property
+    def scenario_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the scenarios that judge each board."""
+
+    @_builtins.property
+    def boards(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.BoardDeployment]:
+        """Its boards, by wave and name. Output only; empty in a list."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was accepted. Output only."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When it last changed. Output only."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ended. Output only."""
+
+    @_builtins.property
+    def counts(self) -> Global___DeploymentCounts:
+        """Numbers of its boards by outcome; the other ones are not done. Output only."""
 
     def __init__(
         self,
         *,
-        session: _builtins.str = ...,
-        attempt: _builtins.int = ...,
-        board: _builtins.str = ...,
+        name: _builtins.str = ...,
+        images: _abc.Iterable[_artifact_pb2.FirmwareImage] | None = ...,
+        selector: _builtins.str = ...,
+        waves: _builtins.str = ...,
+        stop_rule: Global___StopRule | None = ...,
+        no_reset: _builtins.bool = ...,
+        scenario_ids: _abc.Iterable[_builtins.str] | None = ...,
+        state: _verdict_pb2.State.ValueType = ...,
         outcome: _verdict_pb2.Outcome.ValueType = ...,
-        evidence: _verdict_pb2.Evidence.ValueType = ...,
-        flashes: _abc.Iterable[Global___FlashRecord] | None = ...,
-        results: _abc.Iterable[_verdict_pb2.ScenarioResult] | None = ...,
-        left_image: _builtins.str = ...,
+        message: _builtins.str = ...,
+        wave_count: _builtins.int = ...,
+        wave: _builtins.int = ...,
+        boards: _abc.Iterable[_event_pb2.BoardDeployment] | None = ...,
+        retry_of: _builtins.str = ...,
+        principal: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        last_sequence: _builtins.int = ...,
+        seed: _builtins.int = ...,
+        counts: Global___DeploymentCounts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "create_time", b"create_time", "end_time", b"end_time", "stop_rule", b"stop_rule", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "board", b"board", "evidence", b"evidence", "flashes", b"flashes", "left_image", b"left_image", "outcome", b"outcome", "results", b"results", "session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boards", b"boards", "counts", b"counts", "create_time", b"create_time", "end_time", b"end_time", "images", b"images", "last_sequence", b"last_sequence", "message", b"message", "name", b"name", "no_reset", b"no_reset", "outcome", b"outcome", "principal", b"principal", "retry_of", b"retry_of", "scenario_ids", b"scenario_ids", "seed", b"seed", "selector", b"selector", "state", b"state", "stop_rule", b"stop_rule", "update_time", b"update_time", "wave", b"wave", "wave_count", b"wave_count", "waves", b"waves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Deployment: _TypeAlias = Deployment  # noqa: Y015
 
 @_typing.final
-class FlashRecord(_message.Message):
-    """One write to the flash of a board, recorded before it starts and after it ends."""
+class DeploymentCounts(_message.Message):
+    """Boards of a deployment by how they ended."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    COMMAND_ID_FIELD_NUMBER: _builtins.int
-    BOARD_FIELD_NUMBER: _builtins.int
-    IMAGE_FIELD_NUMBER: _builtins.int
-    IMAGE_SHA256_FIELD_NUMBER: _builtins.int
-    REASON_FIELD_NUMBER: _builtins.int
-    OUTCOME_FIELD_NUMBER: _builtins.int
-    MESSAGE_FIELD_NUMBER: _builtins.int
-    SECTORS_ERASED_FIELD_NUMBER: _builtins.int
-    SECTORS_SKIPPED_FIELD_NUMBER: _builtins.int
-    BYTES_PROGRAMMED_FIELD_NUMBER: _builtins.int
-    READ_BACK_SHA256_FIELD_NUMBER: _builtins.int
-    START_TIME_FIELD_NUMBER: _builtins.int
-    END_TIME_FIELD_NUMBER: _builtins.int
-    command_id: _builtins.str
-    """Id of the command that asked for it; an agent runs each command once."""
-    board: _builtins.str
-    """Board."""
-    image: _builtins.str
-    """What was written: "test", "table", "release"."""
-    image_sha256: _builtins.str
-    """Digest of the image."""
-    reason: _builtins.str
-    """Why it was written; a second write of the same image says why it was needed again."""
-    outcome: _verdict_pb2.Outcome.ValueType
-    """Not set while it is going on."""
-    message: _builtins.str
-    """Set on a finished flash that was not proved."""
-    sectors_erased: _builtins.int
-    """Sectors that were erased."""
-    sectors_skipped: _builtins.int
-    """Sectors that already held the right bytes."""
-    bytes_programmed: _builtins.int
-    """Bytes programmed."""
-    read_back_sha256: _builtins.str
-    """Digest of the bytes read back; equals the digest of the bytes sent when proved."""
+    BOARDS_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    BROKEN_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
+    boards: _builtins.int
+    """All of them."""
+    passed: _builtins.int
+    """PASSED."""
+    failed: _builtins.int
+    """FAILED: the firmware is wrong."""
+    broken: _builtins.int
+    """BROKEN: the lab is at fault."""
+    refused: _builtins.int
+    """REFUSED, before or by the flash tool."""
+    skipped: _builtins.int
+    """SKIPPED, or cancelled."""
+    def __init__(
+        self,
+        *,
+        boards: _builtins.int = ...,
+        passed: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        broken: _builtins.int = ...,
+        refused: _builtins.int = ...,
+        skipped: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boards", b"boards", "broken", b"broken", "failed", b"failed", "passed", b"passed", "refused", b"refused", "skipped", b"skipped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeploymentCounts: _TypeAlias = DeploymentCounts  # noqa: Y015
+
+@_typing.final
+class StopRule(_message.Message):
+    """When no further wave is begun. A wave that was begun is finished."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STOP_AFTER_FIELD_NUMBER: _builtins.int
+    MAX_FAILED_PERCENT_FIELD_NUMBER: _builtins.int
+    stop_after: _builtins.int
+    """Begin no further wave once this many boards did not pass; 0 means that the share alone decides."""
+    max_failed_percent: _builtins.int
+    """Begin no further wave when more than this share of the boards begun so far, in percent, did not pass."""
+    def __init__(
+        self,
+        *,
+        stop_after: _builtins.int = ...,
+        max_failed_percent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_failed_percent", b"max_failed_percent", "stop_after", b"stop_after"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StopRule: _TypeAlias = StopRule  # noqa: Y015
+
+@_typing.final
+class CreateDeploymentRequest(_message.Message):
+    """Request of CreateDeployment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    BOARDS_FIELD_NUMBER: _builtins.int
+    WAVES_FIELD_NUMBER: _builtins.int
+    STOP_RULE_FIELD_NUMBER: _builtins.int
+    NO_RESET_FIELD_NUMBER: _builtins.int
+    SCENARIOS_FIELD_NUMBER: _builtins.int
+    BOARD_WAIT_FIELD_NUMBER: _builtins.int
+    RETRY_OF_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Retries with the same id return the first answer (UUID4)."""
+    selector: _builtins.str
+    """Boards to flash, e.g. "part=esp32c3,kind=virtual"; with neither selector nor boards, the only board that an image fits."""
+    waves: _builtins.str
+    """Sizes of the waves, e.g. "1,25%,rest"; the last one repeats. Empty means one wave."""
+    no_reset: _builtins.bool
+    """Do not reset the boards after the write; not with scenarios."""
+    retry_of: _builtins.str
+    """Do again the boards of this deployment that did not pass, with its images and options."""
+    seed: _builtins.int
+    """Seed of the stimulus values; unset lets the server derive one."""
     @_builtins.property
-    def start_time(self) -> _timestamp_pb2.Timestamp:
-        """Before the first erase."""
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[_artifact_pb2.FirmwareImage]:
+        """At most 16; each board gets the one that is for its part. Not given with retry_of."""
 
     @_builtins.property
-    def end_time(self) -> _timestamp_pb2.Timestamp:
-        """After read-back."""
+    def boards(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Boards to flash by name, besides those of the selector; the last part of a name is enough where it is unambiguous."""
+
+    @_builtins.property
+    def stop_rule(self) -> Global___StopRule:
+        """Unset means a share of 25 percent."""
+
+    @_builtins.property
+    def scenarios(self) -> _containers.RepeatedCompositeFieldContainer[_design_pb2.Scenario]:
+        """Scenarios to judge each board with."""
+
+    @_builtins.property
+    def board_wait(self) -> _duration_pb2.Duration:
+        """How long a board that is held by somebody else, or away, is waited for; unset means the server's default."""
 
     def __init__(
         self,
         *,
-        command_id: _builtins.str = ...,
-        board: _builtins.str = ...,
-        image: _builtins.str = ...,
-        image_sha256: _builtins.str = ...,
-        reason: _builtins.str = ...,
-        outcome: _verdict_pb2.Outcome.ValueType = ...,
-        message: _builtins.str = ...,
-        sectors_erased: _builtins.int = ...,
-        sectors_skipped: _builtins.int = ...,
-        bytes_programmed: _builtins.int = ...,
-        read_back_sha256: _builtins.str = ...,
-        start_time: _timestamp_pb2.Timestamp | None = ...,
-        end_time: _timestamp_pb2.Timestamp | None = ...,
+        request_id: _builtins.str = ...,
+        images: _abc.Iterable[_artifact_pb2.FirmwareImage] | None = ...,
+        selector: _builtins.str = ...,
+        boards: _abc.Iterable[_builtins.str] | None = ...,
+        waves: _builtins.str = ...,
+        stop_rule: Global___StopRule | None = ...,
+        no_reset: _builtins.bool = ...,
+        scenarios: _abc.Iterable[_design_pb2.Scenario] | None = ...,
+        board_wait: _duration_pb2.Duration | None = ...,
+        retry_of: _builtins.str = ...,
+        seed: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "board_wait", b"board_wait", "seed", b"seed", "stop_rule", b"stop_rule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "bytes_programmed", b"bytes_programmed", "command_id", b"command_id", "end_time", b"end_time", "image", b"image", "image_sha256", b"image_sha256", "message", b"message", "outcome", b"outcome", "read_back_sha256", b"read_back_sha256", "reason", b"reason", "sectors_erased", b"sectors_erased", "sectors_skipped", b"sectors_skipped", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "board_wait", b"board_wait", "boards", b"boards", "images", b"images", "no_reset", b"no_reset", "request_id", b"request_id", "retry_of", b"retry_of", "scenarios", b"scenarios", "seed", b"seed", "selector", b"selector", "stop_rule", b"stop_rule", "waves", b"waves"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+
+Global___CreateDeploymentRequest: _TypeAlias = CreateDeploymentRequest  # noqa: Y015
+
+@_typing.final
+class CreateDeploymentResponse(_message.Message):
+    """Response of CreateDeployment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deployment(self) -> Global___Deployment:
+        """The deployment, PENDING; or DONE when every board was refused."""
+
+    def __init__(
+        self,
+        *,
+        deployment: Global___Deployment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___FlashRecord: _TypeAlias = FlashRecord  # noqa: Y015
+Global___CreateDeploymentResponse: _TypeAlias = CreateDeploymentResponse  # noqa: Y015
 
 @_typing.final
 class GetDeploymentRequest(_message.Message):
@@ -154,17 +315,17 @@ class GetDeploymentRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    SESSION_FIELD_NUMBER: _builtins.int
-    session: _builtins.str
-    """Session name."""
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Format: deployments/{deployment}; an unambiguous prefix of the id is enough."""
     def __init__(
         self,
         *,
-        session: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -193,3 +354,261 @@ class GetDeploymentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetDeploymentResponse: _TypeAlias = GetDeploymentResponse  # noqa: Y015
+
+@_typing.final
+class ListDeploymentsRequest(_message.Message):
+    """Request of ListDeployments."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most 1000; 0 means 50."""
+    page_token: _builtins.str
+    """From a previous response."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeploymentsRequest: _TypeAlias = ListDeploymentsRequest  # noqa: Y015
+
+@_typing.final
+class ListDeploymentsResponse(_message.Message):
+    """Response of ListDeployments."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPLOYMENTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def deployments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Deployment]:
+        """One page."""
+
+    def __init__(
+        self,
+        *,
+        deployments: _abc.Iterable[Global___Deployment] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployments", b"deployments", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeploymentsResponse: _TypeAlias = ListDeploymentsResponse  # noqa: Y015
+
+@_typing.final
+class WatchDeploymentRequest(_message.Message):
+    """Request of WatchDeployment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FROM_SEQUENCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Format: deployments/{deployment}."""
+    from_sequence: _builtins.int
+    """First sequence number wanted; 0 and 1 mean from the beginning."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        from_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_sequence", b"from_sequence", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchDeploymentRequest: _TypeAlias = WatchDeploymentRequest  # noqa: Y015
+
+@_typing.final
+class WatchDeploymentResponse(_message.Message):
+    """One message of WatchDeployment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    HEAD_SEQUENCE_FIELD_NUMBER: _builtins.int
+    head_sequence: _builtins.int
+    """Newest sequence number of the deployment; a heartbeat every 5 s carries it alone."""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]:
+        """Events in sequence, without gaps; empty in a heartbeat."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[_event_pb2.Event] | None = ...,
+        head_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "head_sequence", b"head_sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchDeploymentResponse: _TypeAlias = WatchDeploymentResponse  # noqa: Y015
+
+@_typing.final
+class CancelDeploymentRequest(_message.Message):
+    """Request of CancelDeployment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Format: deployments/{deployment}."""
+    request_id: _builtins.str
+    """Retries with the same id return the first answer (UUID4)."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelDeploymentRequest: _TypeAlias = CancelDeploymentRequest  # noqa: Y015
+
+@_typing.final
+class CancelDeploymentResponse(_message.Message):
+    """Response of CancelDeployment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deployment(self) -> Global___Deployment:
+        """The deployment; CANCELLED, or still RUNNING while writes are finished."""
+
+    def __init__(
+        self,
+        *,
+        deployment: Global___Deployment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelDeploymentResponse: _TypeAlias = CancelDeploymentResponse  # noqa: Y015
+
+@_typing.final
+class SessionDeployment(_message.Message):
+    """A firmware onto one board, proved by the session's scenarios."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    BOARD_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    FLASHES_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
+    LEFT_IMAGE_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    """Session it belongs to."""
+    attempt: _builtins.int
+    """Attempt of the session, from 1."""
+    board: _builtins.str
+    """Board, e.g. "agents/bench/boards/vf405-01"."""
+    outcome: _verdict_pb2.Outcome.ValueType
+    """The worst outcome of its flashes and scenarios."""
+    evidence: _verdict_pb2.Evidence.ValueType
+    """VIRTUAL or PHYSICAL."""
+    left_image: _builtins.str
+    """What the board runs now: "release", "test" or "unknown"."""
+    @_builtins.property
+    def flashes(self) -> _containers.RepeatedCompositeFieldContainer[_flash_pb2.FlashRecord]:
+        """Every write to the board's flash, in order."""
+
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_verdict_pb2.ScenarioResult]:
+        """One result a scenario."""
+
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        board: _builtins.str = ...,
+        outcome: _verdict_pb2.Outcome.ValueType = ...,
+        evidence: _verdict_pb2.Evidence.ValueType = ...,
+        flashes: _abc.Iterable[_flash_pb2.FlashRecord] | None = ...,
+        results: _abc.Iterable[_verdict_pb2.ScenarioResult] | None = ...,
+        left_image: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "board", b"board", "evidence", b"evidence", "flashes", b"flashes", "left_image", b"left_image", "outcome", b"outcome", "results", b"results", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionDeployment: _TypeAlias = SessionDeployment  # noqa: Y015
+
+@_typing.final
+class GetSessionDeploymentRequest(_message.Message):
+    """Request of GetSessionDeployment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    """Session name."""
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSessionDeploymentRequest: _TypeAlias = GetSessionDeploymentRequest  # noqa: Y015
+
+@_typing.final
+class GetSessionDeploymentResponse(_message.Message):
+    """Response of GetSessionDeployment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deployment(self) -> Global___SessionDeployment:
+        """The deployment."""
+
+    def __init__(
+        self,
+        *,
+        deployment: Global___SessionDeployment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSessionDeploymentResponse: _TypeAlias = GetSessionDeploymentResponse  # noqa: Y015

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class DeploymentServiceStub:
-    """DeploymentService gives out what the DEPLOY stage of a session did.
+    """DeploymentService flashes images onto many boards, wave after wave, and gives out what the DEPLOY stage of a session did.
     """
 
     def __init__(self, channel):
@@ -35,19 +35,82 @@ class DeploymentServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.CreateDeployment = channel.unary_unary(
+                '/benchline.v1.DeploymentService/CreateDeployment',
+                request_serializer=benchline_dot_v1_dot_deployment__pb2.CreateDeploymentRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_deployment__pb2.CreateDeploymentResponse.FromString,
+                _registered_method=True)
         self.GetDeployment = channel.unary_unary(
                 '/benchline.v1.DeploymentService/GetDeployment',
                 request_serializer=benchline_dot_v1_dot_deployment__pb2.GetDeploymentRequest.SerializeToString,
                 response_deserializer=benchline_dot_v1_dot_deployment__pb2.GetDeploymentResponse.FromString,
                 _registered_method=True)
+        self.ListDeployments = channel.unary_unary(
+                '/benchline.v1.DeploymentService/ListDeployments',
+                request_serializer=benchline_dot_v1_dot_deployment__pb2.ListDeploymentsRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_deployment__pb2.ListDeploymentsResponse.FromString,
+                _registered_method=True)
+        self.WatchDeployment = channel.unary_stream(
+                '/benchline.v1.DeploymentService/WatchDeployment',
+                request_serializer=benchline_dot_v1_dot_deployment__pb2.WatchDeploymentRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_deployment__pb2.WatchDeploymentResponse.FromString,
+                _registered_method=True)
+        self.CancelDeployment = channel.unary_unary(
+                '/benchline.v1.DeploymentService/CancelDeployment',
+                request_serializer=benchline_dot_v1_dot_deployment__pb2.CancelDeploymentRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_deployment__pb2.CancelDeploymentResponse.FromString,
+                _registered_method=True)
+        self.GetSessionDeployment = channel.unary_unary(
+                '/benchline.v1.DeploymentService/GetSessionDeployment',
+                request_serializer=benchline_dot_v1_dot_deployment__pb2.GetSessionDeploymentRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_deployment__pb2.GetSessionDeploymentResponse.FromString,
+                _registered_method=True)
 
 
 class DeploymentServiceServicer:
-    """DeploymentService gives out what the DEPLOY stage of a session did.
+    """DeploymentService flashes images onto many boards, wave after wave, and gives out what the DEPLOY stage of a session did.
     """
 
+    def CreateDeployment(self, request, context):
+        """Plans a deployment and begins it. Boards that no image fits are REFUSED in the answer, before any board is touched.
+        FAILED_PRECONDITION/NO_BOARD_MATCHES when the selector matches nothing, INVALID_ARGUMENT/IMAGE_INVALID for a damaged image.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetDeployment(self, request, context):
-        """The newest deployment of a session. NOT_FOUND/DEPLOYMENT_NOT_FOUND before there is one.
+        """One deployment with all its boards.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeployments(self, request, context):
+        """Deployments, newest first, without their boards.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchDeployment(self, request, context):
+        """Streams the events of a deployment from a sequence number, first the stored ones, then live ones; ends after the last.
+        OUT_OF_RANGE/HISTORY_COMPACTED with the oldest sequence when history is gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelDeployment(self, request, context):
+        """Asks a deployment to end: no further board is begun, a write that is going on is finished first.
+        FAILED_PRECONDITION/DEPLOYMENT_ENDED when it is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSessionDeployment(self, request, context):
+        """What the newest DEPLOY stage of a session did. NOT_FOUND/DEPLOYMENT_NOT_FOUND before there is one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -56,10 +119,35 @@ class DeploymentServiceServicer:
 
 def add_DeploymentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'CreateDeployment': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateDeployment,
+                    request_deserializer=benchline_dot_v1_dot_deployment__pb2.CreateDeploymentRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_deployment__pb2.CreateDeploymentResponse.SerializeToString,
+            ),
             'GetDeployment': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDeployment,
                     request_deserializer=benchline_dot_v1_dot_deployment__pb2.GetDeploymentRequest.FromString,
                     response_serializer=benchline_dot_v1_dot_deployment__pb2.GetDeploymentResponse.SerializeToString,
+            ),
+            'ListDeployments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeployments,
+                    request_deserializer=benchline_dot_v1_dot_deployment__pb2.ListDeploymentsRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_deployment__pb2.ListDeploymentsResponse.SerializeToString,
+            ),
+            'WatchDeployment': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchDeployment,
+                    request_deserializer=benchline_dot_v1_dot_deployment__pb2.WatchDeploymentRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_deployment__pb2.WatchDeploymentResponse.SerializeToString,
+            ),
+            'CancelDeployment': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelDeployment,
+                    request_deserializer=benchline_dot_v1_dot_deployment__pb2.CancelDeploymentRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_deployment__pb2.CancelDeploymentResponse.SerializeToString,
+            ),
+            'GetSessionDeployment': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSessionDeployment,
+                    request_deserializer=benchline_dot_v1_dot_deployment__pb2.GetSessionDeploymentRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_deployment__pb2.GetSessionDeploymentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -70,8 +158,35 @@ def add_DeploymentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DeploymentService:
-    """DeploymentService gives out what the DEPLOY stage of a session did.
+    """DeploymentService flashes images onto many boards, wave after wave, and gives out what the DEPLOY stage of a session did.
     """
+
+    @staticmethod
+    def CreateDeployment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DeploymentService/CreateDeployment',
+            benchline_dot_v1_dot_deployment__pb2.CreateDeploymentRequest.SerializeToString,
+            benchline_dot_v1_dot_deployment__pb2.CreateDeploymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetDeployment(request,
@@ -90,6 +205,114 @@ class DeploymentService:
             '/benchline.v1.DeploymentService/GetDeployment',
             benchline_dot_v1_dot_deployment__pb2.GetDeploymentRequest.SerializeToString,
             benchline_dot_v1_dot_deployment__pb2.GetDeploymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeployments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DeploymentService/ListDeployments',
+            benchline_dot_v1_dot_deployment__pb2.ListDeploymentsRequest.SerializeToString,
+            benchline_dot_v1_dot_deployment__pb2.ListDeploymentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchDeployment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/benchline.v1.DeploymentService/WatchDeployment',
+            benchline_dot_v1_dot_deployment__pb2.WatchDeploymentRequest.SerializeToString,
+            benchline_dot_v1_dot_deployment__pb2.WatchDeploymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelDeployment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DeploymentService/CancelDeployment',
+            benchline_dot_v1_dot_deployment__pb2.CancelDeploymentRequest.SerializeToString,
+            benchline_dot_v1_dot_deployment__pb2.CancelDeploymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSessionDeployment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DeploymentService/GetSessionDeployment',
+            benchline_dot_v1_dot_deployment__pb2.GetSessionDeploymentRequest.SerializeToString,
+            benchline_dot_v1_dot_deployment__pb2.GetSessionDeploymentResponse.FromString,
             options,
             channel_credentials,
             insecure,

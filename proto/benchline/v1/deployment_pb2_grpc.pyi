@@ -27,25 +27,67 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DeploymentServiceStub:
-    """DeploymentService gives out what the DEPLOY stage of a session did."""
+    """DeploymentService flashes images onto many boards, wave after wave, and gives out what the DEPLOY stage of a session did."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DeploymentServiceAsyncStub: ...
+    CreateDeployment: _grpc.UnaryUnaryMultiCallable[_deployment_pb2.CreateDeploymentRequest, _deployment_pb2.CreateDeploymentResponse]
+    """Plans a deployment and begins it. Boards that no image fits are REFUSED in the answer, before any board is touched.
+    FAILED_PRECONDITION/NO_BOARD_MATCHES when the selector matches nothing, INVALID_ARGUMENT/IMAGE_INVALID for a damaged image.
+    """
     GetDeployment: _grpc.UnaryUnaryMultiCallable[_deployment_pb2.GetDeploymentRequest, _deployment_pb2.GetDeploymentResponse]
-    """The newest deployment of a session. NOT_FOUND/DEPLOYMENT_NOT_FOUND before there is one."""
+    """One deployment with all its boards."""
+    ListDeployments: _grpc.UnaryUnaryMultiCallable[_deployment_pb2.ListDeploymentsRequest, _deployment_pb2.ListDeploymentsResponse]
+    """Deployments, newest first, without their boards."""
+    WatchDeployment: _grpc.UnaryStreamMultiCallable[_deployment_pb2.WatchDeploymentRequest, _deployment_pb2.WatchDeploymentResponse]
+    """Streams the events of a deployment from a sequence number, first the stored ones, then live ones; ends after the last.
+    OUT_OF_RANGE/HISTORY_COMPACTED with the oldest sequence when history is gone.
+    """
+    CancelDeployment: _grpc.UnaryUnaryMultiCallable[_deployment_pb2.CancelDeploymentRequest, _deployment_pb2.CancelDeploymentResponse]
+    """Asks a deployment to end: no further board is begun, a write that is going on is finished first.
+    FAILED_PRECONDITION/DEPLOYMENT_ENDED when it is over.
+    """
+    GetSessionDeployment: _grpc.UnaryUnaryMultiCallable[_deployment_pb2.GetSessionDeploymentRequest, _deployment_pb2.GetSessionDeploymentResponse]
+    """What the newest DEPLOY stage of a session did. NOT_FOUND/DEPLOYMENT_NOT_FOUND before there is one."""
 
 @_typing.type_check_only
 class DeploymentServiceAsyncStub(DeploymentServiceStub):
-    """DeploymentService gives out what the DEPLOY stage of a session did."""
+    """DeploymentService flashes images onto many boards, wave after wave, and gives out what the DEPLOY stage of a session did."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateDeployment: _aio.UnaryUnaryMultiCallable[_deployment_pb2.CreateDeploymentRequest, _deployment_pb2.CreateDeploymentResponse]  # type: ignore[assignment]
+    """Plans a deployment and begins it. Boards that no image fits are REFUSED in the answer, before any board is touched.
+    FAILED_PRECONDITION/NO_BOARD_MATCHES when the selector matches nothing, INVALID_ARGUMENT/IMAGE_INVALID for a damaged image.
+    """
     GetDeployment: _aio.UnaryUnaryMultiCallable[_deployment_pb2.GetDeploymentRequest, _deployment_pb2.GetDeploymentResponse]  # type: ignore[assignment]
-    """The newest deployment of a session. NOT_FOUND/DEPLOYMENT_NOT_FOUND before there is one."""
+    """One deployment with all its boards."""
+    ListDeployments: _aio.UnaryUnaryMultiCallable[_deployment_pb2.ListDeploymentsRequest, _deployment_pb2.ListDeploymentsResponse]  # type: ignore[assignment]
+    """Deployments, newest first, without their boards."""
+    WatchDeployment: _aio.UnaryStreamMultiCallable[_deployment_pb2.WatchDeploymentRequest, _deployment_pb2.WatchDeploymentResponse]  # type: ignore[assignment]
+    """Streams the events of a deployment from a sequence number, first the stored ones, then live ones; ends after the last.
+    OUT_OF_RANGE/HISTORY_COMPACTED with the oldest sequence when history is gone.
+    """
+    CancelDeployment: _aio.UnaryUnaryMultiCallable[_deployment_pb2.CancelDeploymentRequest, _deployment_pb2.CancelDeploymentResponse]  # type: ignore[assignment]
+    """Asks a deployment to end: no further board is begun, a write that is going on is finished first.
+    FAILED_PRECONDITION/DEPLOYMENT_ENDED when it is over.
+    """
+    GetSessionDeployment: _aio.UnaryUnaryMultiCallable[_deployment_pb2.GetSessionDeploymentRequest, _deployment_pb2.GetSessionDeploymentResponse]  # type: ignore[assignment]
+    """What the newest DEPLOY stage of a session did. NOT_FOUND/DEPLOYMENT_NOT_FOUND before there is one."""
 
 class DeploymentServiceServicer(metaclass=_abc_1.ABCMeta):
-    """DeploymentService gives out what the DEPLOY stage of a session did."""
+    """DeploymentService flashes images onto many boards, wave after wave, and gives out what the DEPLOY stage of a session did."""
+
+    @_abc_1.abstractmethod
+    def CreateDeployment(
+        self,
+        request: _deployment_pb2.CreateDeploymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deployment_pb2.CreateDeploymentResponse, _abc.Awaitable[_deployment_pb2.CreateDeploymentResponse]]:
+        """Plans a deployment and begins it. Boards that no image fits are REFUSED in the answer, before any board is touched.
+        FAILED_PRECONDITION/NO_BOARD_MATCHES when the selector matches nothing, INVALID_ARGUMENT/IMAGE_INVALID for a damaged image.
+        """
 
     @_abc_1.abstractmethod
     def GetDeployment(
@@ -53,6 +95,42 @@ class DeploymentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _deployment_pb2.GetDeploymentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_deployment_pb2.GetDeploymentResponse, _abc.Awaitable[_deployment_pb2.GetDeploymentResponse]]:
-        """The newest deployment of a session. NOT_FOUND/DEPLOYMENT_NOT_FOUND before there is one."""
+        """One deployment with all its boards."""
+
+    @_abc_1.abstractmethod
+    def ListDeployments(
+        self,
+        request: _deployment_pb2.ListDeploymentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deployment_pb2.ListDeploymentsResponse, _abc.Awaitable[_deployment_pb2.ListDeploymentsResponse]]:
+        """Deployments, newest first, without their boards."""
+
+    @_abc_1.abstractmethod
+    def WatchDeployment(
+        self,
+        request: _deployment_pb2.WatchDeploymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_deployment_pb2.WatchDeploymentResponse], _abc.AsyncIterator[_deployment_pb2.WatchDeploymentResponse]]:
+        """Streams the events of a deployment from a sequence number, first the stored ones, then live ones; ends after the last.
+        OUT_OF_RANGE/HISTORY_COMPACTED with the oldest sequence when history is gone.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelDeployment(
+        self,
+        request: _deployment_pb2.CancelDeploymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deployment_pb2.CancelDeploymentResponse, _abc.Awaitable[_deployment_pb2.CancelDeploymentResponse]]:
+        """Asks a deployment to end: no further board is begun, a write that is going on is finished first.
+        FAILED_PRECONDITION/DEPLOYMENT_ENDED when it is over.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSessionDeployment(
+        self,
+        request: _deployment_pb2.GetSessionDeploymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deployment_pb2.GetSessionDeploymentResponse, _abc.Awaitable[_deployment_pb2.GetSessionDeploymentResponse]]:
+        """What the newest DEPLOY stage of a session did. NOT_FOUND/DEPLOYMENT_NOT_FOUND before there is one."""
 
 def add_DeploymentServiceServicer_to_server(servicer: DeploymentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

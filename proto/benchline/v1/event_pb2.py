@@ -24,38 +24,44 @@ _sym_db = _symbol_database.Default()
 
 from benchline.v1 import artifact_pb2 as benchline_dot_v1_dot_artifact__pb2
 from benchline.v1 import build_pb2 as benchline_dot_v1_dot_build__pb2
-from benchline.v1 import deployment_pb2 as benchline_dot_v1_dot_deployment__pb2
+from benchline.v1 import flash_pb2 as benchline_dot_v1_dot_flash__pb2
 from benchline.v1 import verdict_pb2 as benchline_dot_v1_dot_verdict__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62\x65nchline/v1/event.proto\x12\x0c\x62\x65nchline.v1\x1a\x1b\x62\x65nchline/v1/artifact.proto\x1a\x18\x62\x65nchline/v1/build.proto\x1a\x1d\x62\x65nchline/v1/deployment.proto\x1a\x1a\x62\x65nchline/v1/verdict.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\x07\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0f\n\x07session\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x05stage\x18\x04 \x01(\x0e\x32\x13.benchline.v1.Stage\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\r\x12\x37\n\x0fsession_changed\x18\n \x01(\x0b\x32\x1c.benchline.v1.SessionChangedH\x00\x12\x33\n\rstage_changed\x18\x0b \x01(\x0b\x32\x1a.benchline.v1.StageChangedH\x00\x12\x37\n\x0f\x61ttempt_changed\x18\x0c \x01(\x0b\x32\x1c.benchline.v1.AttemptChangedH\x00\x12/\n\x0b\x64\x65sign_made\x18\r \x01(\x0b\x32\x18.benchline.v1.DesignMadeH\x00\x12(\n\x07\x66inding\x18\x0e \x01(\x0b\x32\x15.benchline.v1.FindingH\x00\x12.\n\ndiagnostic\x18\x0f \x01(\x0b\x32\x18.benchline.v1.DiagnosticH\x00\x12*\n\x08\x61rtifact\x18\x10 \x01(\x0b\x32\x16.benchline.v1.ArtifactH\x00\x12\x39\n\x10scenario_started\x18\x11 \x01(\x0b\x32\x1d.benchline.v1.ScenarioStartedH\x00\x12;\n\x11\x61ssertion_decided\x18\x12 \x01(\x0b\x32\x1e.benchline.v1.AssertionDecidedH\x00\x12\x39\n\x11scenario_finished\x18\x13 \x01(\x0b\x32\x1c.benchline.v1.ScenarioResultH\x00\x12\x33\n\rlease_changed\x18\x14 \x01(\x0b\x32\x1a.benchline.v1.LeaseChangedH\x00\x12*\n\x05\x66lash\x18\x15 \x01(\x0b\x32\x19.benchline.v1.FlashRecordH\x00\x12\x35\n\x0e\x66lash_progress\x18\x16 \x01(\x0b\x32\x1b.benchline.v1.FlashProgressH\x00\x12\x33\n\rconsole_range\x18\x17 \x01(\x0b\x32\x1a.benchline.v1.ConsoleRangeH\x00\x12\"\n\x04note\x18\x18 \x01(\x0b\x32\x12.benchline.v1.NoteH\x00\x42\x06\n\x04\x66\x61\x63t\"\x97\x01\n\x0eSessionChanged\x12\"\n\x05state\x18\x01 \x01(\x0e\x32\x13.benchline.v1.State\x12&\n\x07outcome\x18\x02 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12(\n\x08\x65vidence\x18\x03 \x01(\x0e\x32\x16.benchline.v1.Evidence\x12\x0f\n\x07message\x18\x04 \x01(\t\"\xc2\x01\n\x0cStageChanged\x12\"\n\x05stage\x18\x01 \x01(\x0e\x32\x13.benchline.v1.Stage\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.benchline.v1.State\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x05 \x01(\x08\x12\x0c\n\x04runs\x18\x06 \x01(\r\x12\x13\n\x0b\x64uration_ms\x18\x07 \x01(\x04\"~\n\x0e\x41ttemptChanged\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\r\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.benchline.v1.State\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0f\n\x07message\x18\x04 \x01(\t\"X\n\nDesignMade\x12\x13\n\x0b\x64\x65sign_hash\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x62oard_model\x18\x03 \x01(\t\x12\x11\n\tscenarios\x18\x04 \x03(\t\"}\n\x0fScenarioStarted\x12\x13\n\x0bscenario_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06runner\x18\x03 \x01(\t\x12\x0c\n\x04seed\x18\x04 \x01(\x04\x12\x11\n\tdevice_ms\x18\x05 \x01(\x04\x12\x15\n\rassertion_ids\x18\x06 \x03(\t\"f\n\x10\x41ssertionDecided\x12\x13\n\x0bscenario_id\x18\x01 \x01(\t\x12\x0e\n\x06runner\x18\x02 \x01(\t\x12-\n\x06result\x18\x03 \x01(\x0b\x32\x1d.benchline.v1.AssertionResult\"S\n\x0cLeaseChanged\x12\r\n\x05lease\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\x0e\n\x06\x63hange\x18\x03 \x01(\t\x12\x15\n\rfencing_token\x18\x04 \x01(\x04\"b\n\rFlashProgress\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\r\n\x05phase\x18\x03 \x01(\t\x12\x10\n\x08\x66raction\x18\x04 \x01(\x01\x12\r\n\x05image\x18\x05 \x01(\t\"Y\n\x0c\x43onsoleRange\x12&\n\x05range\x18\x01 \x01(\x0b\x32\x17.benchline.v1.ByteRange\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x12\n\ngap_before\x18\x03 \x01(\x08\"\x14\n\x04Note\x12\x0c\n\x04text\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62\x65nchline/v1/event.proto\x12\x0c\x62\x65nchline.v1\x1a\x1b\x62\x65nchline/v1/artifact.proto\x1a\x18\x62\x65nchline/v1/build.proto\x1a\x18\x62\x65nchline/v1/flash.proto\x1a\x1a\x62\x65nchline/v1/verdict.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x08\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0f\n\x07session\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x05stage\x18\x04 \x01(\x0e\x32\x13.benchline.v1.Stage\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\r\x12\x12\n\ndeployment\x18\x06 \x01(\t\x12\x37\n\x0fsession_changed\x18\n \x01(\x0b\x32\x1c.benchline.v1.SessionChangedH\x00\x12\x33\n\rstage_changed\x18\x0b \x01(\x0b\x32\x1a.benchline.v1.StageChangedH\x00\x12\x37\n\x0f\x61ttempt_changed\x18\x0c \x01(\x0b\x32\x1c.benchline.v1.AttemptChangedH\x00\x12/\n\x0b\x64\x65sign_made\x18\r \x01(\x0b\x32\x18.benchline.v1.DesignMadeH\x00\x12(\n\x07\x66inding\x18\x0e \x01(\x0b\x32\x15.benchline.v1.FindingH\x00\x12.\n\ndiagnostic\x18\x0f \x01(\x0b\x32\x18.benchline.v1.DiagnosticH\x00\x12*\n\x08\x61rtifact\x18\x10 \x01(\x0b\x32\x16.benchline.v1.ArtifactH\x00\x12\x39\n\x10scenario_started\x18\x11 \x01(\x0b\x32\x1d.benchline.v1.ScenarioStartedH\x00\x12;\n\x11\x61ssertion_decided\x18\x12 \x01(\x0b\x32\x1e.benchline.v1.AssertionDecidedH\x00\x12\x39\n\x11scenario_finished\x18\x13 \x01(\x0b\x32\x1c.benchline.v1.ScenarioResultH\x00\x12\x33\n\rlease_changed\x18\x14 \x01(\x0b\x32\x1a.benchline.v1.LeaseChangedH\x00\x12*\n\x05\x66lash\x18\x15 \x01(\x0b\x32\x19.benchline.v1.FlashRecordH\x00\x12\x35\n\x0e\x66lash_progress\x18\x16 \x01(\x0b\x32\x1b.benchline.v1.FlashProgressH\x00\x12\x33\n\rconsole_range\x18\x17 \x01(\x0b\x32\x1a.benchline.v1.ConsoleRangeH\x00\x12\"\n\x04note\x18\x18 \x01(\x0b\x32\x12.benchline.v1.NoteH\x00\x12=\n\x12\x64\x65ployment_changed\x18\x19 \x01(\x0b\x32\x1f.benchline.v1.DeploymentChangedH\x00\x12\x31\n\x0cwave_changed\x18\x1a \x01(\x0b\x32\x19.benchline.v1.WaveChangedH\x00\x12\x39\n\x10\x62oard_deployment\x18\x1b \x01(\x0b\x32\x1d.benchline.v1.BoardDeploymentH\x00\x42\x06\n\x04\x66\x61\x63t\"\x97\x01\n\x0eSessionChanged\x12\"\n\x05state\x18\x01 \x01(\x0e\x32\x13.benchline.v1.State\x12&\n\x07outcome\x18\x02 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12(\n\x08\x65vidence\x18\x03 \x01(\x0e\x32\x16.benchline.v1.Evidence\x12\x0f\n\x07message\x18\x04 \x01(\t\"\xc2\x01\n\x0cStageChanged\x12\"\n\x05stage\x18\x01 \x01(\x0e\x32\x13.benchline.v1.Stage\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.benchline.v1.State\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x05 \x01(\x08\x12\x0c\n\x04runs\x18\x06 \x01(\r\x12\x13\n\x0b\x64uration_ms\x18\x07 \x01(\x04\"~\n\x0e\x41ttemptChanged\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\r\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.benchline.v1.State\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0f\n\x07message\x18\x04 \x01(\t\"X\n\nDesignMade\x12\x13\n\x0b\x64\x65sign_hash\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x62oard_model\x18\x03 \x01(\t\x12\x11\n\tscenarios\x18\x04 \x03(\t\"}\n\x0fScenarioStarted\x12\x13\n\x0bscenario_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06runner\x18\x03 \x01(\t\x12\x0c\n\x04seed\x18\x04 \x01(\x04\x12\x11\n\tdevice_ms\x18\x05 \x01(\x04\x12\x15\n\rassertion_ids\x18\x06 \x03(\t\"f\n\x10\x41ssertionDecided\x12\x13\n\x0bscenario_id\x18\x01 \x01(\t\x12\x0e\n\x06runner\x18\x02 \x01(\t\x12-\n\x06result\x18\x03 \x01(\x0b\x32\x1d.benchline.v1.AssertionResult\"S\n\x0cLeaseChanged\x12\r\n\x05lease\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\x0e\n\x06\x63hange\x18\x03 \x01(\t\x12\x15\n\rfencing_token\x18\x04 \x01(\x04\"b\n\rFlashProgress\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\r\n\x05phase\x18\x03 \x01(\t\x12\x10\n\x08\x66raction\x18\x04 \x01(\x01\x12\r\n\x05image\x18\x05 \x01(\t\"Y\n\x0c\x43onsoleRange\x12&\n\x05range\x18\x01 \x01(\x0b\x32\x17.benchline.v1.ByteRange\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x12\n\ngap_before\x18\x03 \x01(\x08\"\x14\n\x04Note\x12\x0c\n\x04text\x18\x01 \x01(\t\"p\n\x11\x44\x65ploymentChanged\x12\"\n\x05state\x18\x01 \x01(\x0e\x32\x13.benchline.v1.State\x12&\n\x07outcome\x18\x02 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x88\x01\n\x0bWaveChanged\x12\x0c\n\x04wave\x18\x01 \x01(\r\x12\x12\n\nwave_count\x18\x02 \x01(\r\x12\"\n\x05state\x18\x03 \x01(\x0e\x32\x13.benchline.v1.State\x12\x0e\n\x06\x62oards\x18\x04 \x01(\r\x12\x12\n\nnot_passed\x18\x05 \x01(\r\x12\x0f\n\x07message\x18\x06 \x01(\t\"\xd1\x03\n\x0f\x42oardDeployment\x12\r\n\x05\x62oard\x18\x01 \x01(\t\x12\x0c\n\x04part\x18\x02 \x01(\t\x12\x0c\n\x04wave\x18\x03 \x01(\r\x12\r\n\x05image\x18\x04 \x01(\t\x12\"\n\x05state\x18\x05 \x01(\x0e\x32\x13.benchline.v1.State\x12&\n\x07outcome\x18\x06 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x0f\n\x07message\x18\x08 \x01(\t\x12\x13\n\x0bnext_action\x18\t \x01(\t\x12\r\n\x05lease\x18\n \x01(\t\x12\x14\n\x0cimage_sha256\x18\x0b \x01(\t\x12\x18\n\x10read_back_sha256\x18\x0c \x01(\t\x12(\n\x08\x65vidence\x18\r \x01(\x0e\x32\x16.benchline.v1.Evidence\x12-\n\x07results\x18\x0e \x03(\x0b\x32\x1c.benchline.v1.ScenarioResult\x12.\n\nstart_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04runs\x18\x11 \x01(\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'benchline.v1.event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVENT']._serialized_start=190
-  _globals['_EVENT']._serialized_end=1105
-  _globals['_SESSIONCHANGED']._serialized_start=1108
-  _globals['_SESSIONCHANGED']._serialized_end=1259
-  _globals['_STAGECHANGED']._serialized_start=1262
-  _globals['_STAGECHANGED']._serialized_end=1456
-  _globals['_ATTEMPTCHANGED']._serialized_start=1458
-  _globals['_ATTEMPTCHANGED']._serialized_end=1584
-  _globals['_DESIGNMADE']._serialized_start=1586
-  _globals['_DESIGNMADE']._serialized_end=1674
-  _globals['_SCENARIOSTARTED']._serialized_start=1676
-  _globals['_SCENARIOSTARTED']._serialized_end=1801
-  _globals['_ASSERTIONDECIDED']._serialized_start=1803
-  _globals['_ASSERTIONDECIDED']._serialized_end=1905
-  _globals['_LEASECHANGED']._serialized_start=1907
-  _globals['_LEASECHANGED']._serialized_end=1990
-  _globals['_FLASHPROGRESS']._serialized_start=1992
-  _globals['_FLASHPROGRESS']._serialized_end=2090
-  _globals['_CONSOLERANGE']._serialized_start=2092
-  _globals['_CONSOLERANGE']._serialized_end=2181
-  _globals['_NOTE']._serialized_start=2183
-  _globals['_NOTE']._serialized_end=2203
+  _globals['_EVENT']._serialized_start=185
+  _globals['_EVENT']._serialized_end=1293
+  _globals['_SESSIONCHANGED']._serialized_start=1296
+  _globals['_SESSIONCHANGED']._serialized_end=1447
+  _globals['_STAGECHANGED']._serialized_start=1450
+  _globals['_STAGECHANGED']._serialized_end=1644
+  _globals['_ATTEMPTCHANGED']._serialized_start=1646
+  _globals['_ATTEMPTCHANGED']._serialized_end=1772
+  _globals['_DESIGNMADE']._serialized_start=1774
+  _globals['_DESIGNMADE']._serialized_end=1862
+  _globals['_SCENARIOSTARTED']._serialized_start=1864
+  _globals['_SCENARIOSTARTED']._serialized_end=1989
+  _globals['_ASSERTIONDECIDED']._serialized_start=1991
+  _globals['_ASSERTIONDECIDED']._serialized_end=2093
+  _globals['_LEASECHANGED']._serialized_start=2095
+  _globals['_LEASECHANGED']._serialized_end=2178
+  _globals['_FLASHPROGRESS']._serialized_start=2180
+  _globals['_FLASHPROGRESS']._serialized_end=2278
+  _globals['_CONSOLERANGE']._serialized_start=2280
+  _globals['_CONSOLERANGE']._serialized_end=2369
+  _globals['_NOTE']._serialized_start=2371
+  _globals['_NOTE']._serialized_end=2391
+  _globals['_DEPLOYMENTCHANGED']._serialized_start=2393
+  _globals['_DEPLOYMENTCHANGED']._serialized_end=2505
+  _globals['_WAVECHANGED']._serialized_start=2508
+  _globals['_WAVECHANGED']._serialized_end=2644
+  _globals['_BOARDDEPLOYMENT']._serialized_start=2647
+  _globals['_BOARDDEPLOYMENT']._serialized_end=3112
 # @@protoc_insertion_point(module_scope)

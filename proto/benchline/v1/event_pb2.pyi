@@ -5,7 +5,7 @@ Facts that happened, with sequence numbers."""
 
 from benchline.v1 import artifact_pb2 as _artifact_pb2
 from benchline.v1 import build_pb2 as _build_pb2
-from benchline.v1 import deployment_pb2 as _deployment_pb2
+from benchline.v1 import flash_pb2 as _flash_pb2
 from benchline.v1 import verdict_pb2 as _verdict_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -25,7 +25,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Event(_message.Message):
-    """A fact of a session. Sequence numbers start at 1 and have no gaps."""
+    """A fact of a session or of a deployment. Sequence numbers start at 1 and have no gaps."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -34,6 +34,7 @@ class Event(_message.Message):
     TIME_FIELD_NUMBER: _builtins.int
     STAGE_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
     SESSION_CHANGED_FIELD_NUMBER: _builtins.int
     STAGE_CHANGED_FIELD_NUMBER: _builtins.int
     ATTEMPT_CHANGED_FIELD_NUMBER: _builtins.int
@@ -49,14 +50,19 @@ class Event(_message.Message):
     FLASH_PROGRESS_FIELD_NUMBER: _builtins.int
     CONSOLE_RANGE_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_CHANGED_FIELD_NUMBER: _builtins.int
+    WAVE_CHANGED_FIELD_NUMBER: _builtins.int
+    BOARD_DEPLOYMENT_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Position in the session."""
+    """Position in the session or deployment."""
     session: _builtins.str
-    """Session it belongs to."""
+    """Session it belongs to; empty in an event of a deployment."""
     stage: _verdict_pb2.Stage.ValueType
     """Stage it happened in, unset for the session itself."""
     attempt: _builtins.int
     """Attempt it happened in, from 1."""
+    deployment: _builtins.str
+    """Deployment it belongs to; empty in an event of a session."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded."""
@@ -106,7 +112,7 @@ class Event(_message.Message):
         """A board was lent or given back."""
 
     @_builtins.property
-    def flash(self) -> _deployment_pb2.FlashRecord:
+    def flash(self) -> _flash_pb2.FlashRecord:
         """A write to flash began or ended."""
 
     @_builtins.property
@@ -121,6 +127,18 @@ class Event(_message.Message):
     def note(self) -> Global___Note:
         """Something that a person should know, e.g. why a stage was run again."""
 
+    @_builtins.property
+    def deployment_changed(self) -> Global___DeploymentChanged:
+        """The deployment moved."""
+
+    @_builtins.property
+    def wave_changed(self) -> Global___WaveChanged:
+        """A wave of a deployment began or ended."""
+
+    @_builtins.property
+    def board_deployment(self) -> Global___BoardDeployment:
+        """A board of a deployment moved."""
+
     def __init__(
         self,
         *,
@@ -129,6 +147,7 @@ class Event(_message.Message):
         time: _timestamp_pb2.Timestamp | None = ...,
         stage: _verdict_pb2.Stage.ValueType = ...,
         attempt: _builtins.int = ...,
+        deployment: _builtins.str = ...,
         session_changed: Global___SessionChanged | None = ...,
         stage_changed: Global___StageChanged | None = ...,
         attempt_changed: Global___AttemptChanged | None = ...,
@@ -140,16 +159,19 @@ class Event(_message.Message):
         assertion_decided: Global___AssertionDecided | None = ...,
         scenario_finished: _verdict_pb2.ScenarioResult | None = ...,
         lease_changed: Global___LeaseChanged | None = ...,
-        flash: _deployment_pb2.FlashRecord | None = ...,
+        flash: _flash_pb2.FlashRecord | None = ...,
         flash_progress: Global___FlashProgress | None = ...,
         console_range: Global___ConsoleRange | None = ...,
         note: Global___Note | None = ...,
+        deployment_changed: Global___DeploymentChanged | None = ...,
+        wave_changed: Global___WaveChanged | None = ...,
+        board_deployment: Global___BoardDeployment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt_changed", b"attempt_changed", "console_range", b"console_range", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "note", b"note", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "session_changed", b"session_changed", "stage_changed", b"stage_changed", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "note", b"note", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "session_changed", b"session_changed", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt", b"attempt", "attempt_changed", b"attempt_changed", "console_range", b"console_range", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "note", b"note", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "sequence", b"sequence", "session", b"session", "session_changed", b"session_changed", "stage", b"stage", "stage_changed", b"stage_changed", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt", b"attempt", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment", b"deployment", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "note", b"note", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "sequence", b"sequence", "session", b"session", "session_changed", b"session_changed", "stage", b"stage", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["session_changed", "stage_changed", "attempt_changed", "design_made", "finding", "diagnostic", "artifact", "scenario_started", "assertion_decided", "scenario_finished", "lease_changed", "flash", "flash_progress", "console_range", "note"]  # noqa: Y015
+    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["session_changed", "stage_changed", "attempt_changed", "design_made", "finding", "diagnostic", "artifact", "scenario_started", "assertion_decided", "scenario_finished", "lease_changed", "flash", "flash_progress", "console_range", "note", "deployment_changed", "wave_changed", "board_deployment"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
 
@@ -435,7 +457,7 @@ class FlashProgress(_message.Message):
     fraction: _builtins.float
     """0 to 1 of the phase."""
     image: _builtins.str
-    """What is being written: "test", "table", "release"."""
+    """What is being written: "test", "table", "release", "image"."""
     def __init__(
         self,
         *,
@@ -506,3 +528,167 @@ class Note(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Note: _TypeAlias = Note  # noqa: Y015
+
+@_typing.final
+class DeploymentChanged(_message.Message):
+    """The deployment moved."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    state: _verdict_pb2.State.ValueType
+    """New state."""
+    outcome: _verdict_pb2.Outcome.ValueType
+    """Set when it is over."""
+    message: _builtins.str
+    """One sentence."""
+    def __init__(
+        self,
+        *,
+        state: _verdict_pb2.State.ValueType = ...,
+        outcome: _verdict_pb2.Outcome.ValueType = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "outcome", b"outcome", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeploymentChanged: _TypeAlias = DeploymentChanged  # noqa: Y015
+
+@_typing.final
+class WaveChanged(_message.Message):
+    """A wave of a deployment began or ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAVE_FIELD_NUMBER: _builtins.int
+    WAVE_COUNT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    BOARDS_FIELD_NUMBER: _builtins.int
+    NOT_PASSED_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    wave: _builtins.int
+    """From 1."""
+    wave_count: _builtins.int
+    """Number of waves."""
+    state: _verdict_pb2.State.ValueType
+    """RUNNING, DONE, or CANCELLED when it was not begun."""
+    boards: _builtins.int
+    """Number of its boards."""
+    not_passed: _builtins.int
+    """Boards of this and earlier waves that did not pass."""
+    message: _builtins.str
+    """One sentence, e.g. why the wave is not begun."""
+    def __init__(
+        self,
+        *,
+        wave: _builtins.int = ...,
+        wave_count: _builtins.int = ...,
+        state: _verdict_pb2.State.ValueType = ...,
+        boards: _builtins.int = ...,
+        not_passed: _builtins.int = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boards", b"boards", "message", b"message", "not_passed", b"not_passed", "state", b"state", "wave", b"wave", "wave_count", b"wave_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WaveChanged: _TypeAlias = WaveChanged  # noqa: Y015
+
+@_typing.final
+class BoardDeployment(_message.Message):
+    """One board of a deployment as it stands now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOARD_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    WAVE_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    NEXT_ACTION_FIELD_NUMBER: _builtins.int
+    LEASE_FIELD_NUMBER: _builtins.int
+    IMAGE_SHA256_FIELD_NUMBER: _builtins.int
+    READ_BACK_SHA256_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    RUNS_FIELD_NUMBER: _builtins.int
+    board: _builtins.str
+    """Board, e.g. "agents/bench/boards/vf405-01"."""
+    part: _builtins.str
+    """Part of the board."""
+    wave: _builtins.int
+    """Wave it belongs to, from 1; 0 for a board that was refused beforehand."""
+    image: _builtins.str
+    """Title of its image; empty when none fits."""
+    state: _verdict_pb2.State.ValueType
+    """WAITING means that somebody else holds the board, or that it is away."""
+    outcome: _verdict_pb2.Outcome.ValueType
+    """Set when it is over."""
+    reason: _builtins.str
+    """Stable reason when it did not pass, e.g. "PROBE_LOST", "NO_IMAGE_FOR_PART"."""
+    message: _builtins.str
+    """One sentence about the outcome or about what it waits for."""
+    next_action: _builtins.str
+    """What to do about it; empty when there is nothing to do."""
+    lease: _builtins.str
+    """Lease under which it was flashed."""
+    image_sha256: _builtins.str
+    """Digest of the image's bytes."""
+    read_back_sha256: _builtins.str
+    """Digest of the bytes read back; equals image_sha256 when proved."""
+    evidence: _verdict_pb2.Evidence.ValueType
+    """VIRTUAL or PHYSICAL, when it was flashed."""
+    runs: _builtins.int
+    """How often it was begun; more than 1 means that it was interrupted and resumed."""
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_verdict_pb2.ScenarioResult]:
+        """One result a scenario."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When its lease was granted."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was over."""
+
+    def __init__(
+        self,
+        *,
+        board: _builtins.str = ...,
+        part: _builtins.str = ...,
+        wave: _builtins.int = ...,
+        image: _builtins.str = ...,
+        state: _verdict_pb2.State.ValueType = ...,
+        outcome: _verdict_pb2.Outcome.ValueType = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        next_action: _builtins.str = ...,
+        lease: _builtins.str = ...,
+        image_sha256: _builtins.str = ...,
+        read_back_sha256: _builtins.str = ...,
+        evidence: _verdict_pb2.Evidence.ValueType = ...,
+        results: _abc.Iterable[_verdict_pb2.ScenarioResult] | None = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        runs: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "end_time", b"end_time", "evidence", b"evidence", "image", b"image", "image_sha256", b"image_sha256", "lease", b"lease", "message", b"message", "next_action", b"next_action", "outcome", b"outcome", "part", b"part", "read_back_sha256", b"read_back_sha256", "reason", b"reason", "results", b"results", "runs", b"runs", "start_time", b"start_time", "state", b"state", "wave", b"wave"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BoardDeployment: _TypeAlias = BoardDeployment  # noqa: Y015

@@ -217,6 +217,7 @@ class Source(_message.Message):
     SCENARIOS_FIELD_NUMBER: _builtins.int
     DESIGN_JSON_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
     image_sha256: _builtins.str
     """A finished image (ELF, BIN or Intel HEX) by digest, uploaded with WriteArtifact. Skips BUILD."""
     image_filename: _builtins.str
@@ -233,6 +234,10 @@ class Source(_message.Message):
     def scenarios(self) -> _containers.RepeatedCompositeFieldContainer[_design_pb2.Scenario]:
         """Scenarios to judge it with."""
 
+    @_builtins.property
+    def image(self) -> _artifact_pb2.FirmwareImage:
+        """A finished image of several files, or of bytes with an address, instead of image_sha256. Skips BUILD."""
+
     def __init__(
         self,
         *,
@@ -242,10 +247,11 @@ class Source(_message.Message):
         scenarios: _abc.Iterable[_design_pb2.Scenario] | None = ...,
         design_json: _builtins.str = ...,
         title: _builtins.str = ...,
+        image: _artifact_pb2.FirmwareImage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["design_json", b"design_json", "files", b"files", "image_filename", b"image_filename", "image_sha256", b"image_sha256", "scenarios", b"scenarios", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["design_json", b"design_json", "files", b"files", "image", b"image", "image_filename", b"image_filename", "image_sha256", b"image_sha256", "scenarios", b"scenarios", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,7 +24,7 @@ from benchline.v1 import (
 from controlplane.domain.artifact import Artifact
 from controlplane.domain.bench import Agent, Board, Lease
 from controlplane.domain.build import Build
-from controlplane.domain.deployment import Deployment
+from controlplane.domain.deployment import SessionDeployment
 from controlplane.domain.event import FACT_NAMES, Event
 from controlplane.domain.session import Session, SessionRequest, StageRecord
 from controlplane.domain.simulation import Simulation
@@ -48,7 +48,7 @@ PAIRS: list[tuple[type, type[Message]]] = [
     (Board, bench_pb2.Board),
     (Lease, bench_pb2.Lease),
     (Build, build_pb2.Build),
-    (Deployment, deployment_pb2.Deployment),
+    (SessionDeployment, deployment_pb2.SessionDeployment),
     (Simulation, simulation_pb2.Simulation),
     (StageRecord, session_pb2.StageRecord),
     (StageFinding, verdict_pb2.Finding),

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
@@ -13,15 +13,16 @@ import pytest
 from benchline.channel import open_channel
 from benchline.names import session_name
 from benchline.v1 import agent_link_pb2_grpc
+from controlplane.catalog.loader import load_catalogue
 from controlplane.domain.event import SessionChanged
 from controlplane.domain.finding import Finding
 from controlplane.domain.session import Session, SessionRequest, StageRecord
 from controlplane.domain.verdict import Outcome, Stage, State
 from controlplane.edge.bench_service import BenchService
 from controlplane.edge.byte_services import ArtifactService, ConsoleService
+from controlplane.edge.deployment_service import DeploymentService
 from controlplane.edge.result_services import (
     BuildService,
-    DeploymentService,
     DesignService,
     Preview,
     SimulationService,
@@ -33,6 +34,9 @@ from controlplane.fleet.commands import Commands
 from controlplane.fleet.registry import Registry
 from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
+from controlplane.ops.identity import new_session_id
+from controlplane.pipeline.rollout import Rollouts
+from controlplane.pipeline.rollout_parts import RolloutParts
 from controlplane.pipeline.typist import BoardTypist
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
@@ -40,7 +44,9 @@ from controlplane.storage.boards import BoardStore
 from controlplane.storage.commands import CommandStore
 from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
+from controlplane.storage.deployments import DeploymentStore
 from controlplane.storage.sessions import SessionStore
+from controlplane.storage.work_queue import SqliteWorkQueue
 
 HEARTBEAT_S = 0.2
 
@@ -116,6 +122,8 @@ class Edge:
     book: LeaseBook
     sessions: DirectSessions
     commands: CommandStore
+    deployments: DeploymentStore
+    rollouts: Rollouts
 
 
 @pytest.fixture
@@ -131,7 +139,26 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     boards = BoardStore(database)
     commands = CommandStore(database)
     sessions = DirectSessions(store)
+    deployments = DeploymentStore(database, journal)
     async with LeaseBook(database, boards) as book:
+        rollouts = Rollouts(
+            RolloutParts(
+                artifacts=artifacts,
+                boards=boards,
+                catalogue=load_catalogue(),
+                commands=Commands(commands, Registry()),
+                console_log=consoles,
+                database=database,
+                journal=journal,
+                leases=book,
+                queue=SqliteWorkQueue(database),
+                store=deployments,
+                board_wait=timedelta(seconds=30),
+                new_id=new_session_id,
+                owner="edge",
+                secret=b"secret",
+            )
+        )
         services = Services(
             sessions=SessionService(
                 sessions,
@@ -144,7 +171,14 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
             designs=DesignService(RefusingDesigner(), []),
             builds=BuildService(store),
             simulations=SimulationService(store),
-            deployments=DeploymentService(store),
+            deployments=DeploymentService(
+                rollouts,
+                deployments,
+                store,
+                journal,
+                AnswerStore(database),
+                heartbeat_s=HEARTBEAT_S,
+            ),
             bench=BenchService(boards, book, heartbeat_s=HEARTBEAT_S),
             consoles=ConsoleService(
                 consoles,
@@ -173,6 +207,8 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
                 book,
                 sessions,
                 commands,
+                deployments,
+                rollouts,
             )
         await server.stop(grace=0)
     await database.close()

@@ -21,7 +21,7 @@ from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import DesignRequest
 from controlplane.domain.artifact import Artifact
 from controlplane.domain.build import Build, SourceFile
-from controlplane.domain.deployment import Deployment
+from controlplane.domain.deployment import SessionDeployment
 from controlplane.domain.design import Design
 from controlplane.domain.simulation import Simulation
 from controlplane.domain.verdict import Evidence, Outcome
@@ -53,7 +53,7 @@ SIMULATION = Simulation(
     confinement="bubblewrap",
     results=(),
 )
-DEPLOYMENT = Deployment(
+DEPLOYMENT = SessionDeployment(
     session="sessions/x",
     attempt=1,
     board="agents/bench/boards/a",
@@ -78,7 +78,9 @@ def calls(edge: Edge, name: str) -> dict[str, Any]:
     return {
         "build": builds.GetBuild(build_pb2.GetBuildRequest(session=name)),
         "simulation": simulations.GetSimulation(simulation_pb2.GetSimulationRequest(session=name)),
-        "deployment": deployments.GetDeployment(deployment_pb2.GetDeploymentRequest(session=name)),
+        "deployment": deployments.GetSessionDeployment(
+            deployment_pb2.GetSessionDeploymentRequest(session=name)
+        ),
     }
 
 

@@ -123,6 +123,8 @@ def test_what_changes_something_needs_more_than_a_viewer() -> None:
         "AgentLinkService.Connect",
         "AgentLinkService.UploadConsole",
         "ConsoleService.SendConsole",
+        "DeploymentService.CancelDeployment",
+        "DeploymentService.CreateDeployment",
         "ArtifactService.WriteArtifact",
         "BenchService.AcquireLease",
         "BenchService.ReleaseLease",

@@ -28,6 +28,7 @@ from benchline.v1 import (
     design_pb2,
     design_pb2_grpc,
     event_pb2,
+    flash_pb2,
     server_pb2,
     server_pb2_grpc,
     session_pb2,
@@ -183,7 +184,7 @@ def passed_events(outcome: int = verdict_pb2.OUTCOME_PASSED) -> list[event_pb2.E
 
 def deployment_flash(command: str, outcome: int):  # type: ignore[no-untyped-def]  # wire type
     """One write to flash."""
-    return deployment_pb2.FlashRecord(
+    return flash_pb2.FlashRecord(
         command_id=command,
         board=BOARD,
         image="test",
@@ -469,15 +470,15 @@ class _Builds(build_pb2_grpc.BuildServiceServicer):
 
 
 class _Deployments(deployment_pb2_grpc.DeploymentServiceServicer):
-    async def GetDeployment(self, request, context):  # type: ignore[no-untyped-def]
-        deployment = deployment_pb2.Deployment(
+    async def GetSessionDeployment(self, request, context):  # type: ignore[no-untyped-def]
+        deployment = deployment_pb2.SessionDeployment(
             session=request.session,
             board=BOARD,
             outcome=verdict_pb2.OUTCOME_PASSED,
             flashes=[deployment_flash("c1", verdict_pb2.OUTCOME_PASSED)],
             left_image="release",
         )
-        return deployment_pb2.GetDeploymentResponse(deployment=deployment)
+        return deployment_pb2.GetSessionDeploymentResponse(deployment=deployment)
 
 
 class _Server(server_pb2_grpc.ServerServiceServicer):
