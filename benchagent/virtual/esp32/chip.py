@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchagent.virtual.control import ControlError
 from benchagent.virtual.esp32.loader import SYNC_PAYLOAD, Exit, Loader
 from benchagent.virtual.esp32.part import EspPart, mac_of, mac_text
+from benchagent.virtual.esp32.reset_lines import Released, ResetLines
+from benchagent.virtual.esp32.rfc2217_port import Rfc2217Port
 from benchagent.virtual.machine import RunState
 from benchagent.virtual.silicon import BootMode, Socket
+from benchagent.virtual.store import BoardDirectoryError
 
 _INVALID_HEADERS = 5
 """A ROM repeats the message for ever; a virtual board says it this often and is silent then."""
@@ -28,7 +31,7 @@ class EspOptions:
 
 
 class EspChip:
-    """The silicon of a virtual ESP32 board."""
+    """The silicon of a virtual ESP32 board. Raises BoardDirectoryError without a TCP port."""
 
     def __init__(self, socket: Socket, options: EspOptions) -> None:
         self._socket = socket
@@ -38,10 +41,14 @@ class EspChip:
             self._part, self._mac, socket.array, socket.faults, self._leave_loader
         )
         self._mode: BootMode | None = None
-        """What the chip does; None without power."""
+        """What the chip does; None without power and while EN is low."""
+        self._powered = False
         self._leaving: Exit | None = None
         self._tail = b""
         self._watchdog: threading.Timer | None = None
+        self._lines = ResetLines()
+        self._listener: Callable[[bytes], None] | None = None
+        self._port = self._listen(options.rfc2217_port)
 
     @property
     def probe(self) -> str:
@@ -56,7 +63,7 @@ class EspChip:
     @property
     def rfc2217(self) -> str:
         """URL of the port with reset lines."""
-        return ""
+        return f"rfc2217://127.0.0.1:{self._port.number}"
 
     @property
     def wants_firmware(self) -> bool:
@@ -68,72 +75,55 @@ class EspChip:
         return self._part.bootable(self._socket.array.bytes)
 
     def serve(self) -> None:
-        """The console port is served already."""
+        """The console port is served already; the one with reset lines begins."""
+        self._port.start()
 
     def typed(self, data: bytes) -> bytes:
-        """Bytes on the port: for the loader, or for the firmware until somebody asks to flash.
+        """Bytes on the console port, which has no reset lines; gives those for the firmware."""
+        return self._take(data, self._socket.console.say)
 
-        Without reset lines a tool can only send SYNC. A virtual board takes it at any time for a
-        wish to enter the loader; a real one must be reset with its boot pin low.
-        """
+    def received(self, data: bytes, answer: Callable[[bytes], None]) -> None:
+        """Bytes on the port with reset lines."""
+        if passed := self._take(data, answer):
+            self._socket.console.send(passed)
+
+    def listen(self, sink: Callable[[bytes], None] | None) -> None:
+        """Let the client of the port with reset lines hear the chip."""
+        self._listener = sink
+        self._socket.console.copy_to(sink)
+
+    def modem_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        """The client of the port with reset lines changed DTR or RTS."""
         with self._socket.lock:
-            if self._mode is None:
-                return b""
-            if self._mode is BootMode.DOWNLOAD:
-                self._socket.console.say(self.load(data))
-                return b""
-            self._tail = (self._tail + data)[-2 * _SYNC_LENGTH :]
-            at = self._tail.rfind(_SYNC_FRAME)
-            if at < 0 or SYNC_PAYLOAD not in self._tail[at:]:
-                return data
-            sync = self._tail[at:]
-            self._enter_download()
-            self._socket.console.say(self.load(sync))
-            return b""
-
-    def load(self, data: bytes) -> bytes:
-        """Bytes for the loader; gives its answers. A session may end with them."""
-        if data.startswith(_SYNC_FRAME):
-            self._socket.console.forget()  # what an earlier session did not read
-        answers = self._loader.feed(data)
-        leaving, self._leaving = self._leaving, None
-        if leaving is not None:
-            self._socket.console.say(answers)
-            self._enter(BootMode.APP if leaving is Exit.RUN_APP else BootMode.DOWNLOAD)
-            return b""
-        if self._loader.registers.watchdog_bites and self._watchdog is None:
-            self._watchdog = threading.Timer(_WATCHDOG_S, self._bite)
-            self._watchdog.daemon = True
-            self._watchdog.start()
-        return answers
-
-    def _bite(self) -> None:
-        """The watchdog resets the chip, if nobody stopped it; the boot pin is high by then."""
-        with self._socket.lock:
-            self._watchdog = None
-            if self._mode is BootMode.DOWNLOAD and self._loader.registers.watchdog_bites:
-                self._enter(BootMode.APP)
+            effect = self._lines.set(dtr=dtr, rts=rts)
+            if effect is None or not self._powered:
+                return
+            if isinstance(effect, Released):
+                self._enter(effect.mode)
+            else:
+                self._mode = None
+                self._socket.run_side.power_off()
 
     def power_on(self) -> None:
         """Power comes, with the boot pin high."""
+        self._powered = True
         self._enter(BootMode.APP)
 
     def power_off(self) -> None:
         """Power goes: the loader forgets its session."""
+        self._powered = False
         self._mode = None
         self._socket.console.forget()
 
     def reset(self, mode: BootMode) -> None:
-        """The EN pin, with the boot pin low or high. Raises ControlError."""
-        if self._mode is None:
-            raise ControlError("the board has no power")
+        """The EN pin, with the boot pin low or high."""
         self._enter(mode)
 
     def blank(self) -> None:
         """What the ROM says of a flash without an image; it would say so for ever."""
         offset = self._part.boot_offset
         word = int.from_bytes(self._socket.array.read(offset, 4), "little")
-        self._socket.console.say(f"invalid header: {word:#010x}\r\n".encode() * _INVALID_HEADERS)
+        self._say(f"invalid header: {word:#010x}\r\n".encode() * _INVALID_HEADERS)
 
     def plug(self) -> None:
         """Nothing yet."""
@@ -142,7 +132,47 @@ class EspChip:
         """Nothing yet."""
 
     def close(self) -> None:
-        """Nothing of its own to end."""
+        """End the port with reset lines."""
+        self._port.close()
+
+    def _take(self, data: bytes, answer: Callable[[bytes], None]) -> bytes:
+        """Bytes for the loader, or for the firmware until somebody asks to flash.
+
+        Without reset lines a tool can only send SYNC. A virtual board takes it at any time for a
+        wish to enter the loader; a real one must be reset with its boot pin low.
+        """
+        with self._socket.lock:
+            if self._mode is None:
+                return b""
+            if self._mode is BootMode.APP:
+                self._tail = (self._tail + data)[-2 * _SYNC_LENGTH :]
+                at = self._tail.rfind(_SYNC_FRAME)
+                if at < 0 or SYNC_PAYLOAD not in self._tail[at:]:
+                    return data
+                data = self._tail[at:]
+                self._enter_download()
+            self._load(data, answer)
+            return b""
+
+    def _load(self, data: bytes, answer: Callable[[bytes], None]) -> None:
+        """Bytes for the loader. A session may end with them."""
+        if data.startswith(_SYNC_FRAME):
+            self._socket.console.forget()  # what an earlier session did not read
+        answer(self._loader.feed(data))
+        leaving, self._leaving = self._leaving, None
+        if leaving is not None:
+            self._enter(BootMode.APP if leaving is Exit.RUN_APP else BootMode.DOWNLOAD)
+        elif self._loader.registers.watchdog_bites and self._watchdog is None:
+            self._watchdog = threading.Timer(_WATCHDOG_S, self._bite)
+            self._watchdog.daemon = True
+            self._watchdog.start()
+
+    def _bite(self) -> None:
+        """The watchdog resets the chip, if nobody stopped it; the boot pin is high by then."""
+        with self._socket.lock:
+            self._watchdog = None
+            if self._mode is BootMode.DOWNLOAD and self._loader.registers.watchdog_bites:
+                self._enter(BootMode.APP)
 
     def _leave_loader(self, how: Exit) -> None:
         self._leaving = how
@@ -152,13 +182,13 @@ class EspChip:
         self._socket.array.wear.resets += 1
         if mode is BootMode.DOWNLOAD:
             self._enter_download()
-            self._socket.console.say(self._part.download_message)
+            self._say(self._part.download_message)
             return
         self._socket.run_side.power_off()
         self._mode = BootMode.APP
         self._tail = b""
         if not self._socket.has_rom:
-            self._socket.console.say(self._part.app_message)
+            self._say(self._part.app_message)
         self._socket.run_side.boot()
 
     def _enter_download(self) -> None:
@@ -167,3 +197,24 @@ class EspChip:
         self._loader.reset()
         self._mode = BootMode.DOWNLOAD
         self._socket.report(RunState.DOWNLOAD)
+
+    def _say(self, data: bytes) -> None:
+        """A message of the ROM, to everybody who listens."""
+        self._socket.console.say(data)
+        listener = self._listener
+        if listener is not None:
+            listener(data)
+
+    def _listen(self, chosen: int) -> Rfc2217Port:
+        store = self._socket.store
+        wanted = chosen or store.last_port()
+        for port in (wanted, 0) if wanted and not chosen else (wanted,):
+            try:
+                server = Rfc2217Port(port, self)
+            except OSError as error:
+                if port == 0 or chosen:
+                    raise BoardDirectoryError(f"port {port}: {error.strerror}") from error
+            else:
+                store.save_port(server.number)
+                return server
+        raise BoardDirectoryError("no free port")

@@ -195,3 +195,18 @@ def test_firmware_that_nothing_here_can_run_is_said_so(tmp_path: Path) -> None:
         assert entry["run_state"] == "NO_RUNNER"
         assert "qemu-xtensa" in entry["note"]
         assert entry["fault"] is None
+
+
+def test_over_reset_lines_esptool_resets_into_the_loader_and_out_of_it(
+    tmp_path: Path, image: Path
+) -> None:
+    with virtual_board(tmp_path, *C3) as board, console(board.entry["tty"]) as tty:
+        tty.until(b"invalid header")
+        tty.forget()
+        said = stock_esptool(board.entry["rfc2217"], "write-flash", "0x0", str(image))
+        assert "Hash of data verified" in said
+        assert "Chip was NOT reset" not in said
+        tty.until(b"waiting for download")
+        tty.until(b"SPI_FAST_FLASH_BOOT")
+        board.wait_run_state("BLANK")
+        assert flash(board)[: len(IMAGE)] == IMAGE
