@@ -19,6 +19,7 @@ from benchagent.virtual.esp32.part import PARTS as ESP_PARTS
 from benchagent.virtual.faults import Faults
 from benchagent.virtual.machine import TOOL_ANSWER_S
 from benchagent.virtual.models import DEFAULT_MODEL, MODELS, BoardModel
+from benchagent.virtual.personality import Personality, PersonalityError, parse_personality
 from benchagent.virtual.runners import QEMU, QemuStm32, esp_runner
 from benchagent.virtual.shell import IDLE_S, ShellOptions, VirtualBoard
 from benchagent.virtual.silicon import Silicon, Socket
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: None)
     try:
         board = board_of(parsed)
-    except (BoardDirectoryError, MissingExtraError) as error:
+    except (BoardDirectoryError, MissingExtraError, PersonalityError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_BROKEN
     sys.stdout.write(json.dumps(asdict(board.start())) + "\n")
@@ -57,15 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def board_of(parsed: argparse.Namespace) -> VirtualBoard:
-    """The board that the arguments describe. Raises BoardDirectoryError or MissingExtraError."""
+    """The board that the arguments describe.
+
+    Raises BoardDirectoryError, MissingExtraError or PersonalityError.
+    """
     model = MODELS[parsed.model]
+    personality = parse_personality(parsed.personality, led=model.led)
     faults = Faults(hang_after=parsed.hang_after, unplug_after=parsed.unplug_after)
-    options, silicon = (_esp32 if model.family == "esp32" else _stm32)(parsed, model)
+    options, silicon = (_esp32 if model.family == "esp32" else _stm32)(parsed, model, personality)
     return VirtualBoard(options, faults, silicon)
 
 
 def _stm32(
-    parsed: argparse.Namespace, model: BoardModel
+    parsed: argparse.Namespace, model: BoardModel, personality: Personality
 ) -> tuple[ShellOptions, Callable[[Socket], Silicon]]:
     part = f4.PARTS[model.part]
     chip = Stm32Options(
@@ -80,6 +85,8 @@ def _stm32(
         model=model,
         sectors=part.sectors,
         runner=QemuStm32(tool=parsed.qemu or QEMU, console_serial=model.console_serial),
+        personality=personality,
+        slow=_qemu_slowness(personality),
         tool_answer_s=parsed.tool_answer,
         stuck_low=None if parsed.stuck_low is None else parsed.stuck_low - f4.FLASH_START,
     )
@@ -87,10 +94,15 @@ def _stm32(
 
 
 def _esp32(
-    parsed: argparse.Namespace, model: BoardModel
+    parsed: argparse.Namespace, model: BoardModel, personality: Personality
 ) -> tuple[ShellOptions, Callable[[Socket], Silicon]]:
     part = ESP_PARTS[model.part]
-    runner = esp_runner(part.name, parsed.qemu or part.qemu, answer_s=parsed.tool_answer)
+    runner = esp_runner(
+        part.name,
+        parsed.qemu or part.qemu,
+        clock_scale=1 + personality.clock,
+        answer_s=parsed.tool_answer,
+    )
     options = ShellOptions(
         directory=parsed.dir,
         name=parsed.name,
@@ -98,10 +110,22 @@ def _esp32(
         sectors=part.sectors(model.flash_size),
         runner=runner,
         no_runner=part.no_runner,
+        personality=personality,
+        slow=_qemu_slowness(personality) if runner is not None and runner.speaks_qmp else 0.0,
         tool_answer_s=parsed.tool_answer,
         stuck_low=parsed.stuck_low,
     )
     return options, partial(EspChip, options=EspOptions(part=part, rfc2217_port=parsed.probe_port))
+
+
+def _qemu_slowness(personality: Personality) -> float:
+    """QEMU loses time when it is stopped for moments; nothing makes its clock run fast."""
+    if personality.clock > 0:
+        raise PersonalityError(
+            f"clock={personality.clock * 100:+g}%: QEMU's clock can be slowed by stopping it for "
+            "moments, but not be made fast"
+        )
+    return -personality.clock
 
 
 def _run_until_told(board: VirtualBoard, reader: int, parent_pid: int | None) -> None:
@@ -137,6 +161,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--qemu", default="", help="QEMU program")
     parser.add_argument(
         "--tool-answer", type=float, default=TOOL_ANSWER_S, help="seconds until QEMU is hung"
+    )
+    parser.add_argument(
+        "--personality",
+        action="append",
+        default=[],
+        metavar="WORDS",
+        help="how it differs from a perfect board, e.g. clock=-2%%,adc-gain=1.03; repeatable",
     )
     parser.add_argument("--parent-pid", type=int, help="end when this process ends")
     faults = parser.add_argument_group("faults, for tests")

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ TOOL_ANSWER_S = 10.0
 """How long a runner may take to say its version or to greet, by default."""
 _STDERR_TAIL = 2048
 _OPEN_FILES = 256
+_PULSE_S = 0.1
+"""How often a slow clock loses time."""
+_SHORTEST_PULSE_S = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,8 @@ class RunState(StrEnum):
     FAULT = "FAULT"
     DOWNLOAD = "DOWNLOAD"
     """The ROM's loader waits for a flash tool; no firmware runs."""
+    STARTING = "STARTING"
+    """The firmware of a slow board will start."""
     NO_RUNNER = "NO_RUNNER"
     """Firmware is in flash, and nothing here can execute that kind of processor."""
 
@@ -119,6 +125,8 @@ def check_confiners() -> Fault | None:
 class Machine:
     """One runner at a time, started from an image of the flash.
 
+    `slow` is the part of the time that is taken away from it: 0.02 lets its clock run 2 % slow.
+
     All its children are started by one thread that lives as long as the board: the kernel sends
     the parent-death signal when the *thread* that started a child ends.
     """
@@ -131,9 +139,14 @@ class Machine:
         console: Console,
         on_state: Callable[[RunState, Fault | None], None],
         answer_s: float = TOOL_ANSWER_S,
+        slow: float = 0.0,
     ) -> None:
         self._runner = runner
         self._answer_s = answer_s
+        self._slow = slow
+        self._running = False
+        self._frozen_s = 0.0
+        self._began = 0.0
         self._image = image
         self._console = console
         self._on_state = on_state
@@ -228,6 +241,11 @@ class Machine:
             control.settimeout(self._answer_s)
             self._greet(control)
         self._on_state(RunState.RUNNING, None)
+        self._running, self._frozen_s, self._began = True, 0.0, time.monotonic()
+        if self._slow:
+            threading.Thread(
+                target=self._slow_down, args=(self._generation,), name="slow-clock", daemon=True
+            ).start()
 
     def _greet(self, control: socket.socket) -> None:
         try:
@@ -241,12 +259,33 @@ class Machine:
     def _freeze(self) -> None:
         if self._alive():
             self._stop_time()
+            self._running = False
             self._on_state(RunState.HALTED, None)
 
     def _thaw(self) -> None:
         if self._alive():
             self._resume_time()
+            self._running, self._frozen_s, self._began = True, 0.0, time.monotonic()
             self._on_state(RunState.RUNNING, None)
+
+    def _slow_down(self, generation: int) -> None:
+        """Take a part of the machine's time away, in pulses too short to be seen one by one."""
+        while generation == self._generation:
+            time.sleep(_PULSE_S)
+            with contextlib.suppress(RuntimeError):  # the board is closing
+                self._worker.submit(self._guarded, partial(self._pulse, generation))
+
+    def _pulse(self, generation: int) -> None:
+        if generation != self._generation or not self._running or not self._alive():
+            return
+        now = time.monotonic()
+        owed = (now - self._began) * self._slow - self._frozen_s
+        if owed < _SHORTEST_PULSE_S:
+            return
+        self._stop_time()
+        time.sleep(min(owed, _PULSE_S))
+        self._resume_time()
+        self._frozen_s += time.monotonic() - now
 
     def _stop_time(self) -> None:
         if self._runner.speaks_qmp:
@@ -284,6 +323,7 @@ class Machine:
 
     def _end_child(self) -> None:
         self._generation += 1
+        self._running = False
         process, self._process = self._process, None
         if process is not None:
             process.kill()

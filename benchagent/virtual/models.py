@@ -88,7 +88,6 @@ MODELS = {
             part="esp32c3",
             flash_tool="esptool",
             flash_size=4 * MIB,
-            led="GPIO8",
             table=0x1F_0000,
             source="Espressif ESP32-C3-DevKitM-1 user guide: 4 MB, RGB LED on GPIO8; not checked",
         ),

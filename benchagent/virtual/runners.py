@@ -108,7 +108,8 @@ class EmulatorC3:
         return Ended.LOCKED_UP if code in _CORE_STOPPED else Ended.BY_ITSELF
 
 
-_CORE_STOPPED = frozenset({0})
+_CORE_STOPPED = frozenset({0, 65})
+"""Exit codes of a core that will not go on: docs/emulator.md."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,11 +154,13 @@ class EspressifQemu:
         return Ended.LOCKED_UP if "Lockup" in errors or code == -6 else Ended.BY_ITSELF
 
 
-def esp_runner(machine: str, program: str, *, answer_s: float) -> Runner | None:
-    """What can run images of an ESP32 part here: Espressif's QEMU, our emulator, or nothing."""
+def esp_runner(machine: str, program: str, *, clock_scale: float, answer_s: float) -> Runner | None:
+    """What can run images of an ESP32 part here: our emulator, Espressif's QEMU, or nothing."""
+    if machine == "esp32c3" and _is_there(EMULATOR):
+        return EmulatorC3(clock_scale=clock_scale)
     if qemu_has_machine(program, machine, answer_s):
         return EspressifQemu(tool=program, machine=machine)
-    return EmulatorC3() if machine == "esp32c3" and _is_there(EMULATOR) else None
+    return None
 
 
 def qemu_has_machine(program: str, machine: str, answer_s: float) -> bool:

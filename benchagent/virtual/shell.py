@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,8 +18,10 @@ from benchagent.virtual.faults import Faults
 from benchagent.virtual.flash_array import FlashArray, Sector
 from benchagent.virtual.machine import TOOL_ANSWER_S, Fault, Machine, Runner, RunState
 from benchagent.virtual.models import BoardModel
+from benchagent.virtual.personality import LedInverter, Personality, table_seen
 from benchagent.virtual.silicon import BootMode, Silicon, Socket
 from benchagent.virtual.store import BoardEntry, BoardStore
+from benchline.scenario.table import TABLE_BYTES_MAX
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,9 @@ class ShellOptions:
     no_runner: str = ""
     """Why there is no runner."""
     tool_answer_s: float = TOOL_ANSWER_S
+    personality: Personality = field(default_factory=Personality)
+    slow: float = 0.0
+    """The part of its time that the runner loses, where it cannot be slow by itself."""
     stuck_low: int | None = None
     """Offset of a flash byte whose bits all read 0 once programmed (a worn cell)."""
 
@@ -72,6 +77,10 @@ class VirtualBoard:
         self._heal_delay_s = IDLE_S
         self._next_check = 0.0
         self._powered = True
+        self._starting: threading.Timer | None = None
+        self._start_held = False
+        changed = options.personality.changes_table
+        self._run_image = self._store.run_path if changed else self._store.flash_path
         self._entry_lock = threading.Lock()
         self._tty = self._store.path / "console"
         self._console = Console(self._typed)
@@ -99,10 +108,11 @@ class VirtualBoard:
             return None
         return Machine(
             runner=options.runner,
-            image=self._store.flash_path,
+            image=self._run_image,
             console=self._console,
             on_state=self._run_state_changed,
             answer_s=options.tool_answer_s,
+            slow=options.slow,
         )
 
     def start(self) -> BoardEntry:
@@ -118,6 +128,7 @@ class VirtualBoard:
 
     def boot(self) -> None:
         """Run side: start the firmware in flash, from a saved image, when there is one."""
+        self._forget_start()
         self._save_flash()
         if not self._silicon.bootable():
             self.power_off()
@@ -129,20 +140,64 @@ class VirtualBoard:
         if self._machine is None:
             self._run_state_changed(RunState.NO_RUNNER, self._fault)
             return
-        self._machine.boot()
+        delay_s = self._options.personality.slow_boot_s
+        if delay_s:
+            self.power_off()
+            self._start_after(delay_s)
+        else:
+            self._start_firmware(self._machine)
+
+    def _start_after(self, delay_s: float) -> None:
+        self._run_state_changed(RunState.STARTING, self._fault)
+        self._starting = timer = threading.Timer(delay_s, lambda: self._start_late(timer))
+        timer.daemon = True
+        timer.start()
+
+    def _start_late(self, timer: threading.Timer) -> None:
+        with self._lock:
+            if self._starting is timer and self._machine is not None:
+                self._starting = None
+                self._start_firmware(self._machine)
+
+    def _start_firmware(self, machine: Machine) -> None:
+        """Start it from the flash, or from what this board's personality makes of it."""
+        personality, table = self._options.personality, self._options.model.table
+        if personality.changes_table:
+            image = bytearray(self._array.bytes)
+            seen = table_seen(
+                bytes(image[table : table + TABLE_BYTES_MAX]), personality, self._options.name
+            )
+            image[table : table + len(seen)] = seen
+            self._store.save_run_image(bytes(image))
+        led = personality.inverted_led
+        machine.boot(LedInverter(led) if led else bytes)
 
     def freeze(self) -> None:
         """Run side: stop time for the firmware."""
-        if self._machine is not None:
+        if self._starting is not None:
+            self._forget_start()
+            self._start_held = True
+            self._run_state_changed(RunState.HALTED, self._fault)
+        elif self._machine is not None:
             self._machine.freeze()
 
     def thaw(self) -> None:
         """Run side: let the firmware go on."""
-        if self._machine is not None:
+        if self._start_held and self._machine is not None:
+            self._start_held = False
+            self._start_firmware(self._machine)
+        elif self._machine is not None:
             self._machine.thaw()
+
+    def _forget_start(self) -> None:
+        self._start_held = False
+        if self._starting is not None:
+            self._starting.cancel()
+            self._starting = None
 
     def power_off(self) -> None:
         """Run side: end the firmware."""
+        self._forget_start()
         if self._machine is not None:
             self._machine.power_off()
         self._save_wear()
@@ -186,6 +241,7 @@ class VirtualBoard:
         self._control.close()
         self._silicon.close()
         with self._lock:
+            self._forget_start()
             self._save_flash()
             self._save_wear()
         if self._machine is not None:
@@ -266,7 +322,7 @@ class VirtualBoard:
                 tty=str(self._tty),
                 control=str(self._control.path),
                 rfc2217=self._silicon.rfc2217,
-                personality=(),
+                personality=self._options.personality.words,
                 identified=self._wear.identified,
                 pid=os.getpid(),
                 boot_time=self._boot_time,

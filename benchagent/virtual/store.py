@@ -16,6 +16,7 @@ from benchagent.virtual.flash_array import Wear
 from benchagent.virtual.machine import Fault, RunState
 
 FLASH_FILE = "flash.bin"
+RUN_FILE = "run.bin"
 STATS_FILE = "stats.json"
 BOARD_FILE = "board.json"
 PORT_FILE = "port"
@@ -104,6 +105,15 @@ class BoardStore:
                 "remove it to start with a blank board"
             )
         return contents
+
+    @property
+    def run_path(self) -> Path:
+        """What the runner of a board with a personality starts from."""
+        return self.path / RUN_FILE
+
+    def save_run_image(self, contents: bytes) -> None:
+        """Replace what the runner starts from in one step."""
+        self._replace(RUN_FILE, contents)
 
     def save_flash(self, contents: bytes) -> None:
         """Replace the saved flash in one step."""
