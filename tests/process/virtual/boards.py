@@ -64,7 +64,8 @@ class RunningBoard:
 
 def environment(*first: Path) -> dict[str, str]:
     """This process's environment with these folders, then the checkout, first for imports."""
-    paths = [*map(str, first), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    roots = (*first, ROOT, ROOT / "proto")
+    paths = [*map(str, roots), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
@@ -153,6 +154,24 @@ def _built(tag: str, padding: int) -> bytes:
         command = [compiler, *flags, *defines, "-T", script, source, "-o", str(elf)]
         subprocess.run(command, check=True)
         return elf.read_bytes()
+
+
+@functools.cache
+def c3_image(tag: str = "one") -> bytes:
+    """A flash image of an ESP32-C3 that boots with `boot TAG`."""
+    tool = "riscv64-unknown-elf-"
+    compiler = require(tool + "gcc", "gcc-riscv64-unknown-elf")
+    flags = ["-march=rv32imc", "-mabi=ilp32", "-mcmodel=medany", "-ffreestanding", "-nostdlib"]
+    flags += ["-nostartfiles", "-Os", "-Wall", "-Wextra", "-Werror", "-Wl,--no-warn-rwx-segments"]
+    script, source = str(FIRMWARE / "c3_flash.ld"), str(FIRMWARE / "c3_firmware.c")
+    with tempfile.TemporaryDirectory() as scratch:
+        elf, code, data = (Path(scratch) / name for name in ("a.elf", "a.code", "a.data"))
+        command = [compiler, *flags, f'-DTAG="{tag}"', "-T", script, source, "-o", str(elf)]
+        subprocess.run(command, check=True)
+        for section, out in ((".text", code), (".rodata", data)):
+            copy = [tool + "objcopy", "-O", "binary", "-j", section, str(elf), str(out)]
+            subprocess.run(copy, check=True)
+        return code.read_bytes().ljust(0x1_0000, b"\xff") + data.read_bytes()
 
 
 def flash_image(elf: Path) -> bytes:

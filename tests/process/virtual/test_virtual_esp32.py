@@ -10,8 +10,11 @@ import pytest
 
 from tests.process.virtual.boards import (
     RunningBoard,
+    c3_image,
+    children_of,
     console,
     esptool,
+    is_alive,
     order,
     stock_esptool,
     virtual_board,
@@ -197,16 +200,60 @@ def test_firmware_that_nothing_here_can_run_is_said_so(tmp_path: Path) -> None:
         assert entry["fault"] is None
 
 
+@pytest.fixture
+def firmware(tmp_path: Path) -> Path:
+    path = tmp_path / "alpha.bin"
+    path.write_bytes(c3_image("alpha"))
+    return path
+
+
+def test_flashed_firmware_runs_and_shares_its_port_with_the_loader(
+    tmp_path: Path, firmware: Path
+) -> None:
+    second = tmp_path / "beta.bin"
+    second.write_bytes(c3_image("beta"))
+    with virtual_board(tmp_path, *C3) as board, console(board.entry["tty"]) as tty:
+        tty.until(b"invalid header")
+        stock_esptool(port(board), "write-flash", "0x0", str(firmware))
+        tty.forget()
+        order(board, op="reset", mode="app")
+        tty.until(b"boot alpha table=ffffffff\n")
+        tty.until(b"tick 00000001")
+        tty.send(b"ping\n")
+        tty.until(b"pong\n")
+        stock_esptool(port(board), "write-flash", "0x0", str(second))
+        tty.forget()
+        order(board, op="reset", mode="app")
+        tty.until(b"boot beta")
+        board.wait_run_state("RUNNING")
+        assert board.now()["fault"] is None
+
+
 def test_over_reset_lines_esptool_resets_into_the_loader_and_out_of_it(
-    tmp_path: Path, image: Path
+    tmp_path: Path, firmware: Path
 ) -> None:
     with virtual_board(tmp_path, *C3) as board, console(board.entry["tty"]) as tty:
         tty.until(b"invalid header")
-        tty.forget()
-        said = stock_esptool(board.entry["rfc2217"], "write-flash", "0x0", str(image))
+        said = stock_esptool(board.entry["rfc2217"], "write-flash", "0x0", str(firmware))
         assert "Hash of data verified" in said
         assert "Chip was NOT reset" not in said
-        tty.until(b"waiting for download")
-        tty.until(b"SPI_FAST_FLASH_BOOT")
-        board.wait_run_state("BLANK")
-        assert flash(board)[: len(IMAGE)] == IMAGE
+        seen = tty.until(b"boot alpha")
+        assert seen.index(b"waiting for download") < seen.rindex(b"SPI_FAST_FLASH_BOOT")
+
+
+def test_the_emulator_ends_with_power_and_with_a_killed_board(
+    tmp_path: Path, firmware: Path
+) -> None:
+    with virtual_board(tmp_path, *C3) as board, console(board.entry["tty"]) as tty:
+        stock_esptool(port(board), "--after", "watchdog-reset", "write-flash", "0", str(firmware))
+        tty.until(b"tick 00000001")
+        (child,) = children_of(board.process.pid)
+        order(board, op="power", state="off")
+        wait_for("the emulator to end", lambda: not is_alive(child))
+        assert board.now()["run_state"] == "OFF"
+        tty.forget()
+        order(board, op="power", state="cycle")
+        tty.until(b"boot alpha")
+        (child,) = children_of(board.process.pid)
+        board.kill()
+        wait_for("the emulator to end", lambda: not is_alive(child))
