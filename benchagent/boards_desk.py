@@ -1,4 +1,4 @@
-"""Serves `benchline-agent boards` where no agent runs; where one does, it is asked."""
+"""Serves `benchline agent boards` where no agent runs; where one does, it is asked."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`benchline-agent boards`: what is on USB, names and enrolment, whether an agent runs or not."""
+"""`benchline agent boards`: what is on USB, names and enrolment, whether an agent runs or not."""
 
 import argparse
 import json
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(board) + "\n" if options.json else _text(board))
     if not options.json and told.get("boards") == []:
         sys.stdout.write(
-            "nothing on USB looks like a board; `benchline-agent doctor` checks this PC\n"
+            "nothing on USB looks like a board; `benchline agent doctor` checks this PC\n"
         )
     return EXIT_OK
 

@@ -249,4 +249,4 @@ def _same(known: Chip, told: Chip) -> bool:
 
 
 def _unknown(board_id: str) -> str:
-    return f"no board {board_id} here; `benchline-agent boards` lists them"
+    return f"no board {board_id} here; `benchline agent boards` lists them"

@@ -1,4 +1,4 @@
-"""The agent's own socket: what `benchline-agent boards` asks of an agent that runs.
+"""The agent's own socket: what `benchline agent boards` asks of an agent that runs.
 
 `agent.sock` in the agent's folder, which only its user may enter. One JSON object a line each way;
 an answer has `ok` and, when that is false, `message`.
@@ -107,7 +107,7 @@ async def serve_locally(folder: Path, enrolment: Enrolment) -> None:
         try:
             server = await asyncio.start_unix_server(serve, short / SOCKET, limit=_MAX_LINE)
         except OSError as error:
-            log.warning("`benchline-agent boards` is not served", extra={"why": str(error)})
+            log.warning("`benchline agent boards` is not served", extra={"why": str(error)})
             await asyncio.Event().wait()
             return
         try:

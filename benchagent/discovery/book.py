@@ -1,6 +1,6 @@
 """The file that keeps board ids: `boards.toml` in the agent's folder.
 
-The agent and `benchline-agent boards` both write it, each under a lock and all at once, so that
+The agent and `benchline agent boards` both write it, each under a lock and all at once, so that
 neither loses what the other wrote. Operators may read it and, with the agent stopped, edit it.
 """
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 FILE = "boards.toml"
 _HEAD = """\
 # Boards that this agent knows by their USB keys, so that their ids survive another socket and
-# another device name. Written by the agent; see `benchline-agent boards --help`.
+# another device name. Written by the agent; see `benchline agent boards --help`.
 """
 _FIELD_TYPES: dict[str, type] = {
     "location": str,

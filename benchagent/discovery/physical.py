@@ -14,7 +14,7 @@ _ABILITIES = {
     "esptool": ("reset", "bootloader", "identify"),
     "pyocd": ("reset", "identify"),
 }
-_ENROL = "`benchline-agent boards enrol {board}` asks its chip, which may reset it"
+_ENROL = "`benchline agent boards enrol {board}` asks its chip, which may reset it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Nodes:
             return ""
         return (
             f"{node} may not be opened: install the udev rules of "
-            "`benchline-agent doctor --udev-rules`, then plug it in again"
+            "`benchline agent doctor --udev-rules`, then plug it in again"
         )
 
     def tty_fault(self, name: str) -> str:
@@ -97,7 +97,7 @@ def _health(seen: Seen, tty: str, nodes: Nodes) -> str:
             )
         fault = nodes.usb_fault(find)
     elif not tty:
-        fault = "it has no serial port: `benchline-agent doctor` tells what may hold it back"
+        fault = "it has no serial port: `benchline agent doctor` tells what may hold it back"
     elif record.is_enrolled or row.opened_at_sight:
         fault = ""  # the console says what is wrong with its port
     else:

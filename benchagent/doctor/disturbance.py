@@ -54,7 +54,7 @@ def _modem_manager(pc: Pc) -> Check:
         good=good,
         needed=False,
         message=message,
-        fix=f"`benchline-agent doctor --udev-rules | sudo tee /etc/udev/rules.d/{FILE}`, "
+        fix=f"`benchline agent doctor --udev-rules | sudo tee /etc/udev/rules.d/{FILE}`, "
         "or sudo systemctl disable --now ModemManager",
     )
 

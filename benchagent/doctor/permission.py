@@ -72,7 +72,7 @@ def _probes(pc: Pc) -> Check:
         good=not closed,
         needed=bool(closed),
         message=message,
-        fix=f"`benchline-agent doctor --udev-rules | sudo tee /etc/udev/rules.d/{FILE}`, {_RELOAD}",
+        fix=f"`benchline agent doctor --udev-rules | sudo tee /etc/udev/rules.d/{FILE}`, {_RELOAD}",
     )
 
 
@@ -89,7 +89,7 @@ def _rules(pc: Pc) -> Check:
         else f"none for {', '.join(row.known_as for row in lacking)}"
         if lacking
         else "there for all probes that are known",
-        fix=f"`benchline-agent doctor --udev-rules | sudo tee /etc/udev/rules.d/{FILE}`, {_RELOAD}",
+        fix=f"`benchline agent doctor --udev-rules | sudo tee /etc/udev/rules.d/{FILE}`, {_RELOAD}",
     )
 
 

@@ -6,11 +6,11 @@ from benchagent.discovery.table import Ids, InterfaceKind, Row, usb_table
 
 FILE = "99-benchline.rules"
 _HEAD = """\
-# Devices that Benchline uses. Written by `benchline-agent doctor --udev-rules`.
+# Devices that Benchline uses. Written by `benchline agent doctor --udev-rules`.
 # Debug probes may be used by whoever sits at this PC (uaccess) and by the group plugdev, serial
 # ports by the group dialout; ModemManager leaves all of them alone: it writes to new ports.
 # To install:
-#   benchline-agent doctor --udev-rules | sudo tee /etc/udev/rules.d/{file}
+#   benchline agent doctor --udev-rules | sudo tee /etc/udev/rules.d/{file}
 #   sudo udevadm control --reload && sudo udevadm trigger
 ACTION!="add|change|bind", GOTO="benchline_end"
 SUBSYSTEM!="usb|tty|hidraw", GOTO="benchline_end"

@@ -1,4 +1,4 @@
-"""`benchline-agent boards` with and without an agent, and enrolment through the real tool."""
+"""`benchline agent boards` with and without an agent, and enrolment through the real tool."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Done:
 
 
 async def boards(folder: Path, *words: str) -> Done:
-    """`benchline-agent boards --json …` for the agent and the USB tree of a folder."""
+    """`benchline agent boards --json …` for the agent and the USB tree of a folder."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchagent", "boards", "--json", "--dir", str(folder / "agent")),
         *("--sysfs-root", str(folder / "sys"), "--dev-root", str(folder / "dev")),
