@@ -26,6 +26,9 @@ _GONE = frozenset((errno.EIO, errno.ENODEV, errno.ENXIO, errno.EBADF))
 _FLASH_FAULT = re.compile(r"result was (0106|0108|0109|010[aA]|[cC]400|[cC]500)")
 _PROVED_OTHERWISE = ("MD5 of file does not match", "the written flash region is empty")
 
+ANSWER_S = 3.0
+"""How long an answer is waited for where the tool would wait for ever: a stub's greeting."""
+
 OnBytes = Callable[[int, int], None]
 """Told how many of how many bytes are done."""
 
@@ -99,14 +102,16 @@ class _Progress(TemplateLogger):  # type: ignore[misc]  # the tool has no types
         sys.stderr.write(f"error: {message}\n")
 
 
+_LISTENER = _Progress()
+log.set_logger(_LISTENER)  # the tool has one logger a process, and takes another one only once
+
+
 @contextlib.contextmanager
 def connected(
     entrance: Entrance, said: Callable[[str], None], check: Callable[[], None]
 ) -> Iterator[Chip]:
     """A chip in its bootloader. `said` is told each way into it and how it went, `check` is
     called between them and may raise. Raises OperationError."""
-    listener = _Progress()
-    log.set_logger(listener)
     faults: list[str] = []
     for reset in entrance.resets:
         check()
@@ -124,9 +129,8 @@ def connected(
             raise
         said(f"{reset}: ok")
         try:
-            yield Chip(esp, listener)
+            yield Chip(esp)
         finally:
-            listener.on_bytes = None
             with contextlib.suppress(OSError):
                 port.close()
         return
@@ -140,6 +144,7 @@ def _opened(entrance: Entrance) -> serial.Serial:
         port = serial.serial_for_url(
             entrance.path, exclusive=entrance.exclusive or None, do_not_open=True
         )
+        port.timeout = ANSWER_S
         port.open()
     except (OSError, ValueError) as error:
         number = getattr(error, "errno", None)
@@ -166,9 +171,8 @@ def _brought(port: serial.Serial, entrance: Entrance, reset: str) -> Any:
 class Chip:
     """A connected chip; first in its ROM loader, after `prepare` ready to be written."""
 
-    def __init__(self, esp: Any, listener: _Progress) -> None:
+    def __init__(self, esp: Any) -> None:
         self._esp = esp
-        self._listener = listener
         self._compress = True
 
     @property
@@ -238,7 +242,7 @@ class Chip:
 
         Raises TransferError, or OperationError VERIFY_FAILED or WRITE_FAILED.
         """
-        self._listener.on_bytes = on_bytes
+        _LISTENER.on_bytes = on_bytes
         try:
             with _transfer():
                 cmds.write_flash(
@@ -249,7 +253,7 @@ class Chip:
                     force=True,  # the plan was checked against this chip already
                 )
         finally:
-            self._listener.on_bytes = None
+            _LISTENER.on_bytes = None
 
     def read(self, address: int, length: int, on_bytes: OnBytes) -> bytes:
         """Read flash. Raises TransferError."""
