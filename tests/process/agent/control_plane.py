@@ -140,22 +140,26 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
         pieces: dict[int, bytes],
         *,
         image: str = "test",
+        part: str = "stm32f405rg",
         reset: bool = True,
         **fields: Any,
     ) -> str:
-        flash = self.flash_command(pieces, image, reset=reset)
+        flash = self.flash_command(pieces, image, part=part, reset=reset)
         return self.command(board=board, flash=flash, **fields)
 
     def flash_command(
-        self, pieces: dict[int, bytes], image: str = "test", *, reset: bool = True
+        self,
+        pieces: dict[int, bytes],
+        image: str = "test",
+        *,
+        part: str = "stm32f405rg",
+        reset: bool = True,
     ) -> pb.FlashCommand:
         segments = [
             pb.FlashSegment(address=at, sha256=self.artifact(data), size_bytes=len(data))
             for at, data in pieces.items()
         ]
-        return pb.FlashCommand(
-            segments=segments, part="stm32f405rg", reset_after=reset, image=image
-        )
+        return pb.FlashCommand(segments=segments, part=part, reset_after=reset, image=image)
 
     def answers(self, command_id: str) -> list[pb.CommandResult]:
         return [result for result in self.results if result.command_id == command_id]
