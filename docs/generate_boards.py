@@ -71,7 +71,8 @@ def _board(board: BoardModel, catalogue: Catalogue) -> str:
         "",
         (
             f"{board.name}, part [`{board.part}`](#{board.part}), "
-            f"{_size(board.flash_bytes)} of flash, main clock {board.oscillator_hz // 1_000_000} MHz."
+            f"{_size(board.flash_bytes)} of flash, "
+            f"main clock {board.oscillator_hz // 1_000_000} MHz."
         ),
         "",
         f"- Names: {_said(own)}." + (f" Shared with others: {_said(shared)}." if shared else ""),

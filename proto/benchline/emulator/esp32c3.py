@@ -67,10 +67,10 @@ def read_flash(path: Path, table: Path | None) -> bytes:
 
 def _run(options: argparse.Namespace, contents: bytes) -> Ending:
     # Only here: these need Unicorn, whose absence is told in words.
-    from benchline.emulator.console import Console  # noqa: PLC0415
-    from benchline.emulator.machine import Bounds, Esp32C3, Settings  # noqa: PLC0415
-    from benchline.emulator.processor import UnusableUnicornError  # noqa: PLC0415
-    from benchline.emulator.registers import RegisterLog  # noqa: PLC0415
+    from benchline.emulator.console import Console
+    from benchline.emulator.machine import Bounds, Esp32C3, Settings
+    from benchline.emulator.processor import UnusableUnicornError
+    from benchline.emulator.registers import RegisterLog
 
     with _log_file(options.log) as descriptor:
         log = RegisterLog(None if descriptor is None else partial(_write_all, descriptor))
