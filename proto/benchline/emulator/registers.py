@@ -1,8 +1,8 @@
 """The log of register writes: what really happened at the pins, as text lines.
 
 A line is `gpio <us> <register> 0x<value> [of 0x<mask>]`, `unmodelled read|write 0x<address>
-n=<count>` or `note <text>`. Times are virtual microseconds. Accesses to registers that are not modelled are
-counted; a count is told when it reaches a power of two, and all counts at the end.
+n=<count>` or `note <text>`. Times are virtual microseconds. Accesses to registers that are not
+modelled are counted; a count is told when it reaches a power of two, and all counts at the end.
 """
 
 from collections import Counter
