@@ -56,13 +56,41 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvenImage:
-    """The image that a board was proven to hold: its digest, empty for none, and its pieces."""
+    """What a board was proven to hold: the image that was written last, by its digest, and all
+    pieces that are in its flash. The digest is empty when nothing is certain."""
 
     sha256: str
     segments: tuple[Segment, ...] = ()
 
 
 NOTHING_PROVEN = ProvenImage(sha256="")
+# No flash erases less than this at once.
+_SMALLEST_SECTOR = 4096
+_MAX_PROVEN_SEGMENTS = 64
+
+
+def proven_after(
+    sha256: str, written: Sequence[Segment], before: ProvenImage = NOTHING_PROVEN
+) -> ProvenImage:
+    """What a board holds after a proven flash: the pieces that were written, and those of the
+    image before that the flash did not touch."""
+    touched = [_sectors(segment) for segment in written]
+    kept = [
+        segment
+        for segment in before.segments
+        if not any(_overlap(_sectors(segment), other) for other in touched)
+    ]
+    pieces = (*in_address_order(written), *kept)[:_MAX_PROVEN_SEGMENTS]
+    return ProvenImage(sha256=sha256, segments=pieces)
+
+
+def _sectors(segment: Segment) -> range:
+    last = segment.address + segment.size_bytes - 1
+    return range(segment.address // _SMALLEST_SECTOR, last // _SMALLEST_SECTOR + 1)
+
+
+def _overlap(one: range, other: range) -> bool:
+    return one.start < other.stop and other.start < one.stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from benchagent.command import (
     Result,
     Send,
     late,
+    proven_after,
 )
 from benchagent.flash import (
     BoardTools,
@@ -275,7 +276,7 @@ class Runner:
                 report = proof_in(record, command.action, cut_off.flashing)
             if isinstance(command.action, Flash) and report is not None:
                 result = replace(_passed(command), flash=report)
-                proven = ProvenImage(sha256=cut_off.flashing, segments=command.action.segments)
+                proven = proven_after(cut_off.flashing, command.action.segments)
                 if command.action.reset_after:
                     head = await reset_board(tools, command.action.part or tools.board.part)
                     result = replace(result, console=head)
@@ -408,7 +409,7 @@ def _proven_after(result: Result, flash: Flash, before: ProvenImage) -> ProvenIm
     if done is None:
         return NOTHING_PROVEN
     if done.read_back_sha256 == done.image_sha256:
-        return ProvenImage(sha256=done.image_sha256, segments=flash.segments)
+        return proven_after(done.image_sha256, flash.segments, before)
     untouched = done.sectors_erased == 0 and done.bytes_programmed == 0
     is_refused = result.outcome is Outcome.REFUSED
     return before if untouched and is_refused else NOTHING_PROVEN

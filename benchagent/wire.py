@@ -141,6 +141,7 @@ def _flash_record(result: Result, report: FlashReport, agent: str) -> flash_pb2.
         sectors_skipped=report.sectors_skipped,
         bytes_programmed=report.bytes_programmed,
         read_back_sha256=report.read_back_sha256,
+        attempts=report.attempts,
     )
     if report.start_time is not None:
         record.start_time.CopyFrom(timestamp(report.start_time))

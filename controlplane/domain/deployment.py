@@ -25,6 +25,7 @@ class FlashRecord:
     read_back_sha256: str = ""
     start_time: datetime | None = None
     end_time: datetime | None = None
+    attempts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

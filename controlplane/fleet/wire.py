@@ -159,6 +159,7 @@ def _flash_record(record: flash_pb2.FlashRecord, board: str) -> FlashRecord:
         sectors_skipped=record.sectors_skipped,
         bytes_programmed=record.bytes_programmed,
         read_back_sha256=record.read_back_sha256,
+        attempts=tuple(text[:_MAX_TEXT] for text in islice(record.attempts, _MAX_WORDS)),
     )
 
 

@@ -326,6 +326,7 @@ def finished_record(begun: FlashRecord, answer: CommandAnswer) -> FlashRecord:
         sectors_skipped=told.sectors_skipped,
         bytes_programmed=told.bytes_programmed,
         read_back_sha256=told.read_back_sha256,
+        attempts=told.attempts,
     )
 
 

@@ -186,5 +186,7 @@ def _flash_lines(deployment: deployment_pb2.SessionDeployment) -> list[str]:
         lines.append(f"  {flash_line(view)}{proof}")
         if one.reason:
             lines.append(f"    because {one.reason}")
+        if any(not attempt.endswith(": ok") for attempt in one.attempts):
+            lines += [f"    tried {attempt}" for attempt in one.attempts]
     lines.append(f"  the board was left with the {deployment.left_image or 'unknown'} image")
     return lines

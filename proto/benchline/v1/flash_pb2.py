@@ -26,7 +26,7 @@ from benchline.v1 import verdict_pb2 as benchline_dot_v1_dot_verdict__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62\x65nchline/v1/flash.proto\x12\x0c\x62\x65nchline.v1\x1a\x1a\x62\x65nchline/v1/verdict.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe1\x02\n\x0b\x46lashRecord\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\r\n\x05image\x18\x03 \x01(\t\x12\x14\n\x0cimage_sha256\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12&\n\x07outcome\x18\x06 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0f\n\x07message\x18\x07 \x01(\t\x12\x16\n\x0esectors_erased\x18\x08 \x01(\r\x12\x17\n\x0fsectors_skipped\x18\t \x01(\r\x12\x18\n\x10\x62ytes_programmed\x18\n \x01(\x04\x12\x18\n\x10read_back_sha256\x18\x0b \x01(\t\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62\x65nchline/v1/flash.proto\x12\x0c\x62\x65nchline.v1\x1a\x1a\x62\x65nchline/v1/verdict.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf3\x02\n\x0b\x46lashRecord\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\r\n\x05image\x18\x03 \x01(\t\x12\x14\n\x0cimage_sha256\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12&\n\x07outcome\x18\x06 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0f\n\x07message\x18\x07 \x01(\t\x12\x16\n\x0esectors_erased\x18\x08 \x01(\r\x12\x17\n\x0fsectors_skipped\x18\t \x01(\r\x12\x18\n\x10\x62ytes_programmed\x18\n \x01(\x04\x12\x18\n\x10read_back_sha256\x18\x0b \x01(\t\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61ttempts\x18\x0e \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,5 +34,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'benchline.v1.flash_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FLASHRECORD']._serialized_start=104
-  _globals['_FLASHRECORD']._serialized_end=457
+  _globals['_FLASHRECORD']._serialized_end=475
 # @@protoc_insertion_point(module_scope)

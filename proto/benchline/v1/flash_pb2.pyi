@@ -4,9 +4,11 @@ isort:skip_file
 Writes to the flash of boards."""
 
 from benchline.v1 import verdict_pb2 as _verdict_pb2
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -37,6 +39,7 @@ class FlashRecord(_message.Message):
     READ_BACK_SHA256_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
     command_id: _builtins.str
     """Id of the command that asked for it; an agent runs each command once."""
     board: _builtins.str
@@ -67,6 +70,12 @@ class FlashRecord(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """After read-back."""
 
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The ways of reaching and writing the board that were tried, in order, each with how it ended:
+        "921600 baud, stub, compressed: …", "460800 baud, stub, compressed: ok".
+        """
+
     def __init__(
         self,
         *,
@@ -83,10 +92,11 @@ class FlashRecord(_message.Message):
         read_back_sha256: _builtins.str = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        attempts: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "bytes_programmed", b"bytes_programmed", "command_id", b"command_id", "end_time", b"end_time", "image", b"image", "image_sha256", b"image_sha256", "message", b"message", "outcome", b"outcome", "read_back_sha256", b"read_back_sha256", "reason", b"reason", "sectors_erased", b"sectors_erased", "sectors_skipped", b"sectors_skipped", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "board", b"board", "bytes_programmed", b"bytes_programmed", "command_id", b"command_id", "end_time", b"end_time", "image", b"image", "image_sha256", b"image_sha256", "message", b"message", "outcome", b"outcome", "read_back_sha256", b"read_back_sha256", "reason", b"reason", "sectors_erased", b"sectors_erased", "sectors_skipped", b"sectors_skipped", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

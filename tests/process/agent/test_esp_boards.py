@@ -77,6 +77,7 @@ async def test_a_flash_with_a_table_is_proved_and_its_epoch_begins_with_the_firs
         assert answer.outcome == PASSED, answer
         assert answer.flash.read_back_sha256 == answer.flash.image_sha256
         assert answer.flash.sectors_erased == 8 + 1
+        assert answer.flash.attempts[-1] == "921600 baud, stub, compressed: ok"
         await begins_with_the_boot(server, answer)
         # Nothing of what tool and loader exchanged is in the console.
         assert b"\xc0" not in server.console(BOARD).data
