@@ -30,7 +30,7 @@ from benchline.scenario.trace import (
     diff_traces,
     masked_bytes,
 )
-from benchline.scenario.units import pin_name, pin_number
+from benchline.scenario.units import pin_number
 from benchline.scenario.where import Where, WhereError, compile_where
 
 __all__ = [
@@ -75,7 +75,6 @@ __all__ = [
     "missing_capabilities",
     "pack_table",
     "parse_scenario",
-    "pin_name",
     "pin_number",
     "plain",
     "read_scenario",

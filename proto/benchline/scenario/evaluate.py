@@ -97,7 +97,7 @@ class Evaluator:
         self._open_line_ms: int | None = None
         self._events = 0
         outputs = [s for s in plan.signals.values() if s.kind is SignalKind.DIGITAL_OUT]
-        self._pins = {s.pin_label: (s, PinTracker()) for s in outputs}
+        self._pins = {s.spelling: (s, PinTracker()) for s in outputs}
         self._subscribe()
 
     @property

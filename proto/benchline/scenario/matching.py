@@ -102,7 +102,7 @@ class Matcher:
         self._where = compile_where(selector.where) if selector.where else None
         signal = signals.get(selector.pin)
         self.inactive = 0 if signal is None or signal.active_high else 1
-        self.pin_label = "" if signal is None else f"{signal.name} ({signal.pin_label})"
+        self.pin_label = "" if signal is None else f"{signal.name} ({signal.spelling})"
 
     def match(self, seen: Seen, env: Env) -> Match | None:
         """None: not what is looked for. Pin levels match when a change reaches the level."""

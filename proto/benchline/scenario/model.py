@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from benchline.scenario.units import Tolerance, pin_name
+from benchline.scenario.units import Tolerance
 
 MAX_STEPS = 400
 """Most steps that a scenario may have after its repeats are expanded."""
@@ -69,7 +69,7 @@ class Signal:
     name: str
     kind: SignalKind
     pin: int
-    spelling: str = ""
+    spelling: str
     active_high: bool = True
     unit: str = ""
     mv_at_zero: float = 0.0
@@ -78,11 +78,6 @@ class Signal:
     minimum: float | None = None
     maximum: float | None = None
     line: int = 0
-
-    @property
-    def pin_label(self) -> str:
-        """The pin's name as records show it."""
-        return self.spelling or pin_name(self.pin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

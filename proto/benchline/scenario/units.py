@@ -63,11 +63,6 @@ def pin_number(name: str) -> int:
     return (ord(found[1]) - ord("A")) * 16 + int(found[2])
 
 
-def pin_name(number: int) -> str:
-    """The STM32 name of a pin number (0..143)."""
-    return f"P{chr(ord('A') + number // 16)}{number % 16}"
-
-
 def show_ms(ms: float) -> str:
     """A device time or duration for people: ``80 ms``, ``4.112 s``."""
     return f"{ms:g} ms" if abs(ms) < 1000 else f"{round(ms) / 1000:.10g} s"

@@ -149,7 +149,7 @@ def test_pins_are_spelled_as_their_part_does(name: str, number: int) -> None:
     text = text_of("reset: {}").replace("PC12", "PC1").replace("pin: PA", "pin: PE")
     relay = parse_scenario(text.replace("PB0", name)).signals["relay"]
 
-    assert (relay.pin, relay.pin_label) == (number, name)
+    assert (relay.pin, relay.spelling) == (number, name)
 
 
 @pytest.mark.parametrize("name", ["GPIO49", "gpio4", "GPIO04", "IO4", "4", "PA16", "PJ1"])

@@ -39,11 +39,12 @@ constexpr uint32_t kAdcStart = bit(29);
 constexpr uint32_t kAdcLargestAttenuation = 3U << 23;
 constexpr uint32_t kAdcDone = bit(31);
 constexpr uint32_t kAdcPatience = 20000;
-// With this attenuation about 2000 counts are 1370 mV (ESP-IDF, esp_efuse_rtc_calib.c): 4095 counts
-// would be 2805 mV, where the core wants 3300 mV. The part's own calibration is not read, and above
-// some 2500 mV the converter saturates.
+// With this attenuation about 2000 counts are 1370 mV (ESP-IDF, esp_efuse_rtc_calib.c), so that 4095
+// would be 2805 mV; above 2500 mV the converter saturates (data sheet, not checked against it).
+// Counts are stretched so that 4095 are 2500 mV. The part's own calibration is not read.
 constexpr uint32_t kAdcFullMv = 2805;
-constexpr uint32_t kWantedFullMv = 3300;
+constexpr uint32_t kUsedFullMv = 2500;
+constexpr uint32_t kLargestCounts = 4095;
 
 void startAdc() {
   reg(kSystemClkEnable0) |= kAdcGate;
@@ -101,7 +102,8 @@ int adcRead(uint32_t pin) {
   for (uint32_t i = 0; i < kAdcPatience; i++) {
     if (reg(kAdcIntRaw) & kAdcDone) {
       const uint32_t raw = reg(kAdc1Data) & 0xFFF;
-      counts = static_cast<int>(raw * kAdcFullMv / kWantedFullMv);
+      const uint32_t stretched = raw * kAdcFullMv / kUsedFullMv;
+      counts = static_cast<int>(stretched > kLargestCounts ? kLargestCounts : stretched);
       break;
     }
   }
