@@ -51,7 +51,14 @@ PORTS = (
         libc="picolibc",
         libc_specs=_SPECS,
         machine_flags=_MACHINE,
-        compile_flags=(*_MACHINE, *CODE_FLAGS, f"--specs={_SPECS}", f'-DBENCH_PART="{_PART}"'),
+        compile_flags=(
+            *_MACHINE,
+            *CODE_FLAGS,
+            # Version 5 of this assembler's line tables names a sketch's lines by the wrong file.
+            "-gdwarf-4",
+            f"--specs={_SPECS}",
+            f'-DBENCH_PART="{_PART}"',
+        ),
         cxx_flags=CXX_FLAGS,
         core_warning_flags=CORE_WARNING_FLAGS,
         sketch_warning_flags=SKETCH_WARNING_FLAGS,

@@ -35,9 +35,10 @@ ACCESS_COST = 8
 """Instructions that an access to a peripheral takes the time of: 0.2 us at the default speed, the
 order of what the peripheral bus takes on the chip (estimated, not measured)."""
 
-MASKED_SLICE, LONGEST_MASKED_SLICE = 64, 8192
-"""Instructions between looks while an interrupt waits for the firmware to let it in; doubled at
-each look, so that it is late by no more than the time that it was locked out."""
+MASKED_SLICE, LONGEST_MASKED_SLICE = 8, 8192
+"""Instructions between looks while an interrupt waits for the firmware to let it in. They grow by an
+eighth: firmware that spins on a clock lets interrupts in for a dozen instructions at a time, and
+looks of changing length meet one of these moments soon."""
 
 MASKED_WAITS = 64
 """WFI in a row that such an interrupt ended at once: the firmware will not let it in."""
@@ -201,7 +202,8 @@ class Esp32C3:
             self._masked_slice, self._masked_waits = MASKED_SLICE, 0
             return count
         count = min(count, self._masked_slice)
-        self._masked_slice = min(2 * self._masked_slice, LONGEST_MASKED_SLICE)
+        longer = self._masked_slice + max(1, self._masked_slice // 8)
+        self._masked_slice = min(longer, LONGEST_MASKED_SLICE)
         return count
 
     def _wait(self) -> Ending | None:

@@ -1,39 +1,53 @@
-"""Builds sketches on the bench core and runs them in QEMU, with nothing of the product in between
-but the core, its manifest and the sketch preprocessor."""
+"""Builds sketches on the bench core and runs them, with nothing of the product in between but the
+core, its manifest, the sketch preprocessor and the machine that the part is simulated by.
+
+A sketch of a test names pins by their role (`OUT_A`, `ANALOG_A`); a target says which pin that is.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import select
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchline.scenario import pin_number
 from controlplane.bench_core.manifest import (
     PORTS,
     TEST_BUILD_FLAGS,
+    CorePort,
+    Variant,
     identity_source,
     uses_printf,
 )
+from controlplane.toolchains.elf import segments
 from controlplane.toolchains.sketch import SketchFile, preprocess
 
-PORT = PORTS["stm32f405rg"]
-VARIANT = PORT.variants["olimex-stm32-h405"]
-
 DIGITAL, ANALOG, CONSOLE, END = 0x0000, 0x0100, 0x0300, 0x0400
-PA0, PA1, PA4, PB0, PC12 = 0, 1, 4, 16, 44
 
 Row = tuple[int, int, int, int]
 
-LIMIT_S = 20.0
+LIMIT_S = 40.0
 """How long a run may take before it counts as hung."""
+
+FLASH_BYTES = 2 << 20
+"""The smallest flash that a C3 module has."""
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class CompileError(Exception):
+    """The compiler's messages."""
 
 
 def tool(name: str, package: str) -> str:
@@ -41,97 +55,6 @@ def tool(name: str, package: str) -> str:
     if found is None:
         raise RuntimeError(f"{name} is missing: apt-get install {package}")
     return found
-
-
-GCC_PACKAGE = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
-
-
-def compile_one(source: Path, out: Path, *, core: bool, test: bool) -> str:
-    """Compile one file and give the compiler's messages; raises on an error."""
-    command = [
-        tool(f"{PORT.compiler_prefix}g++", GCC_PACKAGE),
-        *PORT.compile_flags,
-        *PORT.cxx_flags,
-        *VARIANT.defines,
-        *(TEST_BUILD_FLAGS if test else ()),
-        *(f"-I{folder}" for folder in PORT.include_dirs),
-        *(PORT.core_warning_flags if core else PORT.sketch_warning_flags),
-        "-c",
-        str(source),
-        "-o",
-        str(out),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    if done.returncode != 0:
-        raise CompileError(done.stderr)
-    return done.stderr
-
-
-class CompileError(Exception):
-    """The compiler's messages."""
-
-
-_core_objects: dict[bool, list[Path]] = {}
-
-
-def core_objects(*, test: bool) -> list[Path]:
-    """The core's objects, compiled once per test process."""
-    if test not in _core_objects:
-        folder = Path(tempfile.mkdtemp(prefix="bench-core-"))
-        objects = []
-        for number, source in enumerate(PORT.sources):
-            out = folder / f"{number}-{source.stem}.o"
-            compile_one(source, out, core=True, test=test)
-            objects.append(out)
-        _core_objects[test] = objects
-    return _core_objects[test]
-
-
-def build(
-    folder: Path,
-    text: str,
-    *,
-    test: bool = True,
-    build_id: str = "0123456789ab",
-    others: Sequence[SketchFile] = (),
-) -> Path:
-    """Build one sketch; the ELF lies in `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sketch.cpp").write_text(
-        preprocess([SketchFile(name="main.ino", text=text), *others])
-    )
-    (folder / "identity.cpp").write_text(identity_source(build_id=build_id))
-    compile_one(folder / "sketch.cpp", folder / "sketch.o", core=False, test=test)
-    compile_one(folder / "identity.cpp", folder / "identity.o", core=True, test=test)
-    elf = folder / "firmware.elf"
-    command = [
-        tool(f"{PORT.compiler_prefix}gcc", GCC_PACKAGE),
-        *PORT.link_flags,
-        *(PORT.float_printf_flags if uses_printf(text) else ()),
-        "-T",
-        str(PORT.linker_script),
-        *map(str, [folder / "sketch.o", folder / "identity.o", *core_objects(test=test)]),
-        *PORT.libraries,
-        "-o",
-        str(elf),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    if done.returncode != 0:
-        raise CompileError(done.stderr)
-    return elf
-
-
-def table(rows: Iterable[Row], *, nonce: int = 0xC0FFEE01, injected: bool = True) -> bytes:
-    """Pack a stimulus table as docs/bench-core.md describes it."""
-    body = b"".join(struct.pack("<IHHI", *row) for row in sorted(rows, key=lambda row: row[0]))
-    head = b"BTL1" + struct.pack("<HHII", 1, len(body) // 12, nonce, 1 if injected else 0)
-    return head + struct.pack("<I", zlib.crc32(head + body)) + body
-
-
-def text_rows(at_ms: int, text: bytes) -> list[Row]:
-    """Rows that type `text` into the console."""
-    parts = [text[i : i + 4] for i in range(0, len(text), 4)]
-    return [(at_ms, CONSOLE, len(p), int.from_bytes(p, "little")) for p in parts]
 
 
 @dataclass(frozen=True)
@@ -166,29 +89,207 @@ class Trace:
         return found
 
 
-def run(
-    elf: Path,
-    stimuli: bytes | None,
-    *,
-    stop: bytes = rb"\x1eBL \d+ (END|FAULT) [^\n]*\n",
-    send: tuple[bytes, bytes] | None = None,
-    icount: bool = True,
-) -> Trace:
-    """Run an image until `stop` matches its output; `send` is (seen, then these bytes)."""
-    folder = elf.parent
-    log = folder / "registers.log"
+@dataclass(frozen=True)
+class Run:
+    """What a machine is to run."""
+
+    elf: Path
+    port: CorePort
+    table: Path | None
+    log: Path
+    live: bool
+    """Paced by the host's clock, for input that comes from outside."""
+
+
+Machine = Callable[[Run], list[str]]
+
+
+def qemu_stm32(run: Run) -> list[str]:
+    """QEMU's netduinoplus2; what the firmware writes to unknown devices is logged."""
     command = [
         tool("qemu-system-arm", "qemu-system-arm"),
         *("-M", "netduinoplus2", "-nodefaults", "-display", "none"),
-        *(("-icount", "shift=3,align=off,sleep=off") if icount else ()),
-        *("-serial", "null", "-serial", "stdio", "-kernel", str(elf)),
-        *("-d", "unimp,guest_errors", "-D", str(log)),
+        *(() if run.live else ("-icount", "shift=3,align=off,sleep=off")),
+        *("-serial", "null", "-serial", "stdio", "-kernel", str(run.elf)),
+        *("-d", "unimp,guest_errors", "-D", str(run.log)),
     ]
-    if stimuli is not None:
-        name = folder / f"table-{hashlib.sha256(stimuli).hexdigest()[:8]}.bin"
-        name.write_bytes(stimuli)
-        command += ["-device", f"loader,file={name},addr={PORT.table_address:#x},force-raw=on"]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    if run.table is not None:
+        at = run.port.table_address
+        command += ["-device", f"loader,file={run.table},addr={at:#x},force-raw=on"]
+    return command
+
+
+def emulator_c3(run: Run) -> list[str]:
+    """Our own machine, as its own program."""
+    return [
+        *(sys.executable, "-m", "benchline.emulator.esp32c3", "--flash", str(flash_of(run))),
+        *("--clock", "host" if run.live else "virtual", "--log", str(run.log)),
+    ]
+
+
+def espressif_qemu(run: Run) -> list[str]:
+    """Espressif's machine; it logs no writes of GPIO."""
+    run.log.write_text("")
+    return [
+        *("qemu-system-riscv32", "-M", "esp32c3", "-nographic", "-monitor", "none"),
+        *(() if run.live else ("-icount", "shift=5,align=off,sleep=off")),
+        *("-drive", f"file={flash_of(run)},if=mtd,format=raw,snapshot=on", "-serial", "stdio"),
+    ]
+
+
+def flash_of(run: Run) -> Path:
+    """The whole flash as a file: the image, and the table at its place."""
+    flash = bytearray(b"\xff" * FLASH_BYTES)
+    for piece in segments(run.elf.read_bytes()):
+        flash[piece.address : piece.address + len(piece.data)] = piece.data
+    if run.table is not None:
+        table = run.table.read_bytes()
+        flash[run.port.table_address : run.port.table_address + len(table)] = table
+    path = run.elf.with_name("flash.bin")
+    path.write_bytes(flash)
+    return path
+
+
+def espressif_qemu_missing() -> str:
+    """Why Espressif's machine cannot be used here; empty when it can."""
+    qemu = shutil.which("qemu-system-riscv32")
+    if qemu is None:
+        return "qemu-system-riscv32 is not installed"
+    machines = subprocess.run([qemu, "-M", "help"], capture_output=True, text=True, check=False)
+    if re.search(r"^esp32c3\b", machines.stdout, re.MULTILINE) is None:
+        return "this qemu-system-riscv32 has no machine esp32c3 (Espressif's has)"
+    return ""
+
+
+_core_objects: dict[tuple[str, bool], list[Path]] = {}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A part, the machine that runs it, and the pins of each role."""
+
+    name: str
+    port: CorePort
+    variant: Variant
+    machine: Machine
+    pins: Mapping[str, str]
+    on_grid_us: int
+    """How late after a tick a delay may begin and still end on a tick."""
+
+    def number(self, role: str) -> int:
+        return pin_number(self.pins[role])
+
+    def fill(self, text: str) -> str:
+        """Roles in an expected text replaced by this target's pins."""
+        return re.sub(r"\b[A-Z]+_[A-Z]\b", lambda m: self.pins[m[0]], text)
+
+    def tool(self, name: str) -> str:
+        return tool(f"{self.port.compiler_prefix}{name}", " ".join(self.port.apt_packages))
+
+    def compile_one(self, source: Path, out: Path, *, core: bool, test: bool) -> str:
+        """Compile one file and give the compiler's messages; raises on an error."""
+        roles = [] if core else [f"-D{role}={pin}" for role, pin in self.pins.items()]
+        command = [
+            self.tool("g++"),
+            *self.port.compile_flags,
+            *self.port.cxx_flags,
+            *self.variant.defines,
+            *roles,
+            *(TEST_BUILD_FLAGS if test else ()),
+            *(f"-I{folder}" for folder in self.port.include_dirs),
+            *(self.port.core_warning_flags if core else self.port.sketch_warning_flags),
+            "-c",
+            str(source),
+            "-o",
+            str(out),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            raise CompileError(done.stderr)
+        return done.stderr
+
+    def core_objects(self, *, test: bool) -> list[Path]:
+        """The core's objects, compiled once per test process."""
+        key = (self.variant.board_model, test)
+        if key not in _core_objects:
+            folder = Path(tempfile.mkdtemp(prefix="bench-core-"))
+            objects = []
+            for number, source in enumerate(self.port.sources):
+                out = folder / f"{number}-{source.stem}.o"
+                self.compile_one(source, out, core=True, test=test)
+                objects.append(out)
+            _core_objects[key] = objects
+        return _core_objects[key]
+
+    def build(
+        self,
+        folder: Path,
+        text: str,
+        *,
+        test: bool = True,
+        build_id: str = "0123456789ab",
+        others: Sequence[SketchFile] = (),
+    ) -> Path:
+        """Build one sketch; the ELF lies in `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "sketch.cpp").write_text(
+            preprocess([SketchFile(name="main.ino", text=text), *others])
+        )
+        (folder / "identity.cpp").write_text(identity_source(build_id=build_id))
+        self.compile_one(folder / "sketch.cpp", folder / "sketch.o", core=False, test=test)
+        self.compile_one(folder / "identity.cpp", folder / "identity.o", core=True, test=test)
+        elf = folder / "firmware.elf"
+        objects = [folder / "sketch.o", folder / "identity.o", *self.core_objects(test=test)]
+        command = [
+            self.tool("gcc"),
+            *self.port.link_flags,
+            *(self.port.float_printf_flags if uses_printf(text) else ()),
+            "-T",
+            str(self.port.linker_script),
+            *map(str, objects),
+            *self.port.libraries,
+            "-o",
+            str(elf),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            raise CompileError(done.stderr)
+        return elf
+
+    def run(
+        self,
+        elf: Path,
+        stimuli: bytes | None,
+        *,
+        stop: bytes = rb"\x1eBL \d+ (END|FAULT) [^\n]*\n",
+        send: tuple[bytes, bytes] | None = None,
+        live: bool = False,
+    ) -> Trace:
+        """Run an image until `stop` matches its output; `send` is (seen, then these bytes)."""
+        folder = elf.parent
+        path = None
+        if stimuli is not None:
+            path = folder / f"table-{hashlib.sha256(stimuli).hexdigest()[:8]}.bin"
+            path.write_bytes(stimuli)
+        log = folder / "registers.log"
+        command = self.machine(
+            Run(elf=elf, port=self.port, table=path, log=log, live=live),
+        )
+        raw = _output_of(command, stop, send)
+        return Trace(raw, log.read_text())
+
+    def prove(
+        self, folder: Path, text: str, rows: Iterable[Row] = (), *, end_ms: int = 100
+    ) -> Trace:
+        """Build a sketch and run it by table to its END."""
+        return self.run(self.build(folder, text), table([*rows, (end_ms, END, 0, 0)]))
+
+
+def _output_of(command: list[str], stop: bytes, send: tuple[bytes, bytes] | None) -> bytes:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'proto'}:{ROOT}"}
+    child = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment
+    )
     assert child.stdin is not None
     assert child.stdout is not None
     raw = b""
@@ -211,9 +312,64 @@ def run(
         child.wait()
         child.stdin.close()
         child.stdout.close()
-    return Trace(raw[: found.end()], log.read_text())
+    return raw[: found.end()]
 
 
-def prove(folder: Path, text: str, rows: Iterable[Row] = (), *, end_ms: int = 100) -> Trace:
-    """Build a sketch and run it by table to its END."""
-    return run(build(folder, text), table([*rows, (end_ms, END, 0, 0)]))
+def table(rows: Iterable[Row], *, nonce: int = 0xC0FFEE01, injected: bool = True) -> bytes:
+    """Pack a stimulus table as docs/bench-core.md describes it."""
+    body = b"".join(struct.pack("<IHHI", *row) for row in sorted(rows, key=lambda row: row[0]))
+    head = b"BTL1" + struct.pack("<HHII", 1, len(body) // 12, nonce, 1 if injected else 0)
+    return head + struct.pack("<I", zlib.crc32(head + body)) + body
+
+
+def text_rows(at_ms: int, text: bytes) -> list[Row]:
+    """Rows that type `text` into the console."""
+    parts = [text[i : i + 4] for i in range(0, len(text), 4)]
+    return [(at_ms, CONSOLE, len(p), int.from_bytes(p, "little")) for p in parts]
+
+
+_F4_PINS = {
+    "OUT_A": "PB0",
+    "OUT_B": "PC12",
+    "OUT_C": "PB7",
+    "IN_A": "PA0",
+    "IN_B": "PB5",
+    "IN_C": "PA4",
+    "ANALOG_A": "PA1",
+    "ANALOG_B": "PC0",
+    "CONSOLE_A": "PA2",
+}
+_C3_PINS = {
+    "OUT_A": "GPIO4",
+    "OUT_B": "GPIO8",
+    "OUT_C": "GPIO10",
+    "IN_A": "GPIO0",
+    "IN_B": "GPIO5",
+    "IN_C": "GPIO6",
+    "ANALOG_A": "GPIO1",
+    "ANALOG_B": "GPIO3",
+    "CONSOLE_A": "GPIO21",
+}
+
+
+def _target(name: str, part: str, board: str, machine: Machine, pins: Mapping[str, str]) -> Target:
+    port = PORTS[part]
+    facts = (port.linker_script.parent / "port_facts.h").read_text()
+    found = re.search(r"kOnGridUs = (\d+);", facts)
+    assert found is not None
+    return Target(
+        name=name,
+        port=port,
+        variant=port.variants[board],
+        machine=machine,
+        pins=pins,
+        on_grid_us=int(found[1]),
+    )
+
+
+STM32F405 = _target("stm32f405rg", "stm32f405rg", "olimex-stm32-h405", qemu_stm32, _F4_PINS)
+ESP32C3 = _target("esp32c3", "esp32c3", "esp32-c3-devkitm-1", emulator_c3, _C3_PINS)
+ESP32C3_QEMU = _target(
+    "esp32c3-espressif-qemu", "esp32c3", "esp32-c3-devkitm-1", espressif_qemu, _C3_PINS
+)
+TARGETS = (STM32F405, ESP32C3, ESP32C3_QEMU)

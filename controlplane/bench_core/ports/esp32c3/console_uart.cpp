@@ -63,7 +63,10 @@ void consoleBegin(uint32_t baud) {
   reg(kUartIntEnable) = kRxInterrupts;
 }
 
-bool consoleTxReady() { return unsent() < kFifoBytes - 1; }
+uint32_t consoleTxRoom() {
+  const uint32_t waiting = unsent();
+  return waiting < kFifoBytes ? kFifoBytes - waiting : 0;
+}
 // UART_FSM_STATUS bits 4 to 7: what the sender does, 0 is nothing.
 bool consoleTxIdle() { return unsent() == 0 && (reg(kUartFsmStatus) & 0xF0) == 0; }
 void consoleTx(uint8_t byte) { reg(kUartFifo) = byte; }

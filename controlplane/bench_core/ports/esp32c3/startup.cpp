@@ -75,6 +75,9 @@ void init(uint32_t consoleBaud) {
   reg(kLineThreshold) = kPriorityThreshold;
   startConsole();
   if (consoleBaud != 0) consoleBegin(consoleBaud);
+}
+
+void start() {
   startTick();
   irqEnable();
 }

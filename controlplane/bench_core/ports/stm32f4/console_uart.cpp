@@ -75,7 +75,7 @@ void consoleBegin(uint32_t baud) {
   txInterruptOn = false;
 }
 
-bool consoleTxReady() { return (reg(kSr) & kTxEmpty) != 0; }
+uint32_t consoleTxRoom() { return (reg(kSr) & kTxEmpty) != 0 ? 1 : 0; }
 bool consoleTxIdle() { return (reg(kSr) & kTxComplete) != 0; }
 void consoleTx(uint8_t byte) { reg(kDr) = byte; }
 

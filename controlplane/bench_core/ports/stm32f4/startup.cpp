@@ -124,6 +124,9 @@ void init(uint32_t consoleBaud) {
   __asm volatile("dsb" ::: "memory");  // two cycles before the first use (section 7.2.15)
   startConsole();
   if (consoleBaud != 0) consoleBegin(consoleBaud);
+}
+
+void start() {
   startTick();
   irqEnable();
 }

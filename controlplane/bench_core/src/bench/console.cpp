@@ -12,8 +12,12 @@ Ring<512> input;
 
 // Moves what the UART takes. Interrupts are masked by the caller.
 void drain() {
-  while (output.used() > 0 && port::consoleTxReady()) {
-    port::consoleTx(static_cast<uint8_t>(output.get()));
+  while (output.used() > 0) {
+    uint32_t room = port::consoleTxRoom();
+    if (room == 0) break;
+    for (; room > 0 && output.used() > 0; room--) {
+      port::consoleTx(static_cast<uint8_t>(output.get()));
+    }
   }
   // In a simulator the UART takes everything at once and this never turns the interrupt on.
   port::consoleTxInterrupt(output.used() > 0);

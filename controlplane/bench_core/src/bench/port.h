@@ -31,9 +31,10 @@ enum class Edge : uint8_t { kChange, kFalling, kRising };
 
 extern const char kPartName[];
 
-// Sets up clocks, the console UART at `consoleBaud` (0: not yet) and the 1 ms tick, and turns
-// interrupts on.
+// Sets up clocks, pins and the console UART at `consoleBaud` (0: not yet). Interrupts stay off.
 void init(uint32_t consoleBaud);
+// Starts the 1 ms tick and turns interrupts on: the first millisecond begins.
+void start();
 // Which clock the processor runs from and how fast, for people: `hse8-168`, `hsi16-16`.
 const char *clockName();
 // power, pin, soft, iwdg, wwdg, lowpower or unknown.
@@ -60,7 +61,8 @@ uint32_t nowUs();
 void sleepUntilPhase(uint32_t us);
 
 void consoleBegin(uint32_t baud);
-bool consoleTxReady();
+// How many bytes the UART takes at once.
+uint32_t consoleTxRoom();
 // True when the last bit has left the pin.
 bool consoleTxIdle();
 void consoleTx(uint8_t byte);

@@ -13,9 +13,6 @@ volatile uint32_t tickCount;
 
 namespace {
 
-// A delay begun this soon after a tick ends on the tick grid: loops of delay(1) cost one wake-up a
-// millisecond, and a chain of delays does not drift by the code between them.
-constexpr uint32_t kOnGridUs = 50;
 // A phase this close to the next tick is taken as that tick; the timer cannot be set so short.
 constexpr uint32_t kNearTickUs = 990;
 
@@ -66,7 +63,7 @@ void delay(unsigned long ms) {
     phase = 0;
   }
   bench::sleepTicks(start, ticks);
-  if (phase > bench::kOnGridUs) port::sleepUntilPhase(phase);
+  if (phase > port::kOnGridUs) port::sleepUntilPhase(phase);
 }
 
 void delayMicroseconds(unsigned int us) {
