@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from benchagent.discovery.table import usb_table
 from controlplane.bench_core.manifest import PORTS, CorePort
+from controlplane.catalog.checks import board_problems, part_problems
 from controlplane.catalog.loader import load_catalogue
 from controlplane.domain.design import PinRole
+from controlplane.domain.part import BoardModel, FlashTool, UsbId
 
 CATALOGUE = load_catalogue()
 
@@ -72,7 +76,7 @@ def test_flash_straps_usb_and_converters_of_the_esp32_c3_are_told_apart() -> Non
 def test_bench_cores_are_said_of_the_parts_that_have_one() -> None:
     built = {part.key for part in CATALOGUE.parts.values() if part.bench_core}
 
-    assert built >= set(PORTS)
+    assert built == set(PORTS)
 
 
 @pytest.mark.parametrize("port", PORTS.values(), ids=PORTS)
@@ -102,3 +106,53 @@ def test_importing_the_loader_reads_no_file() -> None:
         "sys.exit(l.load_catalogue.cache_info().currsize)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+USB = [(board, usb) for board in CATALOGUE.boards.values() for usb in board.usb]
+
+
+@pytest.mark.parametrize(("board", "usb"), USB, ids=[f"{b.key}-{u.product_id:04x}" for b, u in USB])
+def test_an_agent_knows_the_usb_devices_of_a_board(board: BoardModel, usb: UsbId) -> None:
+    rows = [
+        row
+        for row in usb_table().rows
+        if any(
+            ids.vendor_id == usb.vendor_id
+            and ids.first_product <= usb.product_id <= ids.last_product
+            for ids in row.ids
+        )
+    ]
+
+    assert rows, f"{usb.vendor_id:04x}:{usb.product_id:04x}"
+    assert CATALOGUE.part_of(board).family in rows[0].families
+    assert rows[0].flash_tool in ("", board.flash_tool)
+
+
+def test_a_catalogue_that_contradicts_itself_is_refused() -> None:
+    parts, boards = dict(CATALOGUE.parts), dict(CATALOGUE.boards)
+    c3, devkit = parts["esp32c3"], boards["esp32-c3-devkitm-1"]
+    parts["esp32c3"] = replace(c3, flash=c3.flash[1:], default_model="nucleo-f446re")
+    boards["esp32-c3-devkitm-1"] = replace(
+        devkit, flash_tool=FlashTool.PYOCD, preferred=(*devkit.preferred, "GPIO18", "GPIO99")
+    )
+
+    assert part_problems(parts, boards) == [
+        "esp32c3: nucleo-f446re is no board model of this part",
+        "esp32c3: flash region storage leaves a gap or overlaps",
+    ]
+    assert board_problems(parts, boards) == [
+        "esp32-c3-devkitm-1: esp32c3 has no GPIO99",
+        "esp32-c3-devkitm-1: GPIO18 is not free",
+        "esp32-c3-devkitm-1: pyocd has no name for esp32c3",
+    ]
+
+
+def test_sensors_that_span_a_converter_follow_what_the_part_measures() -> None:
+    pot, sensor = CATALOGUE.components["potentiometer"], CATALOGUE.components["tmp36"]
+    on_c3 = CATALOGUE.components_on(CATALOGUE.parts["esp32c3"])
+
+    assert CATALOGUE.components_on(CATALOGUE.parts["stm32f405rg"]) == CATALOGUE.components
+    assert on_c3["tmp36"] == sensor
+    assert (pot.mv_per_unit, on_c3["potentiometer"].mv_per_unit) == (33, 25)
+    assert "3.2 kOhm" in on_c3["potentiometer"].note
+    assert on_c3["analog_input"].maximum == 2500
