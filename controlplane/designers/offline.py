@@ -92,7 +92,7 @@ def _demand(thing: Thing, board: BoardModel) -> PinDemand:
         by = FixedBy.BOARD
     elif thing.pin:
         by = FixedBy.USER
-    onboard = board.fixed(thing.kind.key) if thing.onboard else None
+    onboard = thing.onboard
     return PinDemand(
         owner=thing.id,
         role=thing.kind.pin_role,
@@ -197,7 +197,7 @@ def _title(assembly: Assembly) -> str:
 
 
 def _component(thing: Thing, board: BoardModel) -> DesignComponent:
-    onboard = board.fixed(thing.kind.key) if thing.onboard else None
+    onboard = thing.onboard
     return DesignComponent(
         id=thing.id,
         kind=thing.kind.key,
@@ -228,7 +228,7 @@ def _wired(things: Sequence[Thing], plan: PinPlan, board: BoardModel) -> tuple[P
     pins = []
     for solved in plan.pins:
         thing = by_id[solved.demand.owner]
-        onboard = board.fixed(thing.kind.key) if thing.onboard else None
+        onboard = thing.onboard
         pins.append(
             PinAssignment(
                 pin=solved.pin,

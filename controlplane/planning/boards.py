@@ -81,7 +81,7 @@ def choose_model(
     reason = "named in the prompt" if said else f"asked for as {wish[:_SHOWN]}"
     others = sorted(meant.models - {meant.meant})
     if others:
-        reason += f"; the usual one for that, besides {', '.join(others)}"
+        reason += f"; the usual one of those it can mean (also {', '.join(others)})"
     return _choice(catalogue, meant.meant, reason, FixedBy.USER)
 
 

@@ -257,6 +257,8 @@ def _button(features: Features) -> Features | None:
         "wake",
     )
     label = "external" if where == "external" else "onboard" if onboard else ""
+    if noun.split()[0] == "boot":
+        label = "boot"
     return (
         ("button", OutputRef(kind="button", label=label, pin=str(value_of(features, "pin") or ""))),
     )

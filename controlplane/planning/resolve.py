@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from controlplane.domain.finding import Finding
-from controlplane.domain.part import BoardModel, ComponentKind
+from controlplane.domain.part import BoardModel, ComponentKind, OnBoard
 from controlplane.planning.intent import (
     Amount,
     Blink,
@@ -41,7 +41,7 @@ class Thing:
     id: str
     kind: ComponentKind
     pin: str = ""
-    onboard: bool = False
+    onboard: OnBoard | None = None
     label: str = ""
 
 
@@ -116,28 +116,43 @@ class Resolver:
             self._two_pins("button", pins, at)
             return None
         pin = pins[0] if pins else ""
-        is_onboard = onboard is not None and (
-            pin == onboard.pin or (not pin and ref.label != "external")
-        )
-        if ref.label == "onboard" and not is_onboard:
-            self._two_pins("user button", [onboard.pin if onboard else "", pin], at)
+        soldered = onboard if pin in ("", onboard.pin if onboard else "") else None
+        soldered = None if ref.label == "external" and not pin else soldered
+        if ref.label in ("onboard", "boot") and not self._has_button(ref, soldered, pin, at):
             return None
         existing = self.things.get("button")
-        if existing is not None and existing.onboard != is_onboard:
+        if existing is not None and existing.onboard != soldered:
             self.complain("E111", "button", "only one button can be used.", "Name one button.", at)
             return None
         if existing is None:
             existing = Thing(
                 id="button",
                 kind=self.components["button"],
-                pin=onboard.pin if is_onboard and onboard else pin,
-                onboard=is_onboard,
+                pin=soldered.pin if soldered else pin,
+                onboard=soldered,
             )
             self.things["button"] = existing
-            if is_onboard and onboard and ref.label != "onboard" and not pin:
-                self.assumptions["button"] = f"The button is the {onboard.label} on {onboard.pin}."
+            if soldered and not ref.label and not pin:
+                text = f"The button is the {soldered.label} on {soldered.pin}."
+                self.assumptions["button"] = text
         self.last_button = existing
         return existing
+
+    def _has_button(self, ref: OutputRef, soldered: OnBoard | None, pin: str, at: Intent) -> bool:
+        """Whether the board has the button that was named; a finding otherwise."""
+        onboard = self.board.fixed("button")
+        if onboard is None or (ref.label == "boot" and "BOOT" not in onboard.label):
+            self.complain(
+                "E151",
+                "button",
+                f"the {self.board.name} has no such button that firmware can read.",
+                'Say "the button", or name the pin of an external one.',
+                at,
+            )
+            return False
+        if soldered is None:
+            self._two_pins(onboard.label, [onboard.pin, pin], at)
+        return soldered is not None
 
     def sensor(self, ref: SensorRef | None, amount: Amount | None, at: Intent) -> Thing | None:
         """The sensor that is meant; from the unit of the amount when none is named."""
@@ -179,12 +194,13 @@ class Resolver:
 
     def _led(self, ref: OutputRef, at: Intent) -> Thing | None:
         onboard = self.board.fixed("led")
-        home = onboard.pin if onboard else ""
         if ref.label == "onboard":
-            if ref.pin and ref.pin != home:
-                self._two_pins("on-board LED", [home, ref.pin], at)
+            if onboard is None:
+                return self._stand_in(ref.pin, at)
+            if ref.pin and ref.pin != onboard.pin:
+                self._two_pins("on-board LED", [onboard.pin, ref.pin], at)
                 return None
-            return self._onboard_led(home) if onboard else self._stand_in(ref.pin, at)
+            return self._soldered("led", onboard)
         if not ref.label:
             pins = [ref.pin] if ref.pin else self._plain_led_pins
             if len(pins) > 1:
@@ -198,21 +214,40 @@ class Resolver:
                     "the LED", 'Say "the on-board LED", or name the LED by its colour.', at
                 )
                 return None
-            if not pins and onboard is None:
+            if pins:
+                return self._led_on(pins[0], at)
+            if onboard is None:
                 return self._stand_in("", at)
-            if not pins:
-                self.assumptions.setdefault("led", f"The LED is the on-board LED on {home}.")
-                return self._onboard_led(home)
-            if pins[0] == home:
-                return self._onboard_led(home)
-            return self._placed(f"led_{pins[0].lower()}", "led", pins[0], at, label="")
-        return self._placed(f"{ref.label}_led", "led", ref.pin, at, label=ref.label)
+            text = f"The LED is the {onboard.label} on {onboard.pin}."
+            self.assumptions.setdefault("led", text)
+            return self._soldered("led", onboard)
+        return self._coloured_led(ref, at)
 
-    def _onboard_led(self, pin: str) -> Thing:
-        thing = self.things.get("led")
+    def _led_on(self, pin: str, at: Intent) -> Thing | None:
+        """The LED on a pin, which may be one of the board's own."""
+        own = next((i for i in self._own_leds() if i.pin == pin), None)
+        key = "led" if own is not None and own == self.board.fixed("led") else f"led_{pin.lower()}"
+        if own is not None:
+            return self._soldered(key, own)
+        return self._placed(key, "led", pin, at, label="")
+
+    def _own_leds(self) -> list[OnBoard]:
+        return [item for item in self.board.onboard if item.kind == "led"]
+
+    def _coloured_led(self, ref: OutputRef, at: Intent) -> Thing | None:
+        """An external LED, or the one of that colour where the board has several."""
+        key = f"{ref.label}_led"
+        own = next((i for i in self._own_leds() if i.label.startswith(f"{ref.label} LED")), None)
+        if own is None or ref.pin not in ("", own.pin):
+            return self._placed(key, "led", ref.pin, at, label=ref.label)
+        self.assumptions[key] = f"The {ref.label} LED is the {own.label} on {own.pin}."
+        return self._soldered(key, own)
+
+    def _soldered(self, key: str, onboard: OnBoard) -> Thing:
+        thing = self.things.get(key)
         if thing is None:
-            thing = Thing(id="led", kind=self.components["led"], pin=pin, onboard=True)
-            self.things["led"] = thing
+            thing = Thing(id=key, kind=self.components["led"], pin=onboard.pin, onboard=onboard)
+            self.things[key] = thing
         return thing
 
     def _stand_in(self, pin: str, at: Intent) -> Thing | None:

@@ -78,3 +78,74 @@ def test_all_contradictions_are_named_at_once() -> None:
 
     assert isinstance(found, Refusal)
     assert {f.subject for f in found.findings} == {"led", "relay", "a", "temperature"}
+
+
+def wiring(prompt: str, board: str) -> dict[str, tuple[str, str, str]]:
+    return {
+        pin.signal: (pin.pin, pin.active.value, pin.pull.value)
+        for pin in design(prompt, board).pins
+        if pin.signal != "console"
+    }
+
+
+@pytest.mark.parametrize(
+    ("board", "led", "button"),
+    [
+        ("olimex-stm32-h405", ("PC12", "low", "none"), ("PA0", "high", "none")),
+        ("nucleo-f446re", ("PA5", "high", "none"), ("PC13", "low", "none")),
+        ("blackpill-f411ce", ("PC13", "low", "none"), ("PA0", "low", "up")),
+        ("stm32f407g-disc1", ("PD12", "high", "none"), ("PA0", "high", "none")),
+        ("esp32-c3-supermini", ("GPIO8", "low", "none"), ("GPIO9", "low", "up")),
+        ("esp32-c3-devkitm-1", ("GPIO10", "high", "none"), ("GPIO9", "low", "up")),
+        ("esp32-devkitc-v4", ("GPIO23", "high", "none"), ("GPIO0", "low", "up")),
+    ],
+)
+def test_led_and_button_are_those_of_the_board(
+    board: str, led: tuple[str, str, str], button: tuple[str, str, str]
+) -> None:
+    prompt = "Toggle the on-board LED when the button is pressed."
+
+    assert wiring(prompt, board) == {"led": led, "button": button}
+
+
+def test_a_board_without_a_plain_led_gets_an_external_one_and_says_why() -> None:
+    said = [a.text for a in design("blink the on-board LED at 2 Hz", "esp32c3").assumptions]
+
+    assert any("WS2812" in text and "external" in text for text in said)
+
+
+def test_the_led_stays_where_the_bench_core_has_it_whatever_else_is_wired() -> None:
+    prompt = "Blink the LED at 2 Hz; fan on above 30 C and off below 28 C; echo every line"
+
+    assert wiring(prompt, "esp32c3")["led"][0] == "GPIO10"
+
+
+def test_a_board_with_several_leds_has_them_by_colour_and_by_pin() -> None:
+    found = wiring("Blink the blue LED at 2 Hz and the white LED at 3 Hz", "f407 discovery")
+
+    assert found["blue_led"] == ("PD15", "high", "none")
+    assert found["white_led"][0] not in ("PD12", "PD13", "PD14", "PD15")
+    on_pin = wiring("Blink the LED on PD14 at 2 Hz", "f407 discovery")
+    assert on_pin == {"led_pd14": ("PD14", "high", "none")}
+
+
+def test_a_boot_button_is_only_where_there_is_one() -> None:
+    prompt = "Count presses of the BOOT button."
+
+    assert wiring(prompt, "esp32c3") == {"button": ("GPIO9", "low", "up")}
+    refused = DESIGNER.plan(DesignRequest(prompt=prompt, board="nucleo-f446re"))
+    assert isinstance(refused, Refusal)
+    assert "E151" in {finding.code for finding in refused.findings}
+
+
+@pytest.mark.parametrize("said", ["GPIO4", "gpio4", "IO4", "GPIO 4", "pin 4", "gpio pin 4"])
+def test_pins_of_an_esp32_may_be_said_by_their_number(said: str) -> None:
+    found = wiring(f"Blink a red LED on {said} at 2 Hz.", "esp32c3")
+
+    assert found == {"red_led": ("GPIO4", "high", "none")}
+
+
+def test_an_analog_pin_by_number_is_a_wish() -> None:
+    found = wiring("Print the voltage on pin 3 every 2 seconds.", "esp32c3")
+
+    assert found == {"voltage": ("GPIO3", "none", "none")}
