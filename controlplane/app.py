@@ -50,7 +50,8 @@ from controlplane.pipeline.simulate_stage import SimulateParts, SimulateStage
 from controlplane.pipeline.slots import Slots
 from controlplane.pipeline.stage import StageWork
 from controlplane.pipeline.typist import BoardTypist
-from controlplane.simulators.qemu import MACHINE, QEMU, QemuSimulator
+from controlplane.simulators.doctor import checks as simulator_checks
+from controlplane.simulators.ladder import SimulatorLadder, all_simulators
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
@@ -109,19 +110,22 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
     leases = await stack.enter_async_context(LeaseBook(database, stores.boards))
     catalogue, registry = load_catalogue(), Registry()
     designer = OfflineDesigner(catalogue)
+    ladder = _ladder(config)
     engine = Engine(
         EngineParts(
             database=database,
             store=stores.sessions,
             queue=stores.queue,
-            stages=_stages(config, stores, leases, catalogue, designer, registry),
+            stages=_stages(config, stores, leases, catalogue, designer, registry, ladder),
             new_session_id=new_session_id,
             owner=uuid.uuid4().hex,
             session_slots=config.session_slots,
         )
     )
     rollouts = _rollouts(config, stores, leases, catalogue, registry)
-    services = _services(instance, stores, leases, catalogue, designer, registry, engine, rollouts)
+    services = _services(
+        instance, stores, leases, catalogue, designer, registry, engine, rollouts, ladder
+    )
     server = build_server(services, instance.target)
     await server.start()
     log.info("control plane serves", extra={"target": instance.target, "pid": os.getpid()})
@@ -134,6 +138,11 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
         with contextlib.suppress(FileNotFoundError):
             instance.socket_path.unlink()
         log.info("control plane stopped")
+
+
+def _ladder(config: Config) -> SimulatorLadder:
+    scratch = config.instance.cache_dir / "simulator"
+    return SimulatorLadder(all_simulators(scratch, espressif_folder=config.espressif_qemu))
 
 
 def _open_stores(database: Database, instance: Instance) -> _Stores:
@@ -159,6 +168,7 @@ def _stages(
     catalogue: Catalogue,
     designer: Designer,
     registry: Registry,
+    ladder: SimulatorLadder,
 ) -> dict[Stage, StageWork]:
     instance = config.instance
     slots = Slots(compilers=config.compile_slots, simulators=config.simulate_slots)
@@ -185,7 +195,7 @@ def _stages(
                 catalogue=catalogue,
                 console_log=stores.console_log,
                 store=stores.sessions,
-                simulator=QemuSimulator(instance.cache_dir / "simulator"),
+                ladder=ladder,
                 slots=slots,
                 secret=secret,
                 work_dir=work_dir,
@@ -243,6 +253,7 @@ def _services(
     registry: Registry,
     engine: Engine,
     rollouts: Rollouts,
+    ladder: SimulatorLadder,
 ) -> Services:
     return Services(
         sessions=SessionService(
@@ -262,7 +273,7 @@ def _services(
         ),
         artifacts=ArtifactService(stores.artifacts),
         server=ServerService(
-            _ToolChecks(),
+            _ToolChecks(ladder, catalogue),
             version=__version__,
             data_dir=instance.data_dir,
             start_time=datetime.now(UTC),
@@ -294,13 +305,15 @@ class _Previews:
 
 
 class _ToolChecks:
-    """The checks of the compiler, the simulator and the confinement."""
+    """The checks of the compilers, the simulators and the confinement."""
+
+    def __init__(self, ladder: SimulatorLadder, catalogue: Catalogue) -> None:
+        self._ladder = ladder
+        self._catalogue = catalogue
 
     async def run(self) -> Sequence[Check]:
-        return [
-            Check(check_name=c.name, ok=c.ok, detail=c.detail, fix=c.fix)
-            for c in await tool_checks(QEMU, MACHINE)
-        ]
+        found = [*await tool_checks(), *await simulator_checks(self._ladder, self._catalogue)]
+        return [Check(check_name=c.name, ok=c.ok, detail=c.detail, fix=c.fix) for c in found]
 
 
 @contextmanager

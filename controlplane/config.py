@@ -21,6 +21,8 @@ class Config:
     board_wait_s: float
     # Sessions that may be in work at once; further ones stay PENDING.
     session_slots: int
+    # The folder of Espressif's QEMU, where it is not on the PATH and not among ESP-IDF's tools.
+    espressif_qemu: Path | None
 
 
 _NUMBERS: dict[str, tuple[float, float, float]] = {  # name: (default, least, most)
@@ -29,6 +31,7 @@ _NUMBERS: dict[str, tuple[float, float, float]] = {  # name: (default, least, mo
     "board_wait_s": (120, 1, 86_400),
     "session_slots": (16, 1, 1024),
 }
+_FOLDERS = ("espressif_qemu",)
 
 
 def load_config(environment: dict[str, str] | None = None) -> Config:
@@ -42,8 +45,11 @@ def load_config(environment: dict[str, str] | None = None) -> Config:
     path = Path(variables.get("BENCHLINE_CONFIG") or instance.data_dir / "benchline.toml")
     problems: list[str] = []
     table = _read_table(path, problems)
-    problems += [f"{path}: unknown key {key!r}" for key in table if key not in _NUMBERS]
+    problems += [
+        f"{path}: unknown key {key!r}" for key in table if key not in {*_NUMBERS, *_FOLDERS}
+    ]
     values = {name: _number(name, table, variables, problems) for name in _NUMBERS}
+    folders = {name: _folder(name, table, variables, problems) for name in _FOLDERS}
     if problems:
         raise InvalidRequestError(
             "CONFIG_INVALID", "; ".join(problems), problems="; ".join(problems)
@@ -54,6 +60,7 @@ def load_config(environment: dict[str, str] | None = None) -> Config:
         simulate_slots=int(values["simulate_slots"]),
         board_wait_s=values["board_wait_s"],
         session_slots=int(values["session_slots"]),
+        espressif_qemu=folders["espressif_qemu"],
     )
 
 
@@ -80,3 +87,16 @@ def _number(
         problems.append(f"{name} must be a number from {least:g} to {most:g}, not {given!r}")
         return default
     return value
+
+
+def _folder(
+    name: str, table: dict[str, object], variables: dict[str, str], problems: list[str]
+) -> Path | None:
+    given = variables.get(f"BENCHLINE_{name.upper()}", table.get(name, ""))
+    if not given:
+        return None
+    path = Path(str(given)).expanduser()
+    if not path.is_dir():
+        problems.append(f"{name} must be a folder that exists, not {given!r}")
+        return None
+    return path.absolute()

@@ -260,6 +260,12 @@ def _scenario(parser: argparse.ArgumentParser) -> None:
         metavar="MS",
         help="how far the device times may be apart (50)",
     )
+    diff.add_argument(
+        "--signals",
+        nargs=2,
+        metavar=("LEFT", "RIGHT"),
+        help="the scenarios of two files: pins are compared by their signals",
+    )
     for one in (check, run, diff):
         one.add_argument("--json", action="store_true", help="JSON, one object a line")
 

@@ -56,7 +56,8 @@ class Command:
     """One program call: an argument list, never a shell line.
 
     `argv[0]` is an absolute path. The child may write only below `writable`; it sees
-    `read_only` and the system's programs besides. `env` is the whole environment.
+    `read_only` and the system's programs besides. `env` is the whole environment. With `hold_input`
+    its standard input is a pipe that stays open and empty, else it is at its end.
     """
 
     argv: tuple[str, ...]
@@ -64,6 +65,7 @@ class Command:
     writable: tuple[Path, ...] = ()
     read_only: tuple[Path, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    hold_input: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

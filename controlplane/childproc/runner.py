@@ -253,7 +253,7 @@ async def _start(child: Child, argv: tuple[str, ...], command: Command) -> None:
     await asyncio.get_running_loop().subprocess_exec(
         lambda: child,
         *argv,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE if command.hold_input else asyncio.subprocess.DEVNULL,
         cwd=command.cwd,
         env={"LC_ALL": "C", "PATH": "/usr/bin:/bin", **command.env},
         start_new_session=True,

@@ -18,15 +18,22 @@ DETAIL_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """A program, the Debian package that brings it, and how it tells its version.
+    """A program, the package that brings it, and how it tells its version.
 
     `version_pattern` is searched in the output of `version_args`; its first group is the version.
+    `fix` is what to type to get it; by default the package is Debian's.
     """
 
     name: str
     package: str
     version_pattern: str
     version_args: tuple[str, ...] = ("--version",)
+    fix: str = ""
+
+    @property
+    def install(self) -> str:
+        """What to type to install it."""
+        return self.fix or f"apt install {self.package}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +64,10 @@ class ToolBrokenError(Exception):
 
     def __init__(self, tool: Tool, trouble: ToolTrouble, what: str, detail: str = "") -> None:
         verb = "install" if trouble is ToolTrouble.MISSING else "reinstall"
-        super().__init__(
-            f"{tool.name} {what}; {verb} the package {tool.package} (apt install {tool.package})"
-        )
+        super().__init__(f"{tool.name} {what}; {verb} the package {tool.package} ({tool.install})")
         self.tool = tool.name
         self.package = tool.package
+        self.fix = tool.install
         self.trouble = trouble
         self.detail = detail[:DETAIL_CHARACTERS]
 
@@ -69,15 +75,17 @@ class ToolBrokenError(Exception):
 _located: dict[tuple[str, Path, int, int], LocatedTool] = {}
 
 
-async def locate(tool: Tool, *, confinement: Confinement | None = None) -> LocatedTool:
-    """The tool on the current PATH, asked for its version.
+async def locate(
+    tool: Tool, *, confinement: Confinement | None = None, path: Path | None = None
+) -> LocatedTool:
+    """The tool on the current PATH, or at `path`, asked for its version.
 
     PATH is searched at each call; the version is asked once per file (path, mtime, size).
 
     Raises:
         ToolBrokenError: missing, not executable, silent for 5 s, or not telling a version.
     """
-    path = _search(tool)
+    path = path or _search(tool)
     facts = await asyncio.to_thread(path.stat)
     key = (tool.name, path, facts.st_mtime_ns, facts.st_size)
     if key not in _located:

@@ -31,7 +31,8 @@ from controlplane.pipeline.reports import keep_junit, keep_report
 from controlplane.pipeline.slots import Slots
 from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
 from controlplane.pipeline.summary import first_failure
-from controlplane.simulators.protocol import SimulationResult, Simulator
+from controlplane.simulators.ladder import NoSimulatorError, Rung, SimulatorLadder
+from controlplane.simulators.protocol import SimulationResult
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.codec import from_json, to_json
@@ -50,7 +51,7 @@ class SimulateParts:
     catalogue: Catalogue
     console_log: ConsoleLog
     store: SessionStore
-    simulator: Simulator
+    ladder: SimulatorLadder
     slots: Slots
     secret: bytes
     work_dir: Path
@@ -65,6 +66,8 @@ class KnownRun:
     simulator: str
     confinement: str
     notes: tuple[str, ...] = ()
+    tool: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +77,11 @@ class _Bench:
     run: StageRun
     image: Path
     image_sha256: str
-    identity: str
+    rung: Rung
 
 
 class SimulateStage:
-    """Runs the scenarios of a session in the part's simulator."""
+    """Runs the scenarios of a session on the first usable rung of its board model's ladder."""
 
     def __init__(self, parts: SimulateParts) -> None:
         self._parts = parts
@@ -91,37 +94,37 @@ class SimulateStage:
             return StageResult(
                 outcome=Outcome.SKIPPED, message="there is no scenario to judge the firmware with"
             )
-        if not self._parts.simulator.simulates(project.part):
-            return StageResult(
-                outcome=Outcome.SKIPPED, message=f"there is no simulator here for {project.part}"
-            )
-        seed = session_seed(run.session, project, self._parts.secret)
-        await run.record(change=lambda s: replace(s, seed=seed))
+        model = project.board_model
         try:
-            identity = f"{self._parts.simulator.key} {await self._parts.simulator.version()}"
+            rung = await self._parts.ladder.choose(model, self._parts.catalogue.part_of(model))
+        except NoSimulatorError as error:
+            return StageResult(outcome=Outcome.SKIPPED, message=str(error))
         except ToolBrokenError as error:
-            return await self._broken(run, str(error), error.tool, error.package)
-        return await self._judge_all(run, project, seed, identity)
+            return await self._broken(run, str(error), error.tool, error.fix)
+        seed = session_seed(run.session, project, self._parts.secret)
+        notes = [Note(text=f"passed over {text}") for text in rung.passed_over]
+        await run.record(*notes, change=lambda s: replace(s, seed=seed))
+        return await self._judge_all(run, project, seed, rung)
 
     async def _judge_all(
-        self, run: StageRun, project: Project, seed: int, identity: str
+        self, run: StageRun, project: Project, seed: int, rung: Rung
     ) -> StageResult:
         image = images_of(run.session).test
         data = await self._parts.artifacts.read(image.sha256)
         with TemporaryDirectory(dir=self._parts.work_dir, prefix="simulate-") as folder:
             path = Path(folder) / "firmware.elf"
             path.write_bytes(data)
-            bench = _Bench(run=run, image=path, image_sha256=image.sha256, identity=identity)
-            able = self._parts.simulator.capabilities | SIMULATED_TIME
+            bench = _Bench(run=run, image=path, image_sha256=image.sha256, rung=rung)
+            able = rung.simulator.capabilities | SIMULATED_TIME
             prepared = [prepare(s, seed, able) for s in project.scenarios]
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._judge(bench, p)) for p in prepared]
         known = [task.result() for task in tasks]
         results = tuple(k.result for k in known)
-        return await self._conclude(run, results, known, identity)
+        return await self._conclude(run, results, known, rung)
 
     async def _judge(self, bench: _Bench, prepared: PreparedScenario) -> KnownRun:
-        runner = self._parts.simulator.key
+        runner = bench.rung.name
         if prepared.missing:
             result = prepared.skipped(Stage.SIMULATE, runner)
             await bench.run.record(result, change=lambda s: _with_result(s, result))
@@ -143,15 +146,16 @@ class SimulateStage:
         return replace(known, result=replace(known.result, cached=True))
 
     async def _simulate(self, bench: _Bench, prepared: PreparedScenario) -> KnownRun:
-        done = await self._parts.simulator.simulate(bench.image, prepared.plan)
-        report = await keep_report(self._parts.artifacts, done.scenario, self._parts.simulator.key)
+        rung = bench.rung
+        done = await rung.simulator.simulate(rung.target, bench.image, prepared.plan)
+        report = await keep_report(self._parts.artifacts, done.scenario, rung.name)
         console = await self._parts.artifacts.put(
             done.console, kind="console", filename=f"{prepared.scenario_id}.console"
         )
         result = prepared.judged(
             done.scenario,
             stage=Stage.SIMULATE,
-            runner=self._parts.simulator.key,
+            runner=rung.name,
             evidence=Evidence.SIMULATED,
             wall_ms=round(done.wall_s * 1000),
             console=ByteRange(console="", start=0, end=len(done.console)),
@@ -162,6 +166,8 @@ class SimulateStage:
             simulator=_versions(done),
             confinement=done.confinement,
             notes=done.notes,
+            tool=done.tool,
+            fix=done.fix,
         )
 
     async def _tell(self, bench: _Bench, prepared: PreparedScenario, known: KnownRun) -> KnownRun:
@@ -212,15 +218,15 @@ class SimulateStage:
         run: StageRun,
         results: tuple[ScenarioResult, ...],
         known: list[KnownRun],
-        identity: str,
+        rung: Rung,
     ) -> StageResult:
         outcome = worst([r.outcome for r in results])
         simulation = Simulation(
             session=run.session.name,
             attempt=run.attempt,
             outcome=outcome,
-            rung=self._parts.simulator.key,
-            simulator=identity,
+            rung=rung.name,
+            simulator=rung.identity,
             confinement=next((k.confinement for k in known if k.confinement), ""),
             results=results,
         )
@@ -229,10 +235,12 @@ class SimulateStage:
         await run.record(junit, change=lambda s: with_artifact(s, junit))
         message = first_failure(results, outcome)
         if outcome is Outcome.BROKEN:
-            return await self._broken(run, message, self._parts.simulator.key, "")
+            tool = next((k for k in known if k.tool), None)
+            name, fix = (tool.tool, tool.fix) if tool else (rung.name, "")
+            return await self._broken(run, message, name, fix)
         if not message:
             checks = sum(len(r.assertions) for r in results)
-            message = f"{checks} checks in {len(results)} scenarios in {identity}"
+            message = f"{checks} checks in {len(results)} scenarios in {rung.identity}"
         return StageResult(
             outcome=outcome,
             message=message,
@@ -240,8 +248,7 @@ class SimulateStage:
             cached=all(r.cached for r in results),
         )
 
-    async def _broken(self, run: StageRun, message: str, tool: str, package: str) -> StageResult:
-        fix = f"apt install {package}" if package else ""
+    async def _broken(self, run: StageRun, message: str, tool: str, fix: str) -> StageResult:
         finding = StageFinding(
             code="SIMULATOR_BROKEN", subject=tool, message=message, fix=fix, stage=Stage.SIMULATE
         )
@@ -282,11 +289,15 @@ def _moved_to(result: ScenarioResult, console: str) -> ScenarioResult:
 
 
 def _run_key(bench: _Bench, prepared: PreparedScenario) -> str:
-    """What makes two runs the same: image, stimuli and checks with every number, simulator."""
+    """What makes two runs the same: image, stimuli and checks with every number, simulator.
+
+    The clock follows from the rung and the length of the run.
+    """
     plan = repr((prepared.plan.rows, prepared.plan.assertions, dict(prepared.plan.values)))
     facts = [
         bench.image_sha256,
-        bench.identity,
+        bench.rung.identity,
+        repr(bench.rung.target),
         judges_digest(),
         prepared.seed,
         prepared.scenario_id,

@@ -26,9 +26,9 @@ def icount_option(end_ms: int) -> str:
 
 
 def simulation_key(
-    *, image_sha256: str, plan: RunPlan, machine: str, version: str, icount: str
+    *, image_sha256: str, plan: RunPlan, rung: str, machine: str, version: str, clock: str
 ) -> str:
-    """The cache key of a run: image, stimuli without nonce, machine, version, speed."""
+    """The cache key of a run: image, stimuli without nonce, rung, machine, version, clock."""
     table = hashlib.sha256(pack_table(plan, nonce=0)).hexdigest()
-    facts = [image_sha256, table, machine, version, icount]
+    facts = [image_sha256, table, rung, machine, version, clock]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -12,6 +12,34 @@ OnEvent = Callable[[Event], None]
 
 MIB = 1 << 20
 
+TEST_BUILD_CAPABILITIES = frozenset(
+    {
+        "serial.rx",
+        "serial.tx",
+        "pin.read",
+        "pin.edges",
+        "inject.digital",
+        "inject.analog",
+        "inject.console",
+    }
+)
+"""What a test build on the bench core offers in every simulator that runs it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What firmware was made for, and the machine that is to run it.
+
+    `console_serial` is the machine's serial line that carries the console, from 0. `part` is a
+    catalogue key, `part_name` its name for people.
+    """
+
+    part: str
+    part_name: str
+    machine: str
+    console_serial: int
+    flash_bytes: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationLimits:
@@ -35,17 +63,16 @@ class SimulationLimits:
 class SimulationResult:
     """One run: its verdict, everything that it printed, and how it was run.
 
-    `scenario` carries the assertions, those about pins and the simulator included. `registers`
-    counts accesses to devices that the simulator does not model, most frequent first. When the
-    outcome is BROKEN by a tool, `tool` and `package` name it. `build` is the identity that the
-    firmware gave in BOOT.
+    `scenario` carries the assertions, those about pins and the simulator included. `clock` says how
+    virtual time was kept. `registers` counts accesses to devices that the simulator does not model,
+    most frequent first. When the outcome is BROKEN by a tool, `tool`, `package` and `fix` name it.
     """
 
     scenario: ScenarioResult
     rung: str
     machine: str
     versions: Mapping[str, str]
-    icount: str
+    clock: str
     confinement: str
     key: str
     nonce: int
@@ -56,6 +83,7 @@ class SimulationResult:
     wall_s: float = 0.0
     tool: str = ""
     package: str = ""
+    fix: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -69,25 +97,37 @@ class SimulationResult:
 
 
 class Simulator(Protocol):
-    """One rung of a part's ladder."""
+    """One kind of simulator; with a machine it is a rung of a ladder."""
 
     key: str
+    """As the catalogue's board models name it (`backend`)."""
+
     capabilities: frozenset[str]
 
-    def simulates(self, part: str) -> bool:
-        """Whether this simulator runs firmware of the part."""
+    @property
+    def optional(self) -> str:
+        """How to get it, where no package brings it; "" where its absence is a broken instance."""
         ...
 
-    async def version(self) -> str:
+    async def version(self, machine: str) -> str:
         """The program's version: part of what makes two runs the same.
 
         Raises:
-            ToolBrokenError: the simulator cannot be used.
+            ToolBrokenError: the simulator, or this machine in it, cannot be used.
+        """
+        ...
+
+    async def examine(self, machine: str) -> str:
+        """The version, after a closer look than each run needs: for the doctor.
+
+        Raises:
+            ToolBrokenError: as `version`.
         """
         ...
 
     async def simulate(
         self,
+        target: Target,
         image: Path,
         plan: RunPlan,
         *,

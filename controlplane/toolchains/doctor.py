@@ -1,17 +1,13 @@
-"""Whether the tools that builds and simulations need are here, and what to do when not."""
+"""Whether the tools that builds need are here, and what to do when not."""
 
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 from controlplane.bench_core.manifest import PORTS, CorePort
-from controlplane.childproc.command import Command, Confinement, Limits
+from controlplane.childproc.command import Confinement
 from controlplane.childproc.confinement import ConfinementMissingError, strongest_confinement
-from controlplane.childproc.runner import run
-from controlplane.childproc.tools import Tool, ToolBrokenError, ToolTrouble, locate
+from controlplane.childproc.tools import ToolBrokenError
 from controlplane.toolchains.compiler import locate_compiler
-
-MACHINE_LIST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +20,8 @@ class Check:
     fix: str = ""
 
 
-async def checks(simulator: Tool, machine: str) -> list[Check]:
-    """Look at the confinement, each port's compiler and C library, and the simulator.
-
-    `simulator` must list `machine` when asked `-machine help`.
-    """
+async def checks() -> list[Check]:
+    """Look at the confinement and at each port's compiler and C library."""
     try:
         level = await strongest_confinement()
     except ConfinementMissingError as error:
@@ -37,7 +30,6 @@ async def checks(simulator: Tool, machine: str) -> list[Check]:
     # Parts of one family share their compiler.
     for port in {port.compiler_prefix: port for port in PORTS.values()}.values():
         found += await _compiler(port, level)
-    found.append(await _simulator(simulator, machine, level))
     return found
 
 
@@ -69,25 +61,5 @@ async def _compiler(port: CorePort, level: Confinement) -> list[Check]:
     return [good, Check(name=port.libc, ok=True, detail=f"a file for {port.part} compiles")]
 
 
-async def _simulator(tool: Tool, machine: str, level: Confinement) -> Check:
-    try:
-        found = await locate(tool, confinement=level)
-        command = Command(argv=(str(found.path), "-machine", "help"), cwd=Path("/"))
-        limits = Limits(wall_s=MACHINE_LIST_SECONDS)
-        answer = await run(command, limits, confinement=level)
-    except ToolBrokenError as error:
-        return _failed("simulator", error)
-    names = {
-        line.split(maxsplit=1)[0]
-        for line in answer.stdout.decode("utf-8", "replace").splitlines()
-        if line
-    }
-    if machine not in names:
-        what = f"{found.version} has no machine {machine}"
-        return _failed("simulator", ToolBrokenError(tool, ToolTrouble.UNUSABLE, what))
-    detail = f"{tool.name} {found.version}, machine {machine}"
-    return Check(name="simulator", ok=True, detail=detail)
-
-
 def _failed(name: str, error: ToolBrokenError) -> Check:
-    return Check(name=name, ok=False, detail=str(error), fix=f"apt install {error.package}")
+    return Check(name=name, ok=False, detail=str(error), fix=error.fix)

@@ -22,11 +22,20 @@ sys.path[:0] = [str(ROOT), str(ROOT / "proto")]
 from benchline.scenario import RunPlan, pack_table, parse_scenario, resolve  # noqa: E402
 from controlplane.domain.build import SourceFile  # noqa: E402
 from controlplane.simulators.identity import icount_option, run_nonce  # noqa: E402
-from controlplane.simulators.qemu import QemuSimulator  # noqa: E402
+from controlplane.simulators.machine import ChildSimulator  # noqa: E402
+from controlplane.simulators.protocol import Target  # noqa: E402
+from controlplane.simulators.qemu import qemu_simulator  # noqa: E402
 from controlplane.toolchains.bare_metal import BareMetalToolchain  # noqa: E402
 from controlplane.toolchains.protocol import BuildRequest, BuildVariant  # noqa: E402
 
 BUDGET_RATIO = 1.3
+TARGET = Target(
+    part="stm32f405rg",
+    part_name="STM32F405RG",
+    machine="netduinoplus2",
+    console_serial=1,
+    flash_bytes=1 << 20,
+)
 SKETCH = """
 bool on = false;
 void setup() { Serial.begin(115200); pinMode(PC12, OUTPUT); }
@@ -69,10 +78,10 @@ def bare(image: Path, table: Path, end_ms: int) -> float:
     return time.perf_counter() - started
 
 
-async def simulated(simulator: QemuSimulator, image: Path, plan: RunPlan) -> float:
+async def simulated(simulator: ChildSimulator, image: Path, plan: RunPlan) -> float:
     """Seconds of the product's simulation of the same image and table."""
     started = time.perf_counter()
-    result = await simulator.simulate(image, plan)
+    result = await simulator.simulate(TARGET, image, plan)
     if result.outcome != "PASSED":
         raise RuntimeError(result.scenario.reason)
     return time.perf_counter() - started
@@ -93,7 +102,7 @@ async def measure(rounds: int) -> dict[str, object]:
         plan = resolve(parse_scenario(SCENARIO), 1)
         table = root / "table.bin"
         table.write_bytes(pack_table(plan, run_nonce(plan)))
-        simulator = QemuSimulator(root / "runs")
+        simulator = qemu_simulator(root / "runs")
         await simulated(simulator, image, plan)
         plain, ours = [], []
         for _ in range(rounds):

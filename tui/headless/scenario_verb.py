@@ -17,8 +17,11 @@ from benchline.scenario import (
     TraceVerdict,
     check,
     diff_traces,
+    parse_scenario,
+    pin_names,
     read_scenario,
 )
+from benchline.scenario.trace import PinNames
 from benchline.v1 import verdict_pb2
 from tui.client.connection import Connection
 from tui.client.watch import read_console
@@ -95,7 +98,12 @@ async def _diff(options: argparse.Namespace) -> int:
     files = (Path(options.left), Path(options.right)) if options.right else None
     if files and all(await asyncio.to_thread(_are_files, files)):
         one, other = await asyncio.to_thread(_read_both, files)
-        found = diff_traces(_events(one), _events(other), tolerance_ms=options.tolerance)
+        found = diff_traces(
+            _events(one),
+            _events(other),
+            tolerance_ms=options.tolerance,
+            pins=await asyncio.to_thread(_pins_of, options.signals),
+        )
         return _tell(options, "", found)
     connection = await local.ensure_up()
     async with connection:
@@ -115,6 +123,25 @@ async def _diff(options: argparse.Namespace) -> int:
             )
             worst = max(worst, _tell(options, title, found))
     return worst
+
+
+def _pins_of(files: list[str] | None) -> tuple[PinNames, PinNames] | None:
+    """What the pins of both sides are for, from the scenarios that they ran.
+
+    Raises:
+        InvalidRequestError: SCENARIO_INVALID or SOURCE_UNUSABLE.
+    """
+    if files is None:
+        return None
+    one, other = (_names_in(Path(name)) for name in files)
+    return one, other
+
+
+def _names_in(path: Path) -> PinNames:
+    errors = [str(one) for one in findings_of(path) if one.severity is Severity.ERROR]
+    if errors:
+        raise InvalidRequestError("SCENARIO_INVALID", "\n".join(errors))
+    return pin_names(parse_scenario(path.read_text(encoding="utf-8")))
 
 
 def _are_files(paths: tuple[Path, Path]) -> list[bool]:

@@ -220,9 +220,13 @@ class Processor:
         return Slice(Stop.FAULT, executed, cause, value)
 
     def _bad_instruction(self, executed: int) -> Slice:
-        word = int.from_bytes(self._uc.mem_read(self.pc, 2), "little")
-        if word & 3 == 3:
-            word |= int.from_bytes(self._uc.mem_read(self.pc + 2, 2), "little") << 16
+        try:
+            word = int.from_bytes(self._uc.mem_read(self.pc, 2), "little")
+            if word & 3 == 3:
+                word |= int.from_bytes(self._uc.mem_read(self.pc + 2, 2), "little") << 16
+        except UcError:
+            # There is no memory: the exception was the fetch.
+            return Slice(Stop.FAULT, executed, Cause.FETCH_FAULT, self.pc)
         if word != _ECALL:
             return Slice(Stop.FAULT, executed, Cause.ILLEGAL, word)
         machine = self._uc.reg_read(regs.UC_RISCV_REG_PRIV) == _MACHINE_MODE

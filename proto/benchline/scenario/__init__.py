@@ -29,6 +29,7 @@ from benchline.scenario.trace import (
     TraceVerdict,
     diff_traces,
     masked_bytes,
+    pin_names,
 )
 from benchline.scenario.units import pin_number
 from benchline.scenario.where import Where, WhereError, compile_where
@@ -75,6 +76,7 @@ __all__ = [
     "missing_capabilities",
     "pack_table",
     "parse_scenario",
+    "pin_names",
     "pin_number",
     "plain",
     "read_scenario",

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from benchline.scenario.model import Scenario
 from benchline.scenario.records import Event
 from benchline.scenario.result import ByteRange, Outcome
 from benchline.scenario.units import show_ms
@@ -15,6 +16,15 @@ DEFAULT_TOLERANCE_MS = 5
 _LINES = "lines like"
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _MASKED_FIELDS = frozenset({"nonce", "reset", "build"})
+_MODEL_FIELDS = frozenset({"part", "clk", "design"})
+"""Fields of BOOT that say which board model it is."""
+
+_FLIPPED = {"0": "1", "1": "0"}
+_ACTIVE_LOW = "!"
+
+PinNames = Mapping[str, str]
+"""What each pin is for: its signal, with "!" before it when the signal is active low."""
+
 _NONCE = re.compile(rb"(\x1eBL [0-9]{1,10} BOOT [^\n\x1e]{0,300}?nonce=)[0-9A-Za-z]{1,8}")
 
 
@@ -80,6 +90,7 @@ def diff_traces(
     tolerance_ms: int = DEFAULT_TOLERANCE_MS,
     outcomes: tuple[Outcome, Outcome] | None = None,
     count_insensitive: bool = False,
+    pins: tuple[PinNames, PinNames] | None = None,
 ) -> TraceDiff:
     """Compare two runs event by event in each channel: value exactly, time within a tolerance.
 
@@ -88,9 +99,11 @@ def diff_traces(
     they came within the tolerance before its END. ``count_insensitive`` suits sketches that print
     in a free-running loop: of lines and values only the order of distinct values is compared, not
     how often each was repeated, nor when. With ``outcomes`` (a's, b's) the verdict also says who
-    passed.
+    passed. With ``pins`` (a's, b's) the two may be of different board models: pins are compared by
+    what they are for and by active and inactive, and what BOOT says of the model is masked.
     """
-    first, second = _Trace(a), _Trace(b)
+    ours, theirs = pins or (None, None)
+    first, second = _Trace(a, ours), _Trace(b, theirs)
     divergence, compared, worst = None, 0, 0
     channels = sorted({*first.channels, *second.channels})
     for channel in channels:
@@ -114,17 +127,44 @@ def masked_bytes(raw: bytes) -> bytes:
     return _NONCE.sub(lambda found: found[1] + b"*" * 8, raw)
 
 
-class _Trace:
-    """The events of one run by channel."""
+def pin_names(scenario: Scenario) -> dict[str, str]:
+    """What each pin of a scenario is for, as `diff_traces` takes it."""
+    return {
+        signal.spelling: ("" if signal.active_high else _ACTIVE_LOW) + name
+        for name, signal in scenario.signals.items()
+    }
 
-    def __init__(self, events: Iterable[Event]) -> None:
+
+class _Trace:
+    """The events of one run by channel; with ``pins``, named by signal."""
+
+    def __init__(self, events: Iterable[Event], pins: PinNames | None) -> None:
         self.channels: dict[str, list[Event]] = {}
         self.end_ms: int | None = None
-        for event in events:
+        for event in events if pins is None else (_unbound(event, pins) for event in events):
             if event.type == "END":
                 self.end_ms = event.at_ms
             elif event.type != "OUT":
                 self.channels.setdefault(_channel(event), []).append(event)
+
+
+def _unbound(event: Event, pins: PinNames) -> Event:
+    """The event as it would be on any board model."""
+    if event.type == "BOOT":
+        return replace(event, fields={k: _masked(k, v) for k, v in event.fields.items()})
+    name = pins.get(event.name) if event.type == "PIN" else None
+    if name is None:
+        return event
+    fields = dict(event.fields)
+    if name.startswith(_ACTIVE_LOW):
+        for key in ("v", "last"):
+            fields[key] = _FLIPPED.get(fields.get(key, ""), fields.get(key, ""))
+    fields = {key: value for key, value in fields.items() if value}
+    return replace(event, name=name.removeprefix(_ACTIVE_LOW), fields=fields)
+
+
+def _masked(key: str, value: str) -> str:
+    return "*" if key in _MODEL_FIELDS else value
 
 
 def _channel(event: Event) -> str:

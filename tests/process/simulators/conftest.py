@@ -7,12 +7,19 @@ import pytest
 
 from benchline.scenario import RunPlan, parse_scenario, resolve
 from controlplane.domain.build import SourceFile
-from controlplane.simulators.protocol import SimulationLimits, SimulationResult
-from controlplane.simulators.qemu import QemuSimulator
+from controlplane.simulators.protocol import SimulationLimits, SimulationResult, Target
+from controlplane.simulators.qemu import qemu_simulator
 from controlplane.toolchains.bare_metal import BareMetalToolchain
 from controlplane.toolchains.protocol import BuildRequest, BuildResult, BuildVariant
 
 BOARD = "olimex-stm32-h405"
+TARGET = Target(
+    part="stm32f405rg",
+    part_name="STM32F405RG",
+    machine="netduinoplus2",
+    console_serial=1,
+    flash_bytes=1 << 20,
+)
 
 SCENARIO = """
 scenario: 1
@@ -104,7 +111,9 @@ def simulate(
     ) -> SimulationResult:
         result = await build(text)
         image = result.images[BuildVariant.TEST].elf
-        simulator = QemuSimulator(tmp_path / "runs")
-        return await simulator.simulate(image, seeded or plan, limits=limits, build=result.build_id)
+        simulator = qemu_simulator(tmp_path / "runs")
+        return await simulator.simulate(
+            TARGET, image, seeded or plan, limits=limits, build=result.build_id
+        )
 
     return run

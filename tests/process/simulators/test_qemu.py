@@ -8,11 +8,11 @@ import pytest
 
 from benchline.scenario import Outcome, RunPlan, parse_scenario, resolve
 from controlplane.childproc.command import Confinement
-from controlplane.simulators import qemu
+from controlplane.simulators import machine
 from controlplane.simulators.protocol import SimulationLimits, SimulationResult
-from controlplane.simulators.qemu import QemuSimulator
+from controlplane.simulators.qemu import qemu_simulator
 from controlplane.toolchains.protocol import BuildResult, BuildVariant
-from tests.process.simulators.conftest import HONEST, SCENARIO
+from tests.process.simulators.conftest import HONEST, SCENARIO, TARGET
 
 Simulate = Callable[..., Awaitable[SimulationResult]]
 SEEDS = (1, 2, 3, 4, 5)
@@ -53,7 +53,7 @@ async def test_confinement_does_not_change_a_byte(
 ) -> None:
     image = (await build(HONEST)).images[BuildVariant.TEST].elf
     runs = [
-        await QemuSimulator(tmp_path / "runs", confinement=level).simulate(image, plan)
+        await qemu_simulator(tmp_path / "runs", confinement=level).simulate(TARGET, image, plan)
         for level in (None, Confinement.RLIMITS)
     ]
 
@@ -159,7 +159,7 @@ async def test_a_console_flood_reaches_the_byte_cap(simulate: Simulate) -> None:
 async def test_a_file_that_is_no_image_fails(plan: RunPlan, tmp_path: Path) -> None:
     image = tmp_path / "image.elf"
     image.write_bytes(b"\x7fELF\x01\x01\x01 no")
-    result = await QemuSimulator(tmp_path / "runs").simulate(image, plan, limits=SHORT)
+    result = await qemu_simulator(tmp_path / "runs").simulate(TARGET, image, plan, limits=SHORT)
 
     assert result.outcome is Outcome.FAILED
 
@@ -172,7 +172,7 @@ async def test_cancelling_leaves_no_files(
     runs = tmp_path / "runs"
     booted = asyncio.Event()
     task = asyncio.create_task(
-        QemuSimulator(runs).simulate(image, plan, on_event=lambda _: booted.set())
+        qemu_simulator(runs).simulate(TARGET, image, plan, on_event=lambda _: booted.set())
     )
     async with asyncio.timeout(20):
         await booted.wait()
@@ -226,10 +226,12 @@ class TestABrokenSimulator:
         script: str,
         told: str,
     ) -> None:
-        monkeypatch.setattr(qemu, "CANARY_SECONDS", 1.0)
+        monkeypatch.setattr(machine, "CANARY_SECONDS", 1.0)
         program(script)
         limits = SimulationLimits(wall_base_s=1, wall_factor=0)
-        result = await QemuSimulator(tmp_path / "runs").simulate(image, plan, limits=limits)
+        result = await qemu_simulator(tmp_path / "runs").simulate(
+            TARGET, image, plan, limits=limits
+        )
 
         assert result.outcome is Outcome.BROKEN
         assert result.package == "qemu-system-arm"

@@ -35,11 +35,13 @@ def plan_of(*steps: str, seed: int = 42) -> RunPlan:
 class Device:
     """Collects what a device would print; every method returns self."""
 
-    def __init__(self, *, nonce: int = NONCE, noise: bytes = b"") -> None:
+    def __init__(
+        self, *, nonce: int = NONCE, noise: bytes = b"", part: str = "stm32f405rg"
+    ) -> None:
         self.raw = bytearray(noise)
         self.record(
             0,
-            f"BOOT core=1 part=stm32f405rg build=aabbccddeeff design=none nonce={nonce:08x}"
+            f"BOOT core=1 part={part} build=aabbccddeeff design=none nonce={nonce:08x}"
             " sources=injected reset=power",
         )
 

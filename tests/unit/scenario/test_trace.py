@@ -3,8 +3,26 @@
 import pytest
 from hypothesis import given, strategies
 
-from benchline.scenario import Outcome, TraceVerdict, diff_traces, masked_bytes
+from benchline.scenario import (
+    Outcome,
+    TraceVerdict,
+    diff_traces,
+    masked_bytes,
+    parse_scenario,
+    pin_names,
+)
 from tests.unit.scenario.device import Device
+
+SCENARIO = """
+scenario: 1
+id: blink
+title: Blink
+duration: 2s
+signals:
+  led: {kind: digital_out, pin: PIN, active: LEVEL}
+steps:
+  - expect: {id: boot, type: READY, within: 1s}
+"""
 
 PASSED, FAILED = Outcome.PASSED, Outcome.FAILED
 
@@ -107,3 +125,46 @@ def test_a_trace_equals_itself(texts: list[str]) -> None:
         device.record(index * 10, text)
     events = device.end().events()
     assert diff_traces(events, events).equal
+
+
+def names(pin: str, active: str) -> dict[str, str]:
+    return pin_names(parse_scenario(SCENARIO.replace("PIN", pin).replace("LEVEL", active)))
+
+
+def blink(pin: str, on: int, part: str) -> Device:
+    device = Device(part=part).record(1, "READY").pin(500, pin, on)
+    return device.pin(1000, pin, 1 - on).record(1200, f"PIN {pin} n=5 last={on}").end()
+
+
+def test_pins_of_other_board_models_agree_by_what_they_are_for() -> None:
+    first, second = blink("PC12", 0, "stm32f405rg"), blink("GPIO10", 1, "esp32c3")
+    diff = diff_traces(
+        first.events(),
+        second.events(),
+        pins=(names("PC12", "low"), names("GPIO10", "high")),
+    )
+
+    assert diff.equal, diff.message
+    assert diff.compared == 5
+    assert not diff_traces(first.events(), second.events()).equal
+
+
+def test_an_inverted_pin_diverges_whatever_its_name() -> None:
+    diff = diff_traces(
+        blink("PC12", 0, "stm32f405rg").events(),
+        blink("GPIO10", 0, "esp32c3").events(),
+        pins=(names("PC12", "low"), names("GPIO10", "high")),
+    )
+
+    assert diff.message.startswith("DIVERGED at event 0 of PIN led: 'v=1' at 500 ms")
+
+
+def test_a_pin_that_is_for_nothing_is_not_hidden() -> None:
+    stray = Device(part="esp32c3").record(1, "READY").pin(500, "GPIO10", 1).pin(600, "GPIO3", 1)
+    diff = diff_traces(
+        blink("PC12", 0, "stm32f405rg").events(),
+        stray.events(),
+        pins=(names("PC12", "low"), names("GPIO10", "high")),
+    )
+
+    assert not diff.equal

@@ -1,7 +1,8 @@
 """PIN records against register writes."""
 
 from benchline.scenario import Event, Outcome, RecordSplitter
-from controlplane.simulators.corroboration import RegisterLog, corroborate
+from controlplane.simulators.corroboration import corroborate
+from controlplane.simulators.qemu_log import QemuLog
 
 OUTPUT_PC12 = "GPIOC: unimplemented device write (size 4, offset 0x000, value 0x01000000)\n"
 HIGH = "GPIOC: unimplemented device write (size 4, offset 0x018, value 0x00001000)\n"
@@ -10,8 +11,8 @@ ODR_HIGH = "GPIOC: unimplemented device write (size 4, offset 0x014, value 0x000
 READ = "RCC: unimplemented device read  (size 4, offset 0x000)\n"
 
 
-def log_of(*lines: str) -> RegisterLog:
-    log = RegisterLog()
+def log_of(*lines: str) -> QemuLog:
+    log = QemuLog()
     log.feed("".join(lines).encode())
     return log
 
@@ -21,8 +22,8 @@ def records(*texts: str) -> list[Event]:
     return RecordSplitter().feed(stream.encode())
 
 
-def failures(events: list[Event], log: RegisterLog) -> list[str]:
-    return [f.got for f in corroborate(events, log)[0] if f.outcome is Outcome.FAILED]
+def failures(events: list[Event], log: QemuLog) -> list[str]:
+    return [f.got for f in corroborate(events, log.pads)[0] if f.outcome is Outcome.FAILED]
 
 
 def test_records_with_their_writes_pass() -> None:
@@ -34,11 +35,11 @@ def test_records_with_their_writes_pass() -> None:
 
 def test_a_log_in_any_pieces_reads_the_same() -> None:
     text = (OUTPUT_PC12 + HIGH + LOW + READ).encode()
-    log = RegisterLog()
+    log = QemuLog()
     for byte in text:
         log.feed(bytes([byte]))
 
-    assert log.levels("PC12") == b"\x01\x00"
+    assert log.pads.levels("PC12") == b"\x01\x00"
     assert log.histogram["RCC read 0x000"] == 1
 
 
@@ -67,13 +68,13 @@ def test_a_level_written_before_the_mode_appears_with_it() -> None:
 def test_repeated_writes_of_a_level_are_one_change() -> None:
     log = log_of(OUTPUT_PC12, HIGH, HIGH, LOW)
 
-    assert log.levels("PC12") == b"\x01\x00"
+    assert log.pads.levels("PC12") == b"\x01\x00"
 
 
 def test_setting_wins_over_resetting() -> None:
     both = "GPIOC: unimplemented device write (size 4, offset 0x018, value 0x10001000)\n"
 
-    assert log_of(OUTPUT_PC12, both).levels("PC12") == b"\x01"
+    assert log_of(OUTPUT_PC12, both).pads.levels("PC12") == b"\x01"
 
 
 def test_a_summary_counts_its_changes() -> None:
@@ -96,7 +97,7 @@ def test_one_change_at_the_very_end_may_lack_its_record() -> None:
 
 
 def test_direct_register_use_is_a_note() -> None:
-    findings, notes = corroborate(records(), log_of(OUTPUT_PC12, HIGH))
+    findings, notes = corroborate(records(), log_of(OUTPUT_PC12, HIGH).pads)
 
     assert findings == ()
     assert len(notes) == 1

@@ -23,9 +23,10 @@ def key(**changes: object) -> str:
     facts = {
         "image_sha256": "00",
         "plan": PLAN,
+        "rung": "r",
         "machine": "m",
         "version": "7.2.0",
-        "icount": icount_option(2000),
+        "clock": icount_option(2000),
     }
     return simulation_key(**{**facts, **changes})  # type: ignore[arg-type]
 
@@ -35,9 +36,10 @@ def test_every_fact_is_in_the_key() -> None:
         {},
         {"image_sha256": "01"},
         {"plan": OTHER},
+        {"rung": "s"},
         {"machine": "n"},
         {"version": "8.0.0"},
-        {"icount": icount_option(100_000)},
+        {"clock": icount_option(100_000)},
     ]
 
     assert len({key(**change) for change in changes}) == len(changes)

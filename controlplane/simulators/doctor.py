@@ -1,0 +1,33 @@
+"""Which rung of its ladder each part gets here, and what is missing."""
+
+from controlplane.catalog.loader import Catalogue
+from controlplane.childproc.confinement import ConfinementMissingError
+from controlplane.childproc.tools import ToolBrokenError
+from controlplane.domain.part import BoardModel, Part
+from controlplane.simulators.ladder import NoSimulatorError, SimulatorLadder
+from controlplane.toolchains.doctor import Check
+
+
+async def checks(ladder: SimulatorLadder, catalogue: Catalogue) -> list[Check]:
+    """One check for each part that a board model carries."""
+    models: dict[str, BoardModel] = {}
+    for model in catalogue.boards.values():
+        known = models.get(model.part)
+        if known is None or not known.simulators:
+            models[model.part] = model
+    try:
+        return [await _check(ladder, m, catalogue.part_of(m)) for m in models.values()]
+    except ConfinementMissingError as error:
+        return [Check(name="simulator", ok=False, detail=str(error), fix=str(error))]
+
+
+async def _check(ladder: SimulatorLadder, model: BoardModel, part: Part) -> Check:
+    try:
+        rung = await ladder.choose(model, part, closely=True)
+    except NoSimulatorError as error:
+        return Check(name="simulator", ok=True, detail=f"{part.key}: {error}")
+    except ToolBrokenError as error:
+        detail = f"{part.key}: {error}"
+        return Check(name="simulator", ok=False, detail=detail, fix=error.fix)
+    over = "".join(f"; passed over {text}" for text in rung.passed_over)
+    return Check(name="simulator", ok=True, detail=f"{part.key}: {rung.identity}{over}")
