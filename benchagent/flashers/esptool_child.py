@@ -12,28 +12,21 @@ import base64
 import contextlib
 import hashlib
 import importlib
-import json
-import logging
-import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchagent.flashers import esptool_plan as plan
+from benchagent.flashers.child import known_failure, segments_from, serve
 from benchagent.flashers.child_talk import OperationError, Talk
-from benchagent.flashers.plan import Bytes, PlanError, SectorImage, check_digest, sector_images
+from benchagent.flashers.plan import Bytes, PlanError, SectorImage, sector_images
 from benchagent.flashers.protocol import Phase, Reason
 from benchagent.flashers.stm32_parts import KIB
 
 if TYPE_CHECKING:
     from benchagent.flashers import esptool_link
 
-MAX_REQUEST = 64 * 1024 * 1024
-EXIT_OK = 0
-WATCHDOG_MARGIN_S = 5.0
 # A run is one erase for the tool. The larger ones keep the watchdog quiet also where 64 KiB take
 # the 2 s that flash data sheets allow at most; ROM loaders erase all of it before the first byte.
 STUB_RUN_BYTES, ROM_RUN_BYTES = 256 * KIB, 64 * KIB
@@ -56,21 +49,6 @@ def _part(request: dict[str, Any]) -> plan.Part:
     if part is None:
         raise OperationError(Reason.BAD_REQUEST, f"no flasher knows the part {request['part']}")
     return part
-
-
-def _segments(described: Sequence[dict[str, Any]]) -> list[Bytes]:
-    checked: list[Bytes] = []
-    for segment in described:
-        if segment.get("path") is not None:
-            try:
-                with Path(segment["path"]).open("rb") as stream:
-                    data = stream.read(plan.LARGEST_FLASH + 1)
-            except OSError as error:
-                raise OperationError(Reason.BAD_REQUEST, f"{segment['path']}: {error}") from error
-        else:
-            data = base64.b64decode(segment["data"], validate=True)
-        checked.append(check_digest(int(segment["address"]), data, str(segment["sha256"])))
-    return checked
 
 
 def _entrance(request: dict[str, Any]) -> Any:
@@ -171,7 +149,7 @@ class FlashJob:
     def of(cls, session: Session) -> FlashJob:
         """Everything that can be checked without the board. Raises OperationError or PlanError."""
         part = _part(session.request)
-        segments = _segments(session.request["segments"])
+        segments = segments_from(session.request["segments"], largest=plan.LARGEST_FLASH)
         flash = plan.Flash(name=part.name, flash_size=plan.LARGEST_FLASH)
         return cls(
             session=session,
@@ -286,7 +264,8 @@ class FlashJob:
 def _base(request: dict[str, Any], flash: plan.Flash) -> dict[int, bytes]:
     """What sectors hold by the last proof; nothing when that cannot be told any more."""
     try:
-        images = sector_images(flash, _segments(request.get("base") or ()))
+        described = request.get("base") or ()
+        images = sector_images(flash, segments_from(described, largest=plan.LARGEST_FLASH))
     except (OperationError, PlanError):
         return {}
     return {image.sector.number: image.data for image in images}
@@ -389,12 +368,10 @@ OPERATIONS: dict[str, Callable[[Session], dict[str, Any]]] = {
 }
 
 
-def _failure(error: Exception, talk: Talk) -> tuple[Reason, str]:
+def _failure(error: Exception, _request: dict[str, Any], talk: Talk) -> tuple[Reason, str]:
     """The reason of anything that went wrong."""
-    if isinstance(error, (OperationError, PlanError)):
-        return error.reason, str(error)
-    if talk.cancelled:
-        return Reason.CANCELLED, "cancelled"
+    if known := known_failure(error, talk):
+        return known
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, OSError):
         return Reason.PROBE_LOST, text
@@ -407,34 +384,15 @@ def warm() -> None:
         _tool()
 
 
+def _perform(request: dict[str, Any], talk: Talk, told: dict[str, Any]) -> dict[str, Any]:
+    session = Session(request=request, talk=talk)
+    told["attempts"] = session.attempts
+    return OPERATIONS[str(request["op"])](session)
+
+
 def main(_kept_open: Sequence[int] = ()) -> int:
     """Perform the request on stdin; the exit code is 0 whenever there is a result line."""
-    line = sys.stdin.buffer.readline(MAX_REQUEST)
-    if not line:  # the parent was gone before it asked
-        return EXIT_OK
-    request = json.loads(line)
-    start_s = time.time()
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    talk = Talk(watchdog_s=float(request.get("watchdog_s", 15.0)) + WATCHDOG_MARGIN_S)
-    signal.signal(signal.SIGTERM, lambda *_: talk.cancel())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    session = Session(request=request, talk=talk)
-    result: dict[str, Any] = {"reason": None, "message": ""}
-    try:
-        result |= OPERATIONS[str(request["op"])](session)
-    except Exception as error:  # the root of the process: every failure becomes a typed result
-        reason, message = _failure(error, talk)
-        result |= {"reason": reason, "message": message[:1000]}
-        if reason is Reason.TOOL_CRASHED:
-            logging.getLogger(__name__).exception("operation failed")
-    result |= {"attempts": session.attempts, "start_s": start_s, "end_s": time.time()}
-    if request.get("record"):
-        record = Path(request["record"])
-        fresh = record.with_suffix(".new")
-        fresh.write_text(json.dumps(result))
-        fresh.replace(record)
-    talk.say("result", **result)
-    return EXIT_OK
+    return serve(_perform, _failure)
 
 
 if __name__ == "__main__":

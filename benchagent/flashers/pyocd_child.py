@@ -11,16 +11,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import json
-import logging
-import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from benchagent.flashers import plan
+from benchagent.flashers.child import known_failure, segments_from, serve
 from benchagent.flashers.child_talk import HOLD_S, OperationError, Release, Talk
 from benchagent.flashers.protocol import Phase, Reason
 from benchagent.flashers.pyocd_target import (
@@ -39,10 +35,7 @@ from benchagent.flashers.stm32_parts import (
     parts_that_match,
 )
 
-MAX_REQUEST = 16 * 1024 * 1024
 MAX_SEGMENT_FILE = 4 * 1024 * 1024
-EXIT_OK = 0
-WATCHDOG_MARGIN_S = 5.0
 
 
 def _part(request: dict[str, Any]) -> Part:
@@ -50,23 +43,6 @@ def _part(request: dict[str, Any]) -> Part:
     if part is None:
         raise OperationError(Reason.BAD_REQUEST, f"no flasher knows the part {request['part']}")
     return part
-
-
-def _segments(request: dict[str, Any]) -> list[plan.Bytes]:
-    checked: list[plan.Bytes] = []
-    for segment in request["segments"]:
-        if segment.get("path") is not None:
-            try:
-                with Path(segment["path"]).open("rb") as stream:
-                    data = stream.read(MAX_SEGMENT_FILE + 1)
-            except OSError as error:
-                raise OperationError(Reason.BAD_REQUEST, f"{segment['path']}: {error}") from error
-            if len(data) > MAX_SEGMENT_FILE:
-                raise OperationError(Reason.IMAGE_TOO_LARGE, f"{segment['path']} is too large")
-        else:
-            data = base64.b64decode(segment["data"], validate=True)
-        checked.append(plan.check_digest(int(segment["address"]), data, str(segment["sha256"])))
-    return checked
 
 
 def _identity(part: Part, found: plan.Found) -> dict[str, Any]:
@@ -105,7 +81,7 @@ def _opened(request: dict[str, Any], part: Part, talk: Talk) -> Iterator[Target]
 def flash(request: dict[str, Any], talk: Talk) -> dict[str, Any]:
     """Check everything, write what differs, read it back."""
     part = _part(request)
-    segments = _segments(request)
+    segments = segments_from(request["segments"], largest=MAX_SEGMENT_FILE)
     images = plan.sector_images(part, segments)
     with _opened(request, part, talk) as target:
         found = target.identify()
@@ -269,10 +245,8 @@ OPERATIONS: dict[str, Callable[[dict[str, Any], Talk], dict[str, Any]]] = {
 
 def _failure(error: Exception, request: dict[str, Any], talk: Talk) -> tuple[Reason, str]:
     """The reason of anything that went wrong, told from the error and the probe itself."""
-    if isinstance(error, (OperationError, plan.PlanError)):
-        return error.reason, str(error)
-    if talk.cancelled:
-        return Reason.CANCELLED, "cancelled"
+    if known := known_failure(error, talk):
+        return known
     names = [type(link).__name__ for link in _chain(error)]
     text = f"{names[0]}: {error}" if str(error) else names[0]
     if "ProbeDisconnected" in names or "ConnectionResetError" in names:
@@ -304,37 +278,13 @@ def warm() -> None:
         import_all()
 
 
+def _perform(request: dict[str, Any], talk: Talk, _told: dict[str, Any]) -> dict[str, Any]:
+    return OPERATIONS[str(request["op"])](request, talk)
+
+
 def main(_kept_open: Sequence[int] = ()) -> int:
     """Perform the request on stdin; the exit code is 0 whenever there is a result line."""
-    line = sys.stdin.buffer.readline(MAX_REQUEST)
-    if not line:  # the parent was gone before it asked
-        return EXIT_OK
-    request = json.loads(line)
-    start_s = time.time()
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    talk = Talk(watchdog_s=float(request.get("watchdog_s", 15.0)) + WATCHDOG_MARGIN_S)
-
-    def cancel(_number: int, _frame: object) -> None:
-        talk.cancelled = True
-
-    signal.signal(signal.SIGTERM, cancel)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    result: dict[str, Any] = {"reason": None, "message": ""}
-    try:
-        result |= OPERATIONS[str(request["op"])](request, talk)
-    except Exception as error:  # the root of the process: every failure becomes a typed result
-        reason, message = _failure(error, request, talk)
-        result |= {"reason": reason, "message": message[:1000]}
-        if reason is Reason.TOOL_CRASHED:
-            logging.getLogger(__name__).exception("operation failed")
-    result |= {"start_s": start_s, "end_s": time.time()}
-    if request.get("record"):
-        record = Path(request["record"])
-        fresh = record.with_suffix(".new")
-        fresh.write_text(json.dumps(result))
-        fresh.replace(record)
-    talk.say("result", **result)
-    return EXIT_OK
+    return serve(_perform, _failure)
 
 
 if __name__ == "__main__":
