@@ -19,6 +19,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchline.scenario import pin_number
@@ -104,13 +105,17 @@ class Run:
 Machine = Callable[[Run], list[str]]
 
 
-def qemu_stm32(run: Run) -> list[str]:
-    """QEMU's netduinoplus2; what the firmware writes to unknown devices is logged."""
+def qemu_stm32(run: Run, *, serial: int) -> list[str]:
+    """QEMU's netduinoplus2, its serial line of this number on stdio; 0 is USART1, 1 is USART2.
+
+    What the firmware writes to unknown devices is logged.
+    """
     command = [
         tool("qemu-system-arm", "qemu-system-arm"),
         *("-M", "netduinoplus2", "-nodefaults", "-display", "none"),
         *(() if run.live else ("-icount", "shift=3,align=off,sleep=off")),
-        *("-serial", "null", "-serial", "stdio", "-kernel", str(run.elf)),
+        *(("-serial", "null") * serial),
+        *("-serial", "stdio", "-kernel", str(run.elf)),
         *("-d", "unimp,guest_errors", "-D", str(run.log)),
     ]
     if run.table is not None:
@@ -339,6 +344,8 @@ _F4_PINS = {
     "ANALOG_B": "PC0",
     "CONSOLE_A": "PA2",
 }
+# A small package: no port C but three pins.
+_F411CE_PINS = _F4_PINS | {"OUT_B": "PB13", "ANALOG_B": "PA5", "CONSOLE_A": "PA9"}
 _C3_PINS = {
     "OUT_A": "GPIO4",
     "OUT_B": "GPIO8",
@@ -367,9 +374,11 @@ def _target(name: str, part: str, board: str, machine: Machine, pins: Mapping[st
     )
 
 
-STM32F405 = _target("stm32f405rg", "stm32f405rg", "olimex-stm32-h405", qemu_stm32, _F4_PINS)
+_USART1, _USART2 = partial(qemu_stm32, serial=0), partial(qemu_stm32, serial=1)
+STM32F405 = _target("stm32f405rg", "stm32f405rg", "olimex-stm32-h405", _USART2, _F4_PINS)
+STM32F411 = _target("stm32f411ce", "stm32f411ce", "blackpill-f411ce", _USART1, _F411CE_PINS)
 ESP32C3 = _target("esp32c3", "esp32c3", "esp32-c3-devkitm-1", emulator_c3, _C3_PINS)
 ESP32C3_QEMU = _target(
     "esp32c3-espressif-qemu", "esp32c3", "esp32-c3-devkitm-1", espressif_qemu, _C3_PINS
 )
-TARGETS = (STM32F405, ESP32C3, ESP32C3_QEMU)
+TARGETS = (STM32F405, STM32F411, ESP32C3, ESP32C3_QEMU)
