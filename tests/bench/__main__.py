@@ -55,26 +55,32 @@ def simulation(rounds: int) -> Found:
     return [row], []
 
 
-def flasher(rounds: int) -> Found:
-    """The flasher alone beside the stock tool, whole and with one sector changed."""
-    facts = script("bench_flash.py", "--rounds", str(rounds))
-    samples: dict[str, list[float]] = facts["samples_s"]  # type: ignore[assignment]
-    rows = [
-        Row(
-            what="flash 1008 KiB and read back, the flasher alone",
-            ours=samples["full"],
-            beside=samples["full_bare"],
-            beside_what="`pyocd flash` and `savemem`",
-            most_ratio=1.1,
-        ),
-        Row(
-            what="the same with one changed sector",
-            ours=samples["one_sector"],
-            beside=samples["full"],
-            beside_what="a full write",
-            most_ratio=0.2,
-        ),
-    ]
+def flashers(rounds: int) -> Found:
+    """Each flasher alone beside the stock tool, whole and with one sector changed."""
+    rows: list[Row] = []
+    stock = {
+        "pyocd": "`pyocd flash` and `savemem`",
+        "esptool": "`esptool write-flash` and `read-flash`",
+    }
+    for tool, beside_what in stock.items():
+        facts = script("bench_flash.py", "--tool", tool, "--rounds", str(rounds))
+        samples: dict[str, list[float]] = facts["samples_s"]  # type: ignore[assignment]
+        rows += [
+            Row(
+                what=f"flash 1008 KiB and read back, the {tool} flasher alone",
+                ours=samples["full"],
+                beside=samples["full_bare"],
+                beside_what=beside_what,
+                most_ratio=1.1,
+            ),
+            Row(
+                what="the same with one changed sector",
+                ours=samples["one_sector"],
+                beside=samples["full"],
+                beside_what="a full write",
+                most_ratio=0.2,
+            ),
+        ]
     return rows, []
 
 
@@ -117,7 +123,7 @@ def demo(rounds: int) -> Found:
 BENCHMARKS: dict[str, Callable[[int], Found]] = {
     "simulation": simulation,
     "session": bench_session.measure,
-    "flasher": flasher,
+    "flash": flashers,
     "deploy": bench_deploy.measure,
     "serial": bench_serial.measure,
     "leases": leases,
@@ -136,7 +142,7 @@ def machine() -> str:
         platform.machine(),
     )
     tools = [first_line(name) for name in ("qemu-system-arm", "arm-none-eabi-g++")]
-    packages = [f"{name} {metadata.version(name)}" for name in ("grpcio", "pyocd")]
+    packages = [f"{name} {metadata.version(name)}" for name in ("grpcio", "pyocd", "esptool")]
     versions = [f"Python {platform.python_version()}", *packages, *tools]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
