@@ -1,5 +1,6 @@
 """The port for the ESP32-C3: direct boot from flash, without the vendor's boot loader."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
 from controlplane.bench_core.core_port import (
@@ -12,10 +13,13 @@ from controlplane.bench_core.core_port import (
     SRC,
     CorePort,
     Region,
+    Variant,
     files,
     headers,
     variant,
 )
+from controlplane.catalog.loader import load_catalogue
+from controlplane.domain.part import BoardModel
 
 _C3 = PORT_FOLDERS / "esp32c3"
 # Without zicsr, which would choose the libraries of another width (see csr.h).
@@ -41,6 +45,32 @@ _TABLE = 0x1F_0000
 _RAM = Region(0x3FC8_0000, 320 * 1024)
 
 _PART = "esp32c3"
+
+
+def catalogue_variant(board: BoardModel) -> Variant:
+    """A board model as its entry in the catalogue describes it, for one without a header.
+
+    Without an LED that a level switches, LED_BUILTIN is the first pin that designs hand out.
+    """
+    led, button = board.fixed("led"), board.fixed("button")
+    defines = [f"-DBENCH_LED={led.pin if led else board.preferred[0]}"]
+    if button:
+        defines.append(f"-DBENCH_BUTTON={button.pin}")
+    known = variant(board.key, "from_catalogue.h")
+    return replace(known, defines=(*known.defines, *defines))
+
+
+def _variant(board: BoardModel) -> Variant:
+    own = board.key.replace("-", "_") + ".h"
+    if (_C3 / "variants" / own).is_file():
+        return variant(board.key, own)
+    return catalogue_variant(board)
+
+
+def _variants() -> dict[str, Variant]:
+    boards = load_catalogue().boards.values()
+    return {board.key: _variant(board) for board in boards if board.part == _PART}
+
 
 PORTS = (
     CorePort(
@@ -83,14 +113,6 @@ PORTS = (
         code_address=0,
         flash_regions=(Region(0, _CODE_BYTES),),
         ram_regions=(_RAM,),
-        variants=MappingProxyType(
-            {
-                each.board_model: each
-                for each in (
-                    variant("esp32-c3-devkitm-1", "esp32_c3_devkitm_1.h"),
-                    variant("esp32-c3-supermini", "esp32_c3_supermini.h"),
-                )
-            }
-        ),
+        variants=MappingProxyType(_variants()),
     ),
 )

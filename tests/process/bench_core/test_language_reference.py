@@ -228,6 +228,13 @@ void loop() {}"""
     assert target.prove(tmp_path, sketch, end_ms=3000).lines == ["0", "0"]
 
 
+def test_a_short_wait_ends_with_interrupts_off(target: Target, tmp_path: Path) -> None:
+    sketch = SETUP + "noInterrupts(); delayMicroseconds(3500); interrupts();"
+    sketch += ' Serial.println("on"); }\nvoid loop() {}\n'
+
+    assert target.prove(tmp_path, sketch, end_ms=20).lines == ["on"]
+
+
 def test_global_objects_are_built_before_setup_and_may_use_the_core(
     target: Target, tmp_path: Path
 ) -> None:

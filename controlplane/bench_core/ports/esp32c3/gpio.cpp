@@ -40,11 +40,11 @@ constexpr uint32_t kAdcLargestAttenuation = 3U << 23;
 constexpr uint32_t kAdcDone = bit(31);
 constexpr uint32_t kAdcPatience = 20000;
 // With this attenuation about 2000 counts are 1370 mV (ESP-IDF, esp_efuse_rtc_calib.c), so that 4095
-// would be 2805 mV; above 2500 mV the converter saturates (data sheet, not checked against it).
-// Counts are stretched so that 4095 are 2500 mV. The part's own calibration is not read.
+// would be 2805 mV. Counts are scaled so that 4095 stand for 3300 mV, as on every part; above some
+// 2500 mV the converter saturates (data sheet, not checked against it). The part's own calibration
+// is not read.
 constexpr uint32_t kAdcFullMv = 2805;
-constexpr uint32_t kUsedFullMv = 2500;
-constexpr uint32_t kLargestCounts = 4095;
+constexpr uint32_t kWantedFullMv = 3300;
 
 void startAdc() {
   reg(kSystemClkEnable0) |= kAdcGate;
@@ -102,8 +102,7 @@ int adcRead(uint32_t pin) {
   for (uint32_t i = 0; i < kAdcPatience; i++) {
     if (reg(kAdcIntRaw) & kAdcDone) {
       const uint32_t raw = reg(kAdc1Data) & 0xFFF;
-      const uint32_t stretched = raw * kAdcFullMv / kUsedFullMv;
-      counts = static_cast<int>(stretched > kLargestCounts ? kLargestCounts : stretched);
+      counts = static_cast<int>(raw * kAdcFullMv / kWantedFullMv);
       break;
     }
   }

@@ -63,12 +63,13 @@ void startTick() {
 
 void onTickInterrupt() {
   reg(kSystimerIntClear) = kTickBit;
-  // A tick that came while interrupts were masked for longer than one is lost, as on every part.
-  uint32_t start = tickStart + kSystimerTicksPerMs;
-  const uint32_t now = counterLow();
-  while (now - start >= kSystimerTicksPerMs && now - start < bit(31)) start += kSystimerTicksPerMs;
-  tickStart = start;
-  bench::onTick();
+  // Interrupts that were masked for more than a millisecond have kept ticks waiting: all that are
+  // due by now happen. One that only just falls short is the one that called.
+  const uint32_t now = counterLow() + kSystimerTicksPerUs;
+  while (now - tickStart >= kSystimerTicksPerMs) {
+    tickStart = tickStart + kSystimerTicksPerMs;
+    bench::onTick();
+  }
 }
 
 void onAlarmInterrupt() {
@@ -86,20 +87,11 @@ using namespace esp32c3;
 uint32_t phaseUs() { return phaseOf(counterLow() - tickStart); }
 
 uint32_t nowUs() {
+  // A tick that waits is in the difference already: it grows until the tick is counted.
   const uint32_t state = irqSave();
-  uint32_t ms = bench::uptimeMs();
-  bool pending;
-  uint32_t since;
-  do {
-    pending = tickPending();
-    since = counterLow() - tickStart;
-  } while (pending != tickPending());
-  if (pending) {
-    ms++;
-    since = since < kSystimerTicksPerMs ? 0 : since - kSystimerTicksPerMs;
-  }
+  const uint32_t us = bench::uptimeMs() * 1000 + (counterLow() - tickStart) / kSystimerTicksPerUs;
   irqRestore(state);
-  return ms * 1000 + phaseOf(since);
+  return us;
 }
 
 void sleepUntilPhase(uint32_t us) {

@@ -67,8 +67,14 @@ void delay(unsigned long ms) {
 }
 
 void delayMicroseconds(unsigned int us) {
-  const uint32_t start = port::nowUs();
-  while (port::nowUs() - start < us) {
+  uint32_t last = port::nowUs();
+  for (uint32_t left = us; left > 0;) {
+    const uint32_t now = port::nowUs();
+    uint32_t step = now - last;
+    // With interrupts off no tick is counted, and a port may count the same millisecond again.
+    if (step > INT32_MAX) step += 1000;
+    left -= step < left ? step : left;
+    last = now;
   }
 }
 
