@@ -35,7 +35,7 @@ ACCESS_COST = 8
 """Instructions that an access to a peripheral takes the time of: 0.2 us at the default speed, the
 order of what the peripheral bus takes on the chip (estimated, not measured)."""
 
-MASKED_SLICE, LONGEST_MASKED_SLICE = 8, 8192
+MASKED_SLICE, LONGEST_MASKED_SLICE = 8, 512
 """Instructions between looks while an interrupt waits for the firmware to let it in. They grow by
 an eighth: firmware that spins on a clock lets interrupts in for a dozen instructions at a time, and
 looks of changing length meet one of these moments soon."""
