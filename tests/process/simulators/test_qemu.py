@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchline.scenario import Outcome, RunPlan, parse_scenario, resolve
+from controlplane.catalog.loader import load_catalogue
 from controlplane.childproc.command import Confinement
+from controlplane.domain.build import SourceFile
 from controlplane.simulators import machine
+from controlplane.simulators.ladder import SimulatorLadder
 from controlplane.simulators.protocol import SimulationLimits, SimulationResult
 from controlplane.simulators.qemu import qemu_simulator
-from controlplane.toolchains.protocol import BuildResult, BuildVariant
+from controlplane.toolchains.bare_metal import BareMetalToolchain
+from controlplane.toolchains.protocol import BuildRequest, BuildResult, BuildVariant
 from tests.process.simulators.conftest import HONEST, SCENARIO, TARGET
 
 Simulate = Callable[..., Awaitable[SimulationResult]]
@@ -237,3 +242,70 @@ class TestABrokenSimulator:
         assert result.package == "qemu-system-arm"
         assert told in result.scenario.reason
         assert "install the package qemu-system-arm" in result.scenario.reason
+
+
+GREETING = """
+scenario: 1
+id: greeting
+title: It greets
+duration: 2s
+steps:
+  - reset: {}
+  - expect: {id: hello, line: '^hello$', within: 1s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "stands_in"),
+    [
+        ("olimex-stm32-h405", False),
+        ("nucleo-f401re", True),
+        ("nucleo-f411re", True),
+        ("nucleo-f446re", True),
+        ("blackpill-f411ce", True),
+        ("stm32f407g-disc1", True),
+    ],
+)
+async def test_every_stm32f4_model_runs_and_says_when_another_part_stands_in(
+    cache: Path, tmp_path: Path, model: str, stands_in: bool
+) -> None:
+    catalogue = load_catalogue()
+    board = catalogue.boards[model]
+    ladder = SimulatorLadder([qemu_simulator(tmp_path / "runs")])
+    rung = await ladder.choose(board, catalogue.part_of(board))
+    request = BuildRequest(
+        name="Greeting",
+        sources=(
+            SourceFile(
+                path="Greeting.ino",
+                content='void setup() { Serial.begin(115200); Serial.println("hello"); }\n'
+                "void loop() { delay(10); }",
+            ),
+        ),
+        board_model=model,
+        variants=(BuildVariant.TEST,),
+    )
+    built = await BareMetalToolchain(cache).build(request, tmp_path / "out")
+    image = built.images[BuildVariant.TEST].elf
+    plan = resolve(parse_scenario(GREETING), 1)
+    result = await rung.simulator.simulate(rung.target, image, plan)
+
+    part = catalogue.part_of(board).name
+    note = f"an STM32F405 (netduinoplus2) stands in for the {part}"
+    assert result.outcome is Outcome.PASSED, result.scenario.reason
+    assert (note in result.notes) is stands_in
+
+
+async def test_the_canary_sings_on_any_console_line(tmp_path: Path) -> None:
+    """An image that prints nothing is the firmware's fault only where the canary was heard."""
+    image = tmp_path / "silent.bin"
+    image.write_bytes(b"\x00\x10\x00\x20\x41\x00\x00\x00" + bytes(56) + b"\xfe\xe7" * 8)
+    for line in (0, 1, 5):
+        target = replace(TARGET, console_serial=line)
+        result = await qemu_simulator(tmp_path / "runs").simulate(
+            target,
+            image,
+            resolve(parse_scenario(GREETING), 1),
+            limits=SimulationLimits(wall_base_s=1, wall_factor=0),
+        )
+        assert result.outcome is Outcome.FAILED, result.scenario.reason

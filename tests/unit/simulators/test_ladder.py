@@ -1,0 +1,136 @@
+"""Which rung a board model gets."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from benchline.scenario import RunPlan
+from controlplane.catalog.loader import load_catalogue
+from controlplane.childproc.tools import Tool, ToolBrokenError, ToolTrouble
+from controlplane.simulators.doctor import checks
+from controlplane.simulators.ladder import NoSimulatorError, Rung, SimulatorLadder, all_simulators
+from controlplane.simulators.protocol import OnEvent, SimulationLimits, SimulationResult, Target
+
+CATALOGUE = load_catalogue()
+
+
+class Pretended:
+    """A simulator that is there, missing, or broken."""
+
+    capabilities = frozenset({"serial.rx"})
+
+    def __init__(self, key: str, trouble: ToolTrouble | None = None, optional: str = "") -> None:
+        self.key = key
+        self.optional = optional
+        self._trouble = trouble
+
+    async def version(self, machine: str) -> str:
+        if self._trouble is not None:
+            tool = Tool(name=self.key, package=f"{self.key}-package", version_pattern="")
+            raise ToolBrokenError(tool, self._trouble, "is at fault")
+        return f"{machine}-1.0"
+
+    async def examine(self, machine: str) -> str:
+        return f"{await self.version(machine)} examined"
+
+    async def simulate(
+        self,
+        target: Target,
+        image: Path,
+        plan: RunPlan,
+        *,
+        limits: SimulationLimits | None = None,
+        on_event: OnEvent | None = None,
+        build: str | None = None,
+    ) -> SimulationResult:
+        raise NotImplementedError
+
+
+QEMU = Pretended("qemu")
+UNICORN = Pretended("unicorn")
+ESPRESSIF = Pretended("espressif-qemu", optional="Espressif's QEMU")
+NO_ESPRESSIF = Pretended("espressif-qemu", ToolTrouble.MISSING, optional="Espressif's QEMU")
+
+
+async def choose(model: str, *simulators: Pretended) -> Rung:
+    board = CATALOGUE.boards[model]
+    return await SimulatorLadder(simulators).choose(board, CATALOGUE.part_of(board))
+
+
+async def test_every_stm32_model_runs_in_qemu_with_its_console() -> None:
+    models = [m for m in CATALOGUE.boards.values() if m.part.startswith("stm32f4")]
+    rungs = [await choose(model.key, QEMU, UNICORN, ESPRESSIF) for model in models]
+
+    assert len(models) >= 6
+    assert {rung.name for rung in rungs} == {"qemu-netduinoplus2"}
+    # QEMU's serial lines are USART1, USART2, ... from 0.
+    lines = {
+        model.console.uart: rung.target.console_serial
+        for model, rung in zip(models, rungs, strict=True)
+    }
+    assert lines == {uart: int(uart.removeprefix("usart")) - 1 for uart in lines}
+
+
+async def test_the_best_rung_is_taken() -> None:
+    rung = await choose("esp32-c3-devkitm-1", QEMU, UNICORN, ESPRESSIF)
+
+    assert rung.name == "espressif-qemu-esp32c3"
+    assert rung.identity == "espressif-qemu-esp32c3 esp32c3-1.0"
+    assert rung.target.flash_bytes == 4 << 20
+
+
+async def test_a_rung_that_nobody_installed_is_passed_silently() -> None:
+    rung = await choose("esp32-c3-devkitm-1", UNICORN, NO_ESPRESSIF)
+
+    assert rung.name == "unicorn-esp32c3"
+    assert rung.passed_over == ()
+
+
+async def test_a_broken_rung_is_passed_over_with_its_reason() -> None:
+    broken = Pretended("espressif-qemu", ToolTrouble.HUNG, optional="Espressif's QEMU")
+    rung = await choose("esp32-c3-devkitm-1", UNICORN, broken)
+
+    assert rung.name == "unicorn-esp32c3"
+    assert "espressif-qemu-esp32c3: espressif-qemu is at fault" in rung.passed_over[0]
+
+
+async def test_without_any_rung_it_says_what_to_install() -> None:
+    with pytest.raises(NoSimulatorError) as caught:
+        await choose("esp32-devkitc-v4", QEMU, UNICORN, NO_ESPRESSIF)
+
+    assert str(caught.value) == "no simulator here for the ESP32 (install Espressif's QEMU)"
+
+
+async def test_a_model_without_rungs_has_no_simulator() -> None:
+    with pytest.raises(NoSimulatorError, match="no simulator here for the ESP32-S3"):
+        await choose("esp32-s3-devkitc-1", QEMU, UNICORN, ESPRESSIF)
+
+
+@pytest.mark.parametrize("model", ["olimex-stm32-h405", "esp32-c3-devkitm-1"])
+async def test_a_missing_tool_that_a_package_brings_is_broken(model: str) -> None:
+    missing = [Pretended(key, ToolTrouble.MISSING) for key in ("qemu", "unicorn")]
+    with pytest.raises(ToolBrokenError, match="install the package"):
+        await choose(model, *missing, NO_ESPRESSIF)
+
+
+async def test_the_doctor_names_each_parts_rung() -> None:
+    missing = Pretended("unicorn", ToolTrouble.MISSING)
+    found = await checks(SimulatorLadder([QEMU, missing, NO_ESPRESSIF]), CATALOGUE)
+    by_part: Mapping[str, tuple[bool, str]] = {
+        one.detail.partition(":")[0]: (one.ok, one.detail) for one in found
+    }
+
+    assert by_part["stm32f405rg"][1].endswith("qemu-netduinoplus2 netduinoplus2-1.0 examined")
+    assert by_part["esp32c3"][0] is False
+    assert by_part["esp32"] == (
+        True,
+        "esp32: no simulator here for the ESP32 (install Espressif's QEMU)",
+    )
+
+
+def test_every_backend_of_the_catalogue_is_known(tmp_path: Path) -> None:
+    known = {simulator.key for simulator in all_simulators(tmp_path)}
+    named = {s.backend for model in CATALOGUE.boards.values() for s in model.simulators}
+
+    assert named <= known
