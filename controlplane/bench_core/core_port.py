@@ -42,7 +42,7 @@ class CorePort:
 
     A compilation is `{prefix}g++ *compile_flags *language_flags *variant.defines
     [*TEST_BUILD_FLAGS] -I each include_dir`, plus `core_warning_flags` for the core's own
-    sources and `sketch_warning_flags` for others. A link is `{prefix}gcc *link_flags
+    sources and `sketch_flags` for others. A link is `{prefix}gcc *link_flags
     [*float_printf_flags] -T linker_script objects *libraries`.
     """
 
@@ -61,7 +61,8 @@ class CorePort:
     """Machine flags included; for C and C++ alike."""
     cxx_flags: tuple[str, ...]
     core_warning_flags: tuple[str, ...]
-    sketch_warning_flags: tuple[str, ...]
+    sketch_flags: tuple[str, ...]
+    """For what is not the core's own: warnings, and what messages about a sketch need."""
     link_flags: tuple[str, ...]
     """Machine flags included, and the symbols that the linker script asks for."""
     float_printf_flags: tuple[str, ...]

@@ -159,7 +159,12 @@ class BareMetalToolchain:
             {
                 "compiler": compiler.identity,
                 "core": core_hash,
-                "flags": (*_flags(port, board), *port.link_flags, *port.libraries),
+                "flags": (
+                    *_flags(port, board),
+                    *port.sketch_flags,
+                    *port.link_flags,
+                    *port.libraries,
+                ),
                 "sources": [text for pair in sorted(files.items()) for text in pair],
             }
         )[:BUILD_ID_DIGITS]
@@ -302,7 +307,7 @@ def _sketch_arguments(job: _Job, variant: BuildVariant, path: str) -> tuple[str,
     if path.endswith(".c"):
         flags = tuple(flag for flag in flags if flag not in job.port.cxx_flags)
     made = f"{variant}-sketch-{path.replace('/', '-')}.o"
-    return (*flags, *job.port.sketch_warning_flags, "-c", f"sketch/{path}", "-o", made)
+    return (*flags, *job.port.sketch_flags, "-c", f"sketch/{path}", "-o", made)
 
 
 def _mapping(job: _Job) -> tuple[str, ...]:

@@ -91,7 +91,8 @@ PORTS = (
         ),
         cxx_flags=CXX_FLAGS,
         core_warning_flags=CORE_WARNING_FLAGS,
-        sketch_warning_flags=SKETCH_WARNING_FLAGS,
+        # Without relaxation the linker knows which line of a sketch lacks a function.
+        sketch_flags=(*SKETCH_WARNING_FLAGS, "-mno-relax"),
         link_flags=(
             *_MACHINE,
             f"--specs={_SPECS}",

@@ -123,7 +123,7 @@ def _port(part: Part, boards: Iterable[BoardModel]) -> CorePort:
         ),
         cxx_flags=CXX_FLAGS,
         core_warning_flags=CORE_WARNING_FLAGS,
-        sketch_warning_flags=SKETCH_WARNING_FLAGS,
+        sketch_flags=SKETCH_WARNING_FLAGS,
         link_flags=(
             *_MACHINE,
             f"--specs={_SPECS}",

@@ -202,7 +202,7 @@ class Target:
             *roles,
             *(TEST_BUILD_FLAGS if test else ()),
             *(f"-I{folder}" for folder in self.port.include_dirs),
-            *(self.port.core_warning_flags if core else self.port.sketch_warning_flags),
+            *(self.port.core_warning_flags if core else self.port.sketch_flags),
             "-c",
             str(source),
             "-o",

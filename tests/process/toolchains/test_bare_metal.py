@@ -3,10 +3,12 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from controlplane.bench_core import manifest
 from controlplane.childproc.command import Confinement
 from controlplane.childproc.confinement import strongest_confinement
 from controlplane.domain.build import SourceFile
@@ -35,38 +37,58 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def request(text: str, **more: str) -> BuildRequest:
+STM32, ESP32 = "olimex-stm32-h405", "esp32-c3-devkitm-1"
+BOARDS = pytest.mark.parametrize("board", [STM32, ESP32])
+
+
+def request(text: str, board: str = STM32, **more: str) -> BuildRequest:
     files = {"Sketch.ino": text, **{name.replace("__", "."): body for name, body in more.items()}}
     sources = tuple(SourceFile(path=path, content=body) for path, body in files.items())
-    return BuildRequest(name="Sketch", sources=sources, board_model="olimex-stm32-h405")
+    return BuildRequest(name="Sketch", sources=sources, board_model=board)
 
 
 async def build(
-    cache: Path, out: Path, text: str, *, seconds: float = 60.0, **more: str
+    cache: Path,
+    out: Path,
+    text: str,
+    *,
+    board: str = STM32,
+    seconds: float = 60.0,
+    **more: str,
 ) -> BuildResult:
     return await BareMetalToolchain(cache, compile_seconds=seconds).build(
-        request(text, **more), out
+        request(text, board, **more), out
     )
 
 
-async def test_both_variants_come_with_all_artifacts(cache: Path, tmp_path: Path) -> None:
-    result = await build(cache, tmp_path, BLINK)
+@pytest.mark.parametrize(
+    ("board", "compiler_name", "addresses", "ram_kib"),
+    [
+        (STM32, "arm-none-eabi-gcc", [0x0800_0000, 0x0801_0000], 128),
+        (ESP32, "riscv64-unknown-elf-gcc", [0], 320),
+    ],
+)
+async def test_both_variants_come_with_all_artifacts(
+    cache: Path, tmp_path: Path, board: str, compiler_name: str, addresses: list[int], ram_kib: int
+) -> None:
+    result = await build(cache, tmp_path, BLINK, board=board)
 
     assert result.outcome is Outcome.PASSED, result.message
-    assert result.toolchain.startswith("arm-none-eabi-gcc ")
+    assert result.toolchain.startswith(f"{compiler_name} ")
     for variant in BuildVariant:
         image = result.images[variant]
         assert image.elf.read_bytes()[:4] == b"\x7fELF"
         assert image.hex.read_text().endswith(":00000001FF\n")
-        assert [segment.address for segment in image.segments] == [0x08000000, 0x08010000]
+        assert [segment.address for segment in image.segments] == addresses
         assert all(s.path.stat().st_size == s.size for s in image.segments)
         assert 0 < image.size.flash_used < image.size.flash_limit
-        assert 0 < image.size.ram_used < image.size.ram_limit == 128 * 1024
+        assert 0 < image.size.ram_used < image.size.ram_limit == ram_kib * 1024
         assert "Linker script and memory map" in image.map.read_text()
 
 
-async def test_a_release_image_holds_no_records(cache: Path, tmp_path: Path) -> None:
-    images = (await build(cache, tmp_path, BLINK)).images
+@BOARDS
+async def test_a_release_image_holds_no_records(cache: Path, tmp_path: Path, board: str) -> None:
+    images = (await build(cache, tmp_path, BLINK, board=board)).images
 
     assert b"BOOT" in images[BuildVariant.TEST].elf.read_bytes()
     release = b"".join(s.path.read_bytes() for s in images[BuildVariant.RELEASE].segments)
@@ -74,8 +96,12 @@ async def test_a_release_image_holds_no_records(cache: Path, tmp_path: Path) -> 
     assert b"BTL1" not in release
 
 
-async def test_other_directories_and_caches_give_the_same_bytes(tmp_path: Path) -> None:
-    built = [await build(tmp_path / f"cache{n}", tmp_path / f"out{n}", BLINK) for n in (1, 22)]
+@BOARDS
+async def test_other_directories_and_caches_give_the_same_bytes(tmp_path: Path, board: str) -> None:
+    built = [
+        await build(tmp_path / f"cache{n}", tmp_path / f"out{n}", BLINK, board=board)
+        for n in (1, 22)
+    ]
 
     for variant in BuildVariant:
         first, second = (result.images[variant] for result in built)
@@ -94,8 +120,9 @@ async def test_confinement_does_not_change_a_byte(tmp_path: Path) -> None:
     assert len(hashes) == 1
 
 
-async def test_an_error_names_the_operators_line(cache: Path, tmp_path: Path) -> None:
-    result = await build(cache, tmp_path, BLINK.replace("millis()", "milis()"))
+@BOARDS
+async def test_an_error_names_the_operators_line(cache: Path, tmp_path: Path, board: str) -> None:
+    result = await build(cache, tmp_path, BLINK.replace("millis()", "milis()"), board=board)
 
     assert result.outcome is Outcome.FAILED
     found = result.diagnostics[0]
@@ -105,9 +132,12 @@ async def test_an_error_names_the_operators_line(cache: Path, tmp_path: Path) ->
     assert ">   10 |   Serial.println(milis());" in found.excerpt
 
 
-async def test_an_undefined_function_names_its_caller(cache: Path, tmp_path: Path) -> None:
+@BOARDS
+async def test_an_undefined_function_names_its_caller(
+    cache: Path, tmp_path: Path, board: str
+) -> None:
     text = BLINK.replace("delay(250);\n}", "extern void away(); away();\n}")
-    result = await build(cache, tmp_path, text)
+    result = await build(cache, tmp_path, text, board=board)
 
     assert result.outcome is Outcome.FAILED
     assert [(d.file, d.line, d.message) for d in result.diagnostics] == [
@@ -115,9 +145,10 @@ async def test_an_undefined_function_names_its_caller(cache: Path, tmp_path: Pat
     ]
 
 
-async def test_an_image_too_large_is_told(cache: Path, tmp_path: Path) -> None:
-    text = "char big[200000];\n" + BLINK.replace("println(millis())", "println(big)")
-    result = await build(cache, tmp_path, text)
+@BOARDS
+async def test_an_image_too_large_is_told(cache: Path, tmp_path: Path, board: str) -> None:
+    text = "char big[400000];\n" + BLINK.replace("println(millis())", "println(big)")
+    result = await build(cache, tmp_path, text, board=board)
 
     assert result.outcome is Outcome.FAILED
     assert any("overflowed by" in found.message for found in result.diagnostics)
@@ -133,10 +164,42 @@ async def test_warnings_are_kept_when_the_object_is_cached(cache: Path, tmp_path
     assert first.diagnostics == second.diagnostics
 
 
-async def test_further_files_are_compiled_and_listed(cache: Path, tmp_path: Path) -> None:
+@BOARDS
+async def test_real_numbers_in_printf_are_linked_only_where_it_is_used(
+    cache: Path, tmp_path: Path, board: str
+) -> None:
+    used = []
+    for call in ('Serial.print("no")', 'Serial.printf("%d", 1)'):
+        sketch = BLINK.replace("Serial.println(millis())", call)
+        result = await build(cache, tmp_path, sketch, board=board)
+        assert result.outcome is Outcome.PASSED, result.message
+        used.append(result.images[BuildVariant.RELEASE].size.flash_used)
+
+    assert used[0] + 4000 < used[1]
+
+
+@BOARDS
+async def test_a_new_link_is_a_new_build(
+    cache: Path, tmp_path: Path, board: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await build(cache, tmp_path, BLINK, board=board)
+    port, variant = manifest.port_for_board(board)
+    other = replace(port, link_flags=(*port.link_flags, "-Wl,--no-relax"))
+    monkeypatch.setattr(manifest, "port_for_board", lambda _model: (other, variant))
+    second = await build(cache, tmp_path, BLINK, board=board)
+
+    assert first.build_id != second.build_id
+
+
+@BOARDS
+async def test_further_files_are_compiled_and_listed(
+    cache: Path, tmp_path: Path, board: str
+) -> None:
     text = '#include "more.h"\n' + BLINK.replace("delay(250);\n}", "delay(pause());\n}")
     body = '#include "more.h"\nint pause() { return 250; }\n'
-    result = await build(cache, tmp_path, text, more__h="int pause();\n", more__cpp=body)
+    result = await build(
+        cache, tmp_path, text, board=board, more__h="int pause();\n", more__cpp=body
+    )
 
     assert result.outcome is Outcome.PASSED, result
     assert result.compile_commands is not None
@@ -182,62 +245,84 @@ async def test_cancelling_leaves_no_scratch(tmp_path: Path) -> None:
     assert list((tmp_path / "cache/scratch").iterdir()) == []
 
 
+PREFIXES = {STM32: "arm-none-eabi-", ESP32: "riscv64-unknown-elf-"}
+COMPILERS = {STM32: "gcc-arm-none-eabi", ESP32: "gcc-riscv64-unknown-elf"}
+LIBRARIES = {
+    STM32: ("nano.specs", "newlib", "libnewlib-arm-none-eabi"),
+    ESP32: ("picolibc.specs", "picolibc", "picolibc-riscv64-unknown-elf"),
+}
+
+
+@pytest.fixture(params=[STM32, ESP32])
+def board(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 class TestABrokenToolchain:
     """Programs named like the compiler that are not what they should be."""
 
     @pytest.fixture
-    def install(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    def install(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, board: str
+    ) -> Callable[[str], None]:
         directory = tmp_path / "programs"
         directory.mkdir()
         monkeypatch.setenv("PATH", str(directory))
 
         def write(script: str) -> None:
             for kind in ("gcc", "g++") if script else ():
+                name = PREFIXES[board] + kind
                 answer = (
-                    f'case "$1" in --version) echo "arm-none-eabi-{kind} (x) 12.2.1 2022";'
+                    f'case "$1" in --version) echo "{name} (x) 12.2.1 2022";'
                     ' echo "Copyright (C) 2022 Free Software Foundation, Inc."; exit;; esac'
                 )
-                path = directory / f"arm-none-eabi-{kind}"
+                path = directory / name
                 path.write_text(f"#!/bin/sh\n{answer}\n{script}\n")
                 path.chmod(0o755)
 
         return write
 
     @pytest.mark.parametrize(
-        ("script", "package", "told"),
+        ("script", "told"),
         [
-            ("", "gcc-arm-none-eabi", "was not found"),
-            ("exec /bin/sleep 1000", "gcc-arm-none-eabi", "did not compile a trivial file"),
-            ("kill -11 $$", "gcc-arm-none-eabi", "was ended by signal 11"),
-            ("exit 0", "gcc-arm-none-eabi", "made no object file"),
-            ("echo garbage >&2; exit 1", "gcc-arm-none-eabi", "cannot compile a trivial file"),
+            ("", "was not found"),
+            ("exec /bin/sleep 1000", "did not compile a trivial file"),
+            ("kill -11 $$", "was ended by signal 11"),
+            ("exit 0", "made no object file"),
+            ("echo garbage >&2; exit 1", "cannot compile a trivial file"),
             (
                 "echo 'x: internal compiler error: in foo' >&2; exit 1",
-                "gcc-arm-none-eabi",
                 "internal compiler error",
             ),
-            (
-                "echo \"cannot read spec file 'nano.specs'\" >&2; exit 1",
-                "libnewlib-arm-none-eabi",
-                "the C library",
-            ),
         ],
-        ids=["missing", "hangs", "crashes", "silent", "garbage", "internal", "newlib"],
+        ids=["missing", "hangs", "crashes", "silent", "garbage", "internal"],
     )
     async def test_is_broken_naming_the_package(
         self,
         tmp_path: Path,
+        board: str,
         install: Callable[[str], None],
         monkeypatch: pytest.MonkeyPatch,
         script: str,
-        package: str,
         told: str,
     ) -> None:
         monkeypatch.setattr(compiler, "CANARY_SECONDS", 1.0)
         install(script)
-        result = await build(tmp_path / "cache", tmp_path / "out", BLINK, seconds=1)
+        result = await build(tmp_path / "cache", tmp_path / "out", BLINK, board=board, seconds=1)
 
         assert result.outcome is Outcome.BROKEN
-        assert result.package == package
+        assert result.package == COMPILERS[board]
         assert told in result.message
+        assert f"install the package {COMPILERS[board]}" in result.message
+
+    async def test_without_its_library_is_broken_naming_the_librarys_package(
+        self, tmp_path: Path, board: str, install: Callable[[str], None]
+    ) -> None:
+        specs, name, package = LIBRARIES[board]
+        install(f"echo \"cannot read spec file '{specs}'\" >&2; exit 1")
+        result = await build(tmp_path / "cache", tmp_path / "out", BLINK, board=board)
+
+        assert result.outcome is Outcome.BROKEN
+        assert (result.tool, result.package) == (name, package)
+        assert "the C library" in result.message
         assert f"install the package {package}" in result.message
