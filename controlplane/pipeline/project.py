@@ -76,7 +76,7 @@ async def load_project(run: StageRun, catalogue: Catalogue, boards: BoardStore) 
         board_model=board_model,
         port=port,
         design=design,
-        scenarios=parsed_scenarios(texts),
+        scenarios=parsed_scenarios(texts, catalogue.part_of(board_model)),
     )
 
 
@@ -142,8 +142,10 @@ def missing_builder(board_model: BoardModel, part: Part) -> str:
     )
 
 
-def parsed_scenarios(texts: list[tuple[str, str]]) -> tuple[Scenario, ...]:
-    """Parse scenario files.
+def parsed_scenarios(
+    texts: list[tuple[str, str]], part: Part | None = None
+) -> tuple[Scenario, ...]:
+    """Parse scenario files; with a part, for boards that have it.
 
     Raises:
         InvalidRequestError: SCENARIO_INVALID naming every finding of every file.
@@ -151,9 +153,18 @@ def parsed_scenarios(texts: list[tuple[str, str]]) -> tuple[Scenario, ...]:
     parsed, problems = [], []
     for name, text in texts:
         try:
-            parsed.append(parse_scenario(text))
+            scenario = parse_scenario(text)
         except ScenarioError as error:
             problems.append(f"{name}: {error}")
+            continue
+        parsed.append(scenario)
+        # Pins of two families share their numbers: GPIO5 must not be moved for one named PA5.
+        problems += [
+            f"{name}: line {signal.line}: signals.{signal.name}: the {part.name} has no pin "
+            f"{signal.spelling}"
+            for signal in scenario.signals.values()
+            if part is not None and part.pin(signal.spelling) is None
+        ]
     names = [scenario.id for scenario in parsed]
     problems += [f"scenario id {n!r} is used twice" for n in set(names) if names.count(n) > 1]
     if problems:

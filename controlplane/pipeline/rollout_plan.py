@@ -87,7 +87,11 @@ def check_request(request: DeploymentRequest) -> None:
         check_rollout(request)
     except RolloutError as error:
         raise InvalidRequestError("INVALID_ROLLOUT", str(error)) from error
-    parsed_scenarios([(s.scenario_id, s.yaml) for s in request.scenarios])
+    parsed_scenarios(_texts(request))
+
+
+def _texts(request: DeploymentRequest) -> list[tuple[str, str]]:
+    return [(scenario.scenario_id, scenario.yaml) for scenario in request.scenarios]
 
 
 async def planned_boards(
@@ -97,7 +101,7 @@ async def planned_boards(
 
     Raises:
         NotReadyError: NO_BOARD_MATCHES.
-        InvalidRequestError: INVALID_SELECTOR, SELECTOR_NEEDED, TOO_MANY_BOARDS.
+        InvalidRequestError: INVALID_SELECTOR, SELECTOR_NEEDED, TOO_MANY_BOARDS, SCENARIO_INVALID.
         NotFoundError: BOARD_NOT_FOUND.
     """
     bounds = {
@@ -111,6 +115,8 @@ async def planned_boards(
     if not request.selector and not request.boards:
         assigned = _only_one(assigned)
     to_flash = mixed_order([board for board in assigned if board.wave])
+    for key in sorted({board.part for board in to_flash}):
+        parsed_scenarios(_texts(request), parts.catalogue.parts.get(key))
     waves = plan_waves([board.board for board in to_flash], wave_sizes(request.waves))
     wave_of = {name: number for number, wave in enumerate(waves, start=1) for name in wave}
     return tuple(replace(board, wave=wave_of.get(board.board, 0)) for board in assigned)
