@@ -24,5 +24,5 @@ def test_a_scenario_of_another_family_is_refused_with_every_pin() -> None:
 
 def test_a_pin_that_the_package_lacks_is_refused() -> None:
     text = SCENARIO.replace("pin: PB0", "pin: PE3")
-    with pytest.raises(InvalidRequestError, match="signals[.]relay: the STM32F405RG has no pin PE3"):
+    with pytest.raises(InvalidRequestError, match="the STM32F405RG has no pin PE3"):
         parsed_scenarios([("demo", text)], PARTS["stm32f405rg"])
