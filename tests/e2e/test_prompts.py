@@ -150,7 +150,7 @@ def slack(unit: str) -> float:
 
 def threshold(random: Random, sensor: str, unit: str) -> Wish:
     output = random.choice(["relay", "fan", "heater", "pump", "lamp"])
-    low, high, step = {"C": (-150, 900, 10), "%": (120, 800, 10), "mV": (3000, 28000, 10)}[unit]
+    low, high, step = {"C": (-150, 900, 10), "%": (120, 800, 10), "mV": (3000, 23000, 10)}[unit]
     off = random.randrange(low, high) / step
     on = off + random.randint(10, 60) / (1 if unit == "mV" else 10)
     rising = random.random() < 0.6
@@ -248,7 +248,14 @@ def button(random: Random) -> Wish:
     return Wish(text, [check])
 
 
-def draw(random: Random) -> tuple[str, list[Check]]:
+BOARDS = {
+    "olimex-stm32-h405": "On an Olimex STM32-H405: ",
+    "esp32-c3-devkitm-1": "On an ESP32-C3-DevKitM-1: ",
+}
+"""One board model of each family, and how a prompt may name it."""
+
+
+def draw(random: Random, board: str) -> tuple[str, list[Check]]:
     """A prompt of two to four wishes in any order, and what has to be seen of each."""
     sensor, unit = random.choice([("temperature", "C")] * 2 + [("light", "%"), ("voltage", "mV")])
     # The sensor is named by the first wish about it, so that later ones may say "it".
@@ -259,7 +266,7 @@ def draw(random: Random) -> tuple[str, list[Check]]:
     wishes = [*about, *plain]
     random.shuffle(wishes)
     joint = random.choice(["; ", ". ", "\n", ", and ", ";\n- "])
-    hello = random.choice(["", "", "Hello! ", "On an Olimex STM32-H405: "])
+    hello = random.choice(["", "", "Hello! ", BOARDS[board]])
     prompt = hello + joint.join(wish.text for wish in wishes) + random.choice(["", ".", " "])
     return prompt, [check for wish in wishes for check in wish.checks]
 
@@ -310,11 +317,21 @@ def observed(operator: Operator, session: dict[str, Any]) -> Run:
     )
 
 
-@pytest.mark.parametrize("number", range(COUNT))
-def test_a_prompt_with_drawn_numbers_is_done_to_the_letter(operator: Operator, number: int) -> None:
-    prompt, checks = draw(Random(f"{SEED} {number}"))
+DRAWN = [
+    *((number, "olimex-stm32-h405") for number in range(COUNT)),
+    *((number, "esp32-c3-devkitm-1") for number in range(COUNT, COUNT + (COUNT + 1) // 2)),
+]
+"""Numbers that no other test and no other family draws."""
 
-    run = operator("run", prompt, "--until", "simulate", "--json", "--seed", str(number))
+
+@pytest.mark.parametrize(("number", "board"), DRAWN)
+def test_a_prompt_with_drawn_numbers_is_done_to_the_letter(
+    operator: Operator, number: int, board: str
+) -> None:
+    prompt, checks = draw(Random(f"{SEED} {number}"), board)
+
+    wish = ("--board", board, "--until", "simulate", "--json", "--seed", str(number))
+    run = operator("run", prompt, *wish)
 
     assert run.code == 0, f"{prompt}\n{run}"
     assert run.session["outcome"] == "OUTCOME_PASSED"
