@@ -16,10 +16,11 @@ from pathlib import Path
 
 from benchagent.virtual.esp32.chip import EspChip, EspOptions
 from benchagent.virtual.esp32.part import PARTS as ESP_PARTS
-from benchagent.virtual.faults import Faults
+from benchagent.virtual.faults import FaultError, FaultKind, FaultOrder, Faults, parse_fault
 from benchagent.virtual.machine import TOOL_ANSWER_S
 from benchagent.virtual.models import DEFAULT_MODEL, MODELS, BoardModel
 from benchagent.virtual.personality import Personality, PersonalityError, parse_personality
+from benchagent.virtual.run_side import RunOptions
 from benchagent.virtual.runners import QEMU, QemuStm32, esp_runner
 from benchagent.virtual.shell import IDLE_S, ShellOptions, VirtualBoard
 from benchagent.virtual.silicon import Silicon, Socket
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: None)
     try:
         board = board_of(parsed)
-    except (BoardDirectoryError, MissingExtraError, PersonalityError) as error:
+    except (BoardDirectoryError, MissingExtraError, PersonalityError, FaultError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_BROKEN
     sys.stdout.write(json.dumps(asdict(board.start())) + "\n")
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def board_of(parsed: argparse.Namespace) -> VirtualBoard:
     """The board that the arguments describe.
 
-    Raises BoardDirectoryError, MissingExtraError or PersonalityError.
+    Raises BoardDirectoryError, MissingExtraError, PersonalityError or FaultError.
     """
     model = MODELS[parsed.model]
     personality = parse_personality(parsed.personality, led=model.led)
@@ -81,13 +82,17 @@ def _stm32(
     )
     options = ShellOptions(
         directory=parsed.dir,
-        name=parsed.name,
-        model=model,
         sectors=part.sectors,
-        runner=QemuStm32(tool=parsed.qemu or QEMU, console_serial=model.console_serial),
-        personality=personality,
-        slow=_qemu_slowness(personality),
-        tool_answer_s=parsed.tool_answer,
+        run=RunOptions(
+            name=parsed.name,
+            model=model,
+            runner=QemuStm32(tool=parsed.qemu or QEMU, console_serial=model.console_serial),
+            personality=personality,
+            slow=_qemu_slowness(personality),
+            tool_answer_s=parsed.tool_answer,
+        ),
+        flash_start=f4.FLASH_START,
+        faults=_faults(parsed),
         stuck_low=None if parsed.stuck_low is None else parsed.stuck_low - f4.FLASH_START,
     )
     return options, partial(Stm32Chip, options=chip)
@@ -105,17 +110,24 @@ def _esp32(
     )
     options = ShellOptions(
         directory=parsed.dir,
-        name=parsed.name,
-        model=model,
         sectors=part.sectors(model.flash_size),
-        runner=runner,
+        run=RunOptions(
+            name=parsed.name,
+            model=model,
+            runner=runner,
+            personality=personality,
+            slow=_qemu_slowness(personality) if runner is not None and runner.speaks_qmp else 0.0,
+            tool_answer_s=parsed.tool_answer,
+        ),
         no_runner=part.no_runner,
-        personality=personality,
-        slow=_qemu_slowness(personality) if runner is not None and runner.speaks_qmp else 0.0,
-        tool_answer_s=parsed.tool_answer,
+        faults=_faults(parsed),
         stuck_low=parsed.stuck_low,
     )
     return options, partial(EspChip, options=EspOptions(part=part, rfc2217_port=parsed.probe_port))
+
+
+def _faults(parsed: argparse.Namespace) -> tuple[FaultOrder, ...]:
+    return tuple(parse_fault(text) for text in parsed.fault)
 
 
 def _qemu_slowness(personality: Personality) -> float:
@@ -171,6 +183,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--parent-pid", type=int, help="end when this process ends")
     faults = parser.add_argument_group("faults, for tests")
+    faults.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND[=VALUE]",
+        help=f"{', '.join(kind for kind in FaultKind)}; repeatable",
+    )
     faults.add_argument("--hang-after", type=int, help="requests until the probe never answers")
     faults.add_argument("--unplug-after", type=int, help="requests until the probe is gone")
     faults.add_argument("--device-id", help="DBGMCU device id", type=_number)

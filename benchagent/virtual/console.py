@@ -31,8 +31,12 @@ class Console:
     reads, the oldest waiting bytes are dropped, as a UART drops them.
     """
 
-    def __init__(self, on_typed: Typed = bytes) -> None:
+    def __init__(
+        self, on_typed: Typed = bytes, on_broken: Callable[[], None] = lambda: None
+    ) -> None:
         self._on_typed = on_typed
+        self._on_broken = on_broken
+        self._breaks_in: int | None = None
         self._master = self._slave = -1
         self.path = ""
         self.dropped_bytes = 0
@@ -90,6 +94,12 @@ class Console:
         """Bytes for the firmware's UART; what it cannot take is lost."""
         with self._guard:
             self._to_uart(data)
+
+    def break_after(self, count: int | None) -> None:
+        """Let the PTY fail after so many more bytes that somebody reads; None lets it live."""
+        with self._guard:
+            self._breaks_in = count
+        self._wake()
 
     def unplug(self) -> None:
         """Take the PTY away: readers find the end of the file or EIO. What waits is lost."""
@@ -168,6 +178,12 @@ class Console:
             fired = dict(poll.poll())
             with self._guard:
                 typed = self._serve(fired, uart, number, master)
+                broken = self._breaks_in is not None and self._breaks_in <= 0
+                if broken:
+                    self._breaks_in = None
+                    self._hang_up()
+            if broken:
+                self._on_broken()
             if typed and (passed := self._on_typed(typed)):
                 self.send(passed)
 
@@ -207,11 +223,14 @@ class Console:
             except (BlockingIOError, OSError):
                 typed = b""
         if self._waiting and events & select.POLLOUT:
+            most = _CHUNK if self._breaks_in is None else min(_CHUNK, self._breaks_in)
             try:
-                written = os.write(self._master, self._waiting[:_CHUNK])
+                written = os.write(self._master, self._waiting[:most])
             except BlockingIOError:
                 written = 0
             del self._waiting[:written]
+            if self._breaks_in is not None:
+                self._breaks_in -= written
         return typed
 
     def _to_uart(self, data: bytes) -> None:

@@ -54,6 +54,8 @@ class RunState(StrEnum):
     FAULT = "FAULT"
     DOWNLOAD = "DOWNLOAD"
     """The ROM's loader waits for a flash tool; no firmware runs."""
+    WEDGED = "WEDGED"
+    """The chip answers nobody until its power is cycled."""
     STARTING = "STARTING"
     """The firmware of a slow board will start."""
     NO_RUNNER = "NO_RUNNER"

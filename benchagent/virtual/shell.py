@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchagent.virtual.console import Console
 from benchagent.virtual.control import ControlError, ControlServer
-from benchagent.virtual.faults import Faults
+from benchagent.virtual.faults import FaultError, FaultKind, FaultOrder, Faults, parse_fault
 from benchagent.virtual.flash_array import FlashArray, Sector
-from benchagent.virtual.machine import TOOL_ANSWER_S, Fault, Machine, Runner, RunState
-from benchagent.virtual.models import BoardModel
-from benchagent.virtual.personality import LedInverter, Personality, table_seen
+from benchagent.virtual.machine import Fault, RunState
+from benchagent.virtual.run_side import FirmwareRun, RunOptions
+from benchagent.virtual.saver import FlashSaver
 from benchagent.virtual.silicon import BootMode, Silicon, Socket
-from benchagent.virtual.store import BoardEntry, BoardStore
-from benchline.scenario.table import TABLE_BYTES_MAX
-
-log = logging.getLogger(__name__)
+from benchagent.virtual.store import CONSOLE_LINK, BoardEntry, BoardStore, Ports
 
 IDLE_S = 0.25
-_HEAL_DELAY_MAX_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,23 +27,20 @@ class ShellOptions:
     """How a board of any family is started."""
 
     directory: Path
-    name: str
-    model: BoardModel
     sectors: tuple[Sector, ...]
-    runner: Runner | None
-    """What executes firmware; None when nothing here can."""
+    run: RunOptions
     no_runner: str = ""
     """Why there is no runner."""
-    tool_answer_s: float = TOOL_ANSWER_S
-    personality: Personality = field(default_factory=Personality)
-    slow: float = 0.0
-    """The part of its time that the runner loses, where it cannot be slow by itself."""
     stuck_low: int | None = None
     """Offset of a flash byte whose bits all read 0 once programmed (a worn cell)."""
+    flash_start: int = 0
+    """Address of the flash, as people write addresses of this family."""
+    faults: tuple[FaultOrder, ...] = ()
+    """Armed when the board is up."""
 
 
 class VirtualBoard:
-    """Keeps flash, console, machine and files of one board, around the chip of its family.
+    """Keeps flash, console, firmware and files of one board, around the chip of its family.
 
     Raises BoardDirectoryError or MissingExtraError when the board cannot exist.
     """
@@ -59,193 +49,85 @@ class VirtualBoard:
         self, options: ShellOptions, faults: Faults, silicon: Callable[[Socket], Silicon]
     ) -> None:
         self._options = options
+        self._name, self._model = options.run.name, options.run.model
         self._faults = faults
-        self._store = BoardStore(options.directory, options.name)
+        faults.vanish, faults.wedge = self._unplug, self._wedge
+        self._store = BoardStore(options.directory, self._name)
         self._lock = threading.RLock()
         self._wear = self._store.load_wear(len(options.sectors))
-        self._dropped_before = self._wear.console_dropped_bytes
-        self._saved_wear: dict[str, object] = {}
         size = sum(sector.size for sector in options.sectors)
         self._array = FlashArray(self._store.load_flash(size), options.sectors, self._wear)
         if options.stuck_low is not None:
             self._array.stuck_low[options.stuck_low] = 0xFF
-        self._saved_version = -1
-        self._seen_version = self._array.version
         self._state = RunState.OFF
         self._fault: Fault | None = None
-        self._checking: Future[Fault | None] | None = None
-        self._heal_delay_s = IDLE_S
-        self._next_check = 0.0
         self._powered = True
-        self._starting: threading.Timer | None = None
-        self._start_held = False
-        changed = options.personality.changes_table
-        self._run_image = self._store.run_path if changed else self._store.flash_path
+        self._plugged = True
+        self._plugs = 1
+        self._replug: threading.Timer | None = None
+        self._swapped_with = ""
         self._entry_lock = threading.Lock()
-        self._tty = self._store.path / "console"
-        self._console = Console(self._typed)
-        self._machine = self._machine_of(options)
+        self._tty = self._store.path / CONSOLE_LINK
+        self._console = Console(self._typed, self._reopen_console)
+        self._saver = FlashSaver(self._store, self._array, lambda: self._console.dropped_bytes)
+        self._firmware = FirmwareRun(
+            options.run,
+            saver=self._saver,
+            console=self._console,
+            lock=self._lock,
+            report=self._run_state_changed,
+        )
         self._boot_time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        runner = options.run.runner
         self._silicon = silicon(
             Socket(
-                name=options.name,
-                model=options.model,
+                name=self._name,
+                model=self._model,
                 store=self._store,
                 array=self._array,
                 console=self._console,
                 lock=self._lock,
-                run_side=self,
+                run_side=self._firmware,
                 faults=faults,
-                has_rom=options.runner is not None and options.runner.has_rom,
-                report=lambda state: self._run_state_changed(state, self._fault),
-                save=self._save_wear,
+                has_rom=runner is not None and runner.has_rom,
+                report=lambda state: self._run_state_changed(state, None),
+                save=self._saver.save_wear,
             )
         )
         self._control = ControlServer(self._store.path, self._obey)
 
-    def _machine_of(self, options: ShellOptions) -> Machine | None:
-        if options.runner is None:
-            return None
-        return Machine(
-            runner=options.runner,
-            image=self._run_image,
-            console=self._console,
-            on_state=self._run_state_changed,
-            answer_s=options.tool_answer_s,
-            slow=options.slow,
-        )
-
     def start(self) -> BoardEntry:
         """Boot what is in flash, publish the board and serve its tools."""
         self._tty = self._store.link_console(self._console.path)
-        if self._machine is not None:
-            self._fault = self._machine.check().result()
         with self._lock:
+            self._fault = self._firmware.serve(self._silicon)
             self._silicon.power_on()
         self._silicon.serve()
         self._control.start()
-        return self._publish()
-
-    def boot(self) -> None:
-        """Run side: start the firmware in flash, from a saved image, when there is one."""
-        self._forget_start()
-        self._save_flash()
-        if not self._silicon.bootable():
-            self.power_off()
-            self._run_state_changed(RunState.BLANK, self._fault)
-            self._silicon.blank()
-            return
-        self._wear.boots += 1
-        self._save_wear()
-        if self._machine is None:
-            self._run_state_changed(RunState.NO_RUNNER, self._fault)
-            return
-        delay_s = self._options.personality.slow_boot_s
-        if delay_s:
-            self.power_off()
-            self._start_after(delay_s)
-        else:
-            self._start_firmware(self._machine)
-
-    def _start_after(self, delay_s: float) -> None:
-        self._run_state_changed(RunState.STARTING, self._fault)
-        self._starting = timer = threading.Timer(delay_s, lambda: self._start_late(timer))
-        timer.daemon = True
-        timer.start()
-
-    def _start_late(self, timer: threading.Timer) -> None:
-        with self._lock:
-            if self._starting is timer and self._machine is not None:
-                self._starting = None
-                self._start_firmware(self._machine)
-
-    def _start_firmware(self, machine: Machine) -> None:
-        """Start it from the flash, or from what this board's personality makes of it."""
-        personality, table = self._options.personality, self._options.model.table
-        if personality.changes_table:
-            image = bytearray(self._array.bytes)
-            seen = table_seen(
-                bytes(image[table : table + TABLE_BYTES_MAX]), personality, self._options.name
-            )
-            image[table : table + len(seen)] = seen
-            self._store.save_run_image(bytes(image))
-        led = personality.inverted_led
-        machine.boot(LedInverter(led) if led else bytes)
-
-    def freeze(self) -> None:
-        """Run side: stop time for the firmware."""
-        if self._starting is not None:
-            self._forget_start()
-            self._start_held = True
-            self._run_state_changed(RunState.HALTED, self._fault)
-        elif self._machine is not None:
-            self._machine.freeze()
-
-    def thaw(self) -> None:
-        """Run side: let the firmware go on."""
-        if self._start_held and self._machine is not None:
-            self._start_held = False
-            self._start_firmware(self._machine)
-        elif self._machine is not None:
-            self._machine.thaw()
-
-    def _forget_start(self) -> None:
-        self._start_held = False
-        if self._starting is not None:
-            self._starting.cancel()
-            self._starting = None
-
-    def power_off(self) -> None:
-        """Run side: end the firmware."""
-        self._forget_start()
-        if self._machine is not None:
-            self._machine.power_off()
-        self._save_wear()
+        entry = self._publish()
+        for order in self._options.faults:
+            self._arm(order)
+        return entry
 
     def tick(self) -> None:
-        """Save what changed, once it has been quiet for a tick."""
+        """Save what changed, and see whether a faulty tool is good again."""
         with self._lock:
-            if self._array.version != self._seen_version:
-                self._seen_version = self._array.version
-            else:
-                self._save_flash()
-                self._save_wear()
-        if self._fault is not None and self._machine is not None:
-            self._try_to_heal(self._machine)
-
-    def _try_to_heal(self, machine: Machine) -> None:
-        """Look at a faulty tool again after 0.5 s, 1 s … 60 s; boot when it is good by then."""
-        now = time.monotonic()
-        if self._checking is None:
-            if now >= self._next_check:
-                self._checking = machine.check()
-        elif self._checking.done():
-            fault, self._checking = self._checking.result(), None
-            self._heal_delay_s = min(2 * self._heal_delay_s, _HEAL_DELAY_MAX_S)
-            self._next_check = now + self._heal_delay_s
-            if fault is None:
-                self._boot_again()
-
-    def _boot_again(self) -> None:
-        """The tool is good now; the fault goes when firmware runs, or none has to."""
-        with self._lock:
-            if self._silicon.wants_firmware and self._silicon.bootable():
-                self.boot()
-                return
-        with self._entry_lock:
-            self._fault = None
-        self._publish()
+            self._saver.tick()
+            if self._fault is not None and self._firmware.heal():
+                with self._entry_lock:
+                    self._fault = None
+                self._publish()
+        if self._swapped_with:
+            self._publish()
 
     def stop(self) -> None:
         """End the firmware, save everything, withdraw the board."""
         self._control.close()
         self._silicon.close()
         with self._lock:
-            self._forget_start()
-            self._save_flash()
-            self._save_wear()
-        if self._machine is not None:
-            self._machine.close()
+            self._forget_replug()
+            self._saver.save()
+        self._firmware.close()
         self._console.close()
         self._store.withdraw()
 
@@ -262,43 +144,138 @@ class VirtualBoard:
             case "identify":
                 with self._lock:
                     self._wear.identified += 1
-                    self._save_wear()
+                    self._saver.save_wear()
                 self._publish()
-                return {"name": self._options.name, "identity": self._silicon.identity}
+                return {"name": self._name, "identity": self._silicon.identity}
+            case "fault":
+                try:
+                    self._arm(parse_fault(str(order.get("fault", ""))))
+                except FaultError as error:
+                    raise ControlError(str(error)) from error
             case other:
                 raise ControlError(f"no operation {other!r}: reset, power, identify, fault")
         return {}
 
     def _reset(self, mode: str) -> None:
         with self._lock:
+            self._check_plugged()
             if not self._powered:
                 raise ControlError("the board has no power")
-            self._silicon.reset(BootMode(mode))
-            self._save_wear()
+            if not self._faults.is_wedged:  # a wedged chip does not feel its reset pin
+                self._silicon.reset(BootMode(mode))
+            self._saver.save_wear()
 
     def _power(self, state: str) -> None:
         with self._lock:
+            self._check_plugged()
             if state != "on" and self._powered:
-                self._powered = False
-                self._silicon.power_off()
-                self.power_off()
-                self._run_state_changed(RunState.OFF, self._fault)
+                self._power_off()
             if state != "off" and not self._powered:
-                self._powered = True
-                self._silicon.power_on()
+                self._power_on()
 
-    def _save_flash(self) -> None:
-        if self._array.version != self._saved_version:
-            self._store.save_flash(bytes(self._array.bytes))
-            self._saved_version = self._array.version
+    def _check_plugged(self) -> None:
+        if not self._plugged:
+            raise ControlError("the board is unplugged; clear the fault to plug it in")
 
-    def _save_wear(self) -> None:
-        dropped = self._dropped_before + self._console.dropped_bytes
-        self._wear.console_dropped_bytes = dropped
-        counters = asdict(self._wear)
-        if counters != self._saved_wear:
-            self._store.save_wear(self._wear)
-            self._saved_wear = counters
+    def _power_off(self) -> None:
+        self._powered = False
+        self._silicon.power_off()
+        self._firmware.power_off()
+        self._faults.power_cycled()
+        self._run_state_changed(RunState.OFF, None)
+
+    def _power_on(self) -> None:
+        self._powered = True
+        self._silicon.power_on()
+
+    def _arm(self, order: FaultOrder) -> None:
+        """Let something go wrong, now or when a tool has talked enough. Raises FaultError."""
+        match order.kind:
+            case FaultKind.CLEAR:
+                self._clear_faults()
+            case FaultKind.REPLUG:
+                self._unplug()
+                self._plug_after(order.seconds)
+            case FaultKind.EIO:
+                self._console.break_after(order.count)
+            case FaultKind.READBACK:
+                offset = order.count
+                if offset >= self._options.flash_start:
+                    offset -= self._options.flash_start
+                if offset >= len(self._array):
+                    raise FaultError(f"{order.count:#x} is no address of the flash")
+                self._array.flipped[offset] = 1
+            case FaultKind.SWAPPED:
+                self._swapped_with = order.name
+                self._publish()
+            case FaultKind.UNPLUG if order.count == 0:
+                self._unplug()
+            case FaultKind.WEDGED if order.count == 0:
+                self._faults.is_wedged = True
+                self._wedge()
+            case _:
+                self._faults.arm(order)
+
+    def _clear_faults(self) -> None:
+        with self._lock:
+            self._faults.clear()
+            self._array.flipped.clear()
+            self._console.break_after(None)
+            self._swapped_with = ""
+            if not self._plugged:
+                self._plug()
+            elif self._state is RunState.WEDGED:
+                self._power_off()
+                self._power_on()
+        self._publish()
+
+    def _wedge(self) -> None:
+        with self._lock:
+            self._firmware.power_off()
+            self._run_state_changed(RunState.WEDGED, None)
+
+    def _unplug(self) -> None:
+        with self._lock:
+            self._forget_replug()
+            if not self._plugged:
+                return
+            self._plugged = False
+            self._power_off()
+            self._silicon.unplug()
+            self._console.unplug()
+            self._store.unlink_consoles()
+        self._publish()
+
+    def _plug_after(self, seconds: float) -> None:
+        self._replug = timer = threading.Timer(seconds, self._plug)
+        timer.daemon = True
+        timer.start()
+
+    def _plug(self) -> None:
+        """The board comes back, on other ports than before."""
+        with self._lock:
+            self._forget_replug()
+            if self._plugged:
+                return
+            self._plugged = True
+            self._plugs += 1
+            self._faults.unplug_after = None
+            link = f"{CONSOLE_LINK}-{self._plugs}"
+            self._tty = self._store.link_console(self._console.plug(), link)
+            self._silicon.plug()
+            self._power_on()
+        self._publish()
+
+    def _forget_replug(self) -> None:
+        if self._replug is not None:
+            self._replug.cancel()
+            self._replug = None
+
+    def _reopen_console(self) -> None:
+        """The PTY broke: the link leads to a fresh one at once."""
+        with self._lock:
+            if self._plugged:
+                self._store.link_console(self._console.plug(), self._tty.name)
 
     def _run_state_changed(self, state: RunState, fault: Fault | None) -> None:
         with self._entry_lock:
@@ -309,20 +286,29 @@ class VirtualBoard:
 
     def _publish(self) -> BoardEntry:
         with self._entry_lock:
-            model = self._options.model
-            entry = BoardEntry(
-                name=self._options.name,
-                kind="VIRTUAL",
-                board_model=model.name,
-                part=model.part,
-                family=model.family,
-                flash_tool=model.flash_tool,
-                probe=self._silicon.probe,
-                probe_uid=self._silicon.identity,
-                tty=str(self._tty),
+            tty = str(self._tty)
+            own = Ports(
+                probe=self._silicon.probe or tty,
+                tty=tty,
                 control=str(self._control.path),
                 rfc2217=self._silicon.rfc2217,
-                personality=self._options.personality.words,
+            )
+            self._store.save_ports(own)
+            ports = self._store.ports_of(self._swapped_with) if self._swapped_with else None
+            shown = ports or own
+            entry = BoardEntry(
+                name=self._name,
+                kind="VIRTUAL",
+                board_model=self._model.name,
+                part=self._model.part,
+                family=self._model.family,
+                flash_tool=self._model.flash_tool,
+                probe=shown.probe,
+                probe_uid=self._silicon.identity,
+                tty=shown.tty,
+                control=shown.control,
+                rfc2217=shown.rfc2217,
+                personality=self._options.run.personality.words,
                 identified=self._wear.identified,
                 pid=os.getpid(),
                 boot_time=self._boot_time,
@@ -330,7 +316,10 @@ class VirtualBoard:
                 note=self._options.no_runner if self._state is RunState.NO_RUNNER else "",
                 fault=self._fault,
             )
-            self._store.publish(entry)
+            if self._plugged:
+                self._store.publish(entry)
+            else:
+                self._store.hide()
         return entry
 
 

@@ -65,7 +65,7 @@ class Silicon(Protocol):
 
     @property
     def probe(self) -> str:
-        """How a flash tool finds it."""
+        """How a flash tool finds it; empty where that is the console's port."""
 
     @property
     def identity(self) -> str:

@@ -20,6 +20,7 @@ RUN_FILE = "run.bin"
 STATS_FILE = "stats.json"
 BOARD_FILE = "board.json"
 PORT_FILE = "port"
+PORTS_FILE = "ports.json"
 LOCK_FILE = "lock"
 CONSOLE_LINK = "console"
 _MAX_JSON = 64 * 1024
@@ -64,6 +65,16 @@ class BoardEntry:
     fault: Fault | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Where the ways to one board really are, whatever its registry entry says."""
+
+    probe: str
+    tty: str
+    control: str
+    rfc2217: str
+
+
 def probe_uid(name: str) -> str:
     """The serial number of a virtual board's probe: 24 upper case hex digits, as an ST-Link's."""
     return hashlib.sha256(b"virtual probe " + name.encode()).hexdigest()[:24].upper()
@@ -82,6 +93,7 @@ class BoardStore:
                 f"{name!r} is no board name: [a-z0-9][a-z0-9_.-]*, 63 at most"
             )
         self.path = directory / name
+        self._told_ports = self._told_entry = b""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if not _lock_soon(self._lock):
@@ -166,18 +178,37 @@ class BoardStore:
         for link in self.path.glob(CONSOLE_LINK + "*"):
             link.unlink(missing_ok=True)
 
+    def save_ports(self, ports: Ports) -> None:
+        """Tell the other boards where the ways to this one are, if that changed."""
+        told = json.dumps(asdict(ports)).encode() + b"\n"
+        if told != self._told_ports:
+            self._replace(PORTS_FILE, told)
+            self._told_ports = told
+
+    def ports_of(self, name: str) -> Ports | None:
+        """Where the ways to another board of this bench are; None when it tells nothing."""
+        try:
+            return Ports(**_read_json(self.path.parent / name / PORTS_FILE))
+        except TypeError:
+            return None
+
     def publish(self, entry: BoardEntry) -> None:
-        """Replace the registry entry in one step."""
-        self._replace(BOARD_FILE, json.dumps(asdict(entry)).encode() + b"\n")
+        """Replace the registry entry in one step, if it changed."""
+        told = json.dumps(asdict(entry)).encode() + b"\n"
+        if told != self._told_entry:
+            self._replace(BOARD_FILE, told)
+            self._told_entry = told
 
     def hide(self) -> None:
         """Remove the registry entry: the board is not plugged in."""
         (self.path / BOARD_FILE).unlink(missing_ok=True)
+        self._told_entry = b""
 
     def withdraw(self) -> None:
         """Remove the registry entry and the console links, and free the directory."""
         self.hide()
         self.unlink_consoles()
+        (self.path / PORTS_FILE).unlink(missing_ok=True)
         os.close(self._lock)
 
     def _replace(self, name: str, contents: bytes) -> None:

@@ -52,8 +52,8 @@ class EspChip:
 
     @property
     def probe(self) -> str:
-        """How esptool finds it: its one port."""
-        return str(self._socket.store.console_link)
+        """Esptool finds it at its one port, the console's."""
+        return ""
 
     @property
     def identity(self) -> str:
@@ -96,7 +96,7 @@ class EspChip:
         """The client of the port with reset lines changed DTR or RTS."""
         with self._socket.lock:
             effect = self._lines.set(dtr=dtr, rts=rts)
-            if effect is None or not self._powered:
+            if effect is None or not self._powered or self._socket.faults.is_wedged:
                 return
             if isinstance(effect, Released):
                 self._enter(effect.mode)
@@ -126,10 +126,13 @@ class EspChip:
         self._say(f"invalid header: {word:#010x}\r\n".encode() * _INVALID_HEADERS)
 
     def plug(self) -> None:
-        """Nothing yet."""
+        """The bridge comes back with another TCP port."""
+        self._port = Rfc2217Port(0, self)
+        self._port.start()
 
     def unplug(self) -> None:
-        """Nothing yet."""
+        """The bridge is gone, with its client."""
+        self._port.close()
 
     def close(self) -> None:
         """End the port with reset lines."""
@@ -144,12 +147,16 @@ class EspChip:
         with self._socket.lock:
             if self._mode is None:
                 return b""
+            if self._socket.faults.is_wedged:
+                self._socket.faults.count()
+                return b""
             if self._mode is BootMode.APP:
                 self._tail = (self._tail + data)[-2 * _SYNC_LENGTH :]
                 at = self._tail.rfind(_SYNC_FRAME)
                 if at < 0 or SYNC_PAYLOAD not in self._tail[at:]:
                     return data
                 data = self._tail[at:]
+                self._socket.console.forget()
                 self._enter_download()
             self._load(data, answer)
             return b""
@@ -193,7 +200,6 @@ class EspChip:
 
     def _enter_download(self) -> None:
         self._socket.run_side.power_off()
-        self._socket.console.forget()
         self._loader.reset()
         self._mode = BootMode.DOWNLOAD
         self._socket.report(RunState.DOWNLOAD)

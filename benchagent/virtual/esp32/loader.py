@@ -127,8 +127,6 @@ class Loader:
         self.registers = Registers(part, mac, len(array))
         self.security_flags = 0
         self.flash_crypt_count = 0
-        self.unplugged = False
-        """Set when a fault took the board away in the middle of a command."""
         self.reset()
 
     def reset(self) -> None:
@@ -147,8 +145,7 @@ class Loader:
             match self._faults.count():
                 case Trouble.NONE:
                     answers += self._answer(payload)
-                case Trouble.UNPLUGGED:
-                    self.unplugged = True
+                case Trouble.UNPLUGGED | Trouble.WEDGED:
                     return b""
                 case _:
                     continue

@@ -44,14 +44,11 @@ class Rfc2217Port:
         self._wire = wire
         self._listener = socket.create_server(("127.0.0.1", port))
         self._listener.settimeout(_ACCEPT_POLL_S)
+        self.number: int = self._listener.getsockname()[1]
+        """The TCP port that is really listened on."""
         self._client: _Client | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="rfc2217", daemon=True)
-
-    @property
-    def number(self) -> int:
-        """The TCP port that is really listened on."""
-        return int(self._listener.getsockname()[1])
 
     def start(self) -> None:
         """Begin to take clients."""

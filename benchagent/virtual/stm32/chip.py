@@ -50,6 +50,7 @@ class Stm32Chip:
             device_id=part.device_id if options.device_id is None else options.device_id,
         )
         self.identity = probe_uid(socket.name)
+        self._gone: list[ProbeServer] = []
         self._server = self._listen()
 
     @property
@@ -78,10 +79,13 @@ class Stm32Chip:
 
     def power_on(self) -> None:
         """Power comes: boot what is in flash."""
+        self._server.powered = True
+        self._core.forget()
         self._socket.run_side.boot()
 
     def power_off(self) -> None:
-        """Power goes: the core forgets that it was halted."""
+        """Power goes: nobody is on the wire any more."""
+        self._server.powered = False
 
     def reset(self, mode: BootMode) -> None:
         """The reset button."""
@@ -93,29 +97,30 @@ class Stm32Chip:
         """A core without vectors locks up in silence."""
 
     def plug(self) -> None:
-        """Nothing yet."""
+        """The probe comes back with another TCP port."""
+        self._server = self._server_on(0)
+        self.serve()
 
     def unplug(self) -> None:
-        """Nothing yet."""
+        """The probe is gone: who still asks is told so.
+
+        Its server stays, because pyOCD spins for ever on a connection that was closed.
+        """
+        self._server.gone = True
+        self._gone.append(self._server)
 
     def close(self) -> None:
         """End the probe."""
-        self._server.shutdown()
-        self._server.server_close()
+        for server in {*self._gone, self._server}:
+            server.shutdown()
+            server.server_close()
 
     def _listen(self) -> ProbeServer:
         socket, chosen = self._socket, self._options.probe_port
         wanted = chosen or socket.store.last_port()
         for port in (wanted, 0) if wanted and not chosen else (wanted,):
             try:
-                server = ProbeServer(
-                    port=port,
-                    core=self._core,
-                    core_lock=socket.lock,
-                    uid=self.identity,
-                    product=f"virtual {socket.model.name} {socket.name}",
-                    faults=socket.faults,
-                )
+                server = self._server_on(port)
             except OSError as error:
                 if port == 0 or chosen:
                     raise BoardDirectoryError(f"port {port}: {error.strerror}") from error
@@ -123,3 +128,14 @@ class Stm32Chip:
                 socket.store.save_port(server.port)
                 return server
         raise BoardDirectoryError("no free port for the probe")
+
+    def _server_on(self, port: int) -> ProbeServer:
+        socket = self._socket
+        return ProbeServer(
+            port=port,
+            core=self._core,
+            core_lock=socket.lock,
+            uid=self.identity,
+            product=f"virtual {socket.model.name} {socket.name}",
+            faults=socket.faults,
+        )

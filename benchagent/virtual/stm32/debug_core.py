@@ -113,6 +113,14 @@ class DebugCore:
             self.reset()
         self._nrst_held = held
 
+    def forget(self) -> None:
+        """Power was away: no debugger ever halted this core."""
+        self.bus.reset()
+        self._dhcsr = self._demcr = self._dfsr = self._dcrdr = 0
+        self._halted = self._nrst_held = False
+        self._firmware_running = self._reset_sticky = True
+        self._frozen_version = None
+
     def reset(self) -> None:
         """A system reset; halts at the reset vector when the debugger catches it, else boots."""
         self._wear.resets += 1

@@ -31,12 +31,17 @@ LOCK_WAIT_S = 10.0
 STATUS_OK = 0
 STATUS_GENERAL_ERROR = 1
 STATUS_PROBE_DISCONNECTED = 2
+STATUS_TRANSFER_ERROR = 10
 STATUS_TRANSFER_TIMEOUT = 11
 STATUS_TRANSFER_FAULT = 12
 
 
 class ProbeUnpluggedError(Exception):
     """The probe is gone; every request is answered with status 2."""
+
+
+class NoAnswerError(Exception):
+    """The probe is there and the chip behind it says nothing."""
 
 
 class ProbeBusyError(Exception):
@@ -139,6 +144,15 @@ class ProbeClient:
         self._core.write_block(_word(address), struct.pack(f"<{_count(len(words))}I", *words))
 
 
+_ON_THE_WIRE = frozenset(
+    {"read_dp", "write_dp", "read_ap", "write_ap", "read_ap_multiple"}
+    | {"write_ap_multiple", "read_mem", "write_mem", "read_block32", "write_block32"}
+    | {"read_block8", "write_block8"}
+)
+"""Requests that a probe can only answer when the chip does."""
+_RESET_LINE = frozenset({"reset", "assert_reset"})
+
+
 def _word(value: Any) -> int:
     if not isinstance(value, int) or not 0 <= value <= 0xFFFF_FFFF:
         raise ValueError("a 32-bit number is needed")
@@ -180,6 +194,10 @@ class ProbeServer(socketserver.ThreadingTCPServer):
     ) -> None:
         super().__init__(("127.0.0.1", port), _ClientHandler)
         self.faults = faults
+        self.gone = False
+        """Whether the board was unplugged: every request is answered with status 2."""
+        self.powered = True
+        """Whether the chip has power: without it nobody is on the wire."""
         self.probe_lock = threading.RLock()
         self._new_client: Callable[[], ProbeClient] = lambda: ProbeClient(
             core=core, uid=uid, product=product, core_lock=core_lock
@@ -215,10 +233,11 @@ class _ClientHandler(socketserver.StreamRequestHandler):
             while line := self.rfile.readline(MAX_LINE):
                 if not line.endswith(b"\n"):
                     return
-                if self.server.faults.count() is Trouble.HANG:
+                trouble = self.server.faults.count()
+                if trouble is Trouble.HANG:
                     self._swallow()
                     return
-                self.wfile.write(json.dumps(self._answer(line)).encode() + b"\n")
+                self.wfile.write(json.dumps(self._answer(line, trouble)).encode() + b"\n")
         except OSError:
             return
         finally:
@@ -229,28 +248,34 @@ class _ClientHandler(socketserver.StreamRequestHandler):
         while self.request.recv(65536):
             pass
 
-    def _answer(self, line: bytes) -> dict[str, Any]:
+    def _answer(self, line: bytes, trouble: Trouble) -> dict[str, Any]:
         answer: dict[str, Any] = {"id": -1, "status": STATUS_OK}
         try:
             message = json.loads(line)
             answer["id"] = message["id"]
-            result = self._perform(message["request"], message.get("arguments", []))
+            result = self._perform(message["request"], message.get("arguments", []), trouble)
             if result is not None:
                 answer["result"] = result
         except BusFault as fault:
             answer.update(status=STATUS_TRANSFER_FAULT, error=str(fault))
         except ProbeUnpluggedError as gone:
             answer.update(status=STATUS_PROBE_DISCONNECTED, error=str(gone))
+        except NoAnswerError as silent:
+            answer.update(status=STATUS_TRANSFER_ERROR, error=str(silent))
         except ProbeBusyError as busy:
             answer.update(status=STATUS_TRANSFER_TIMEOUT, error=str(busy))
         except (LookupError, TypeError, ValueError, OverflowError, struct.error) as error:
             answer.update(status=STATUS_GENERAL_ERROR, error=f"{type(error).__name__}: {error}")
         return answer
 
-    def _perform(self, request: str, arguments: list[Any]) -> Any:
-        faults = self.server.faults
-        if faults.unplug_after is not None and faults.requests > faults.unplug_after:
+    def _perform(self, request: str, arguments: list[Any], trouble: Trouble) -> Any:
+        if self.server.gone or trouble is Trouble.UNPLUGGED:
             raise ProbeUnpluggedError("the probe was unplugged")
+        if trouble is Trouble.WEDGED or not self.server.powered:
+            if request in _ON_THE_WIRE:
+                raise NoAnswerError("the chip does not answer")
+            if request in _RESET_LINE:
+                return None
         if request == "unlock":
             self._unlock()
             return None

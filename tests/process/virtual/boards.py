@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import os
@@ -17,6 +18,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 FIRMWARE = Path(__file__).parent / "firmware"
@@ -263,6 +266,21 @@ class ConsoleReader:
             if select.select([self._descriptor], [], [], left)[0]:
                 self.seen += os.read(self._descriptor, 65536)
         return self.seen
+
+    def until_lost(self) -> None:
+        """Read until the port fails: the end of the file, then EIO for whoever asks it anything."""
+        deadline = time.monotonic() + WAIT_S
+        while select.select([self._descriptor], [], [], deadline - time.monotonic())[0]:
+            try:
+                data = os.read(self._descriptor, 65536)
+            except OSError as error:
+                assert error.errno == errno.EIO  # noqa: PT017 - both ways are a lost port
+                data = b""
+            if not data:
+                break
+            self.seen += data
+        with pytest.raises(OSError, match="Errno 5"):
+            os.write(self._descriptor, b"x")
 
     def send(self, text: bytes) -> None:
         os.write(self._descriptor, text)

@@ -188,6 +188,14 @@ def test_a_watchdog_reset_by_esptool_leaves_the_loader(tmp_path: Path, image: Pa
         board.wait_run_state("BLANK")  # the bytes are no image
 
 
+@pytest.mark.parametrize("stub", [(), ("--no-stub",)])
+def test_a_tool_that_stays_finds_the_loader_again(tmp_path: Path, stub: tuple[str, ...]) -> None:
+    with virtual_board(tmp_path, *C3) as board:
+        for _ in range(2):
+            stock_esptool(port(board), *stub, "--after", "no-reset", "chip-id")
+            assert board.now()["run_state"] == "DOWNLOAD"
+
+
 def test_firmware_that_nothing_here_can_run_is_said_so(tmp_path: Path) -> None:
     header = tmp_path / "header.bin"
     header.write_bytes(b"\xe9" + bytes(63))
