@@ -92,6 +92,7 @@ class VirtualBoard:
                 has_rom=runner is not None and runner.has_rom,
                 report=lambda state: self._run_state_changed(state, None),
                 save=self._saver.save_wear,
+                save_all=self._saver.save,
             )
         )
         self._control = ControlServer(self._store.path, self._obey)

@@ -58,6 +58,8 @@ class Socket:
     """Tell the board what its chip does now, when no firmware runs."""
     save: Callable[[], None]
     """Write the counters down: something that counts just happened."""
+    save_all: Callable[[], None]
+    """Write flash and counters down: a tool just looked at what it wrote."""
 
 
 class Silicon(Protocol):

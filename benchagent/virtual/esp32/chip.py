@@ -165,7 +165,11 @@ class EspChip:
         """Bytes for the loader. A session may end with them."""
         if data.startswith(_SYNC_FRAME):
             self._socket.console.forget()  # what an earlier session did not read
-        answer(self._loader.feed(data))
+        answers = self._loader.feed(data)
+        if self._loader.looked:
+            self._loader.looked = False
+            self._socket.save_all()
+        answer(answers)
         leaving, self._leaving = self._leaving, None
         if leaving is not None:
             self._enter(BootMode.APP if leaving is Exit.RUN_APP else BootMode.DOWNLOAD)

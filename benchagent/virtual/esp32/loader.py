@@ -70,6 +70,11 @@ class Code(IntEnum):
     TOO_MUCH = 0xC9_06
 
 
+_LOOKS = frozenset(
+    {Op.FLASH_MD5, Op.READ_FLASH, Op.FLASH_END, Op.DEFL_END, Op.ERASE_FLASH, Op.ERASE_REGION}
+)
+
+
 class LoaderError(Exception):
     """A command that the loader does not carry out."""
 
@@ -137,6 +142,8 @@ class Loader:
         self._write: _Write | None = None
         self._read: _Read | None = None
         self._memory_left = 0
+        self.looked = False
+        """Whether a tool looked at the flash, or ended its work: what it wrote should be kept."""
 
     def feed(self, data: bytes) -> bytes:
         """Take what a tool sent; gives the answers."""
@@ -175,6 +182,7 @@ class Loader:
     def _perform(self, number: int, length: int, body: bytes, checksum: int) -> bytes:
         if length != len(body):
             raise LoaderError(Code.BAD_LENGTH)
+        self.looked = self.looked or number in _LOOKS
         match number:
             case Op.SYNC:
                 self._read = self._write = None
