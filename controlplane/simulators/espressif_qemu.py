@@ -26,7 +26,7 @@ from controlplane.simulators.flash_file import flash_contents
 from controlplane.simulators.following import Run
 from controlplane.simulators.machine import ChildSimulator, Job
 from controlplane.simulators.machine_list import list_machines
-from controlplane.simulators.protocol import Target
+from controlplane.simulators.protocol import SimulationLimits, Target
 
 ICOUNT = "shift=5,sleep=off"
 TABLE_OFFSET = 0x1F_0000
@@ -64,6 +64,7 @@ class EspressifQemu:
         "python $IDF_PATH/tools/idf_tools.py install qemu-riscv32 qemu-xtensa"
     )
     file_bytes = 16 * MIB
+    limits = SimulationLimits()
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder

@@ -76,6 +76,8 @@ class Machine(Protocol):
     optional: str
     file_bytes: int
     """How large a file the child may write."""
+    limits: SimulationLimits
+    """Bounds of a run unless the caller has others."""
 
     async def locate(self, machine: str, confinement: Confinement | None) -> LocatedTool:
         """Find the program, and that it has the machine.
@@ -176,7 +178,7 @@ class ChildSimulator:
             tool = await self._machine.locate(target.machine, level)
             image = await asyncio.to_thread(image.absolute)
             known = await self._identified(known, tool, image, plan)
-            bounds = limits or SimulationLimits()
+            bounds = limits or self._machine.limits
             async with self._workplace() as root:
                 job = Job(
                     tool=tool,

@@ -21,7 +21,7 @@ from controlplane.simulators.following import Run
 from controlplane.simulators.identity import icount_option
 from controlplane.simulators.machine import ChildSimulator, Job
 from controlplane.simulators.machine_list import list_machines
-from controlplane.simulators.protocol import Target
+from controlplane.simulators.protocol import SimulationLimits, Target
 from controlplane.simulators.qemu_log import QemuLog
 
 QEMU = Tool(
@@ -45,6 +45,7 @@ class NetduinoPlus2:
     key = "qemu"
     optional = ""
     file_bytes = MIB
+    limits = SimulationLimits()
 
     async def locate(self, _machine: str, confinement: Confinement | None) -> LocatedTool:
         """The QEMU on the PATH; builds without this machine are rare."""

@@ -20,7 +20,7 @@ from controlplane.simulators.fault import LOCKUP, FirmwareFault, stalled
 from controlplane.simulators.flash_file import flash_contents
 from controlplane.simulators.following import Run
 from controlplane.simulators.machine import ChildSimulator, Job
-from controlplane.simulators.protocol import Target
+from controlplane.simulators.protocol import SimulationLimits, Target
 
 EMULATOR = Tool(
     name="emulator-esp32c3",
@@ -47,6 +47,8 @@ class Esp32C3Emulator:
     key = "unicorn"
     optional = ""
     file_bytes = MIB
+    # Firmware that spins on the timer takes up to twice its device time.
+    limits = SimulationLimits(wall_factor=5.0)
 
     async def locate(self, _machine: str, confinement: Confinement | None) -> LocatedTool:
         """The emulator of this installation, asked for its version once per change of its code."""

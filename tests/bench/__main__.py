@@ -43,16 +43,23 @@ def script(name: str, *words: str) -> dict[str, object]:
 
 
 def simulation(rounds: int) -> Found:
-    """A minute of firmware beside the bare QEMU command."""
-    facts = script("bench_simulation.py", str(rounds))
-    row = Row(
-        what="simulate a scenario of 60 s",
-        ours=facts["ours_samples_s"],  # type: ignore[arg-type]
-        beside=facts["bare_samples_s"],  # type: ignore[arg-type]
-        beside_what="the bare QEMU command",
-        most_ratio=1.3,
-    )
-    return [row], []
+    """A minute of firmware beside each simulator's bare command."""
+    rows = []
+    for case, what, beside in (
+        ("stm32", "simulate a scenario of 60 s", "the bare QEMU command"),
+        ("esp32c3", "the same on an ESP32-C3", "the bare emulator"),
+    ):
+        facts = script("bench_simulation.py", str(rounds), case)
+        rows.append(
+            Row(
+                what=what,
+                ours=facts["ours_samples_s"],  # type: ignore[arg-type]
+                beside=facts["bare_samples_s"],  # type: ignore[arg-type]
+                beside_what=beside,
+                most_ratio=1.3,
+            )
+        )
+    return rows, []
 
 
 def flashers(rounds: int) -> Found:

@@ -26,7 +26,7 @@ from benchline.emulator.devices.uart import Uart
 from benchline.emulator.exits import Ending, Exit
 from benchline.emulator.image import Boot, ImageError
 from benchline.emulator.pacing import LEEWAY_MS, Pacer
-from benchline.emulator.processor import PERIPHERALS, Processor, Stop
+from benchline.emulator.processor import PERIPHERAL_PAGES, PERIPHERALS, Processor, Stop
 from benchline.emulator.registers import RegisterLog
 
 TICKS_PER_MICROSECOND = 16
@@ -52,8 +52,6 @@ IDLE_WAIT_MS = 1000.0
 INPUT_EVERY_SLICES = 16
 _UARTS = ((0x6000_0000, 21), (0x6001_0000, 22))
 """Base and interrupt source of UART0 (the console) and UART1."""
-
-_PAGE = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,14 +98,13 @@ class Esp32C3:
         self._pacer = pacer
         self._mips = settings.mips
         self._done = 0
-        self._instructions = 0
         self._faults = self._faults_in_a_row = self._sent_at_fault = 0
         self._slices = 0
         self._masked_slice, self._masked_waits = MASKED_SLICE, 0
         self._told: Ending | None = None
         self._reset_wanted: ResetCause | None = None
         self._deadline = None if bounds.wall_s is None else time.monotonic() + bounds.wall_s
-        self._processor = Processor(flash, self._read, self._write)
+        self._processor = Processor(flash, ACCESS_COST)
         if boot.flash_mapped:
             self._processor.map_flash()
         self._start(settings.cause)
@@ -131,39 +128,43 @@ class Esp32C3:
     @property
     def micros(self) -> int:
         """Virtual time."""
-        return (self._done + self._processor.executed) // self._mips
+        return self._elapsed() // self._mips
 
     @property
     def instructions(self) -> int:
         """How many were executed."""
-        return self._instructions
+        return self._done
 
     def _start(self, cause: ResetCause) -> None:
-        log = self._log
-        self._matrix = InterruptMatrix(log)
+        log, processor = self._log, self._processor
+        # A new interrupt, and an alarm that may come before the end of the slice, end it.
+        self._matrix = InterruptMatrix(log, processor.ask_to_stop)
+        interrupt = self._matrix.set_source
         self._timer = SystemTimer(
-            log, self._ticks, self._timer_ticks, self._raise, self._timer_changed
+            log, self._ticks, self._timer_ticks, interrupt, processor.ask_to_stop
         )
         mux = IoMux(log)
-        self._uart = Uart(log, *_UARTS[0], self._raise, self._console.send)
+        self._uart = Uart(log, *_UARTS[0], interrupt, self._console.send)
         devices: list[Device] = [
             self._matrix,
             self._timer,
             mux,
             self._uart,
-            Uart(log, *_UARTS[1], self._raise, lambda _byte: None),
-            Gpio(log, mux, lambda: self.micros, self._raise, self._settings.pins),
-            SarAdc(log, self._settings.analog, self._raise),
+            Uart(log, *_UARTS[1], interrupt, lambda _byte: None),
+            Gpio(log, mux, lambda: self.micros, interrupt, self._settings.pins),
+            SarAdc(log, self._settings.analog, interrupt),
             FlashController(log, memoryview(self._flash), self._settings.flash_written),
             RtcControl(log, cause, self._want_reset),
-            SystemRegisters(log, self._raise),
+            SystemRegisters(log, interrupt),
             *timer_groups(log),
         ]
-        self._devices = {device.base - PERIPHERALS >> _PAGE: device for device in devices}
+        known = {device.base: device for device in devices}
+        bases = (PERIPHERALS + (page << 12) for page in range(PERIPHERAL_PAGES))
+        processor.pages = [known.get(base) or Storage(log, base) for base in bases]
         for address, data in self._boot.segments:
-            if not self._processor.load(address, data):
+            if not processor.load(address, data):
                 raise ImageError(f"no memory at 0x{address:08x} to load a segment into")
-        self._processor.reset(self._boot.entry)
+        processor.reset(self._boot.entry)
 
     def _step(self) -> Ending | None:
         processor, matrix = self._processor, self._matrix
@@ -172,7 +173,6 @@ class Esp32C3:
             count = self._interrupt(matrix.pending, count)
         result = processor.run(count)
         self._done += result.executed
-        self._instructions += result.executed
         if result.stop is Stop.FAULT:
             ending = self._fault(result.cause, result.value)
         elif result.stop is Stop.WAITING:
@@ -190,9 +190,9 @@ class Esp32C3:
         count = LONGEST_SLICE_MS * 1000 * self._mips
         alarm = self._timer.next_alarm
         if alarm is not None:
-            count = min(count, max(1, self._instructions_at(alarm) - self._done))
+            count = min(count, max(1, self._instructions_at(alarm) - self._elapsed()))
         if self._bounds.instructions is not None:
-            count = min(count, max(1, self._bounds.instructions - self._instructions))
+            count = min(count, max(1, self._bounds.instructions - self._done))
         return count
 
     def _interrupt(self, line: int, count: int) -> int:
@@ -217,7 +217,7 @@ class Esp32C3:
         """Time passes until the next alarm, or until input comes."""
         alarm = self._timer.next_alarm
         if alarm is not None:
-            self._done = max(self._done, self._instructions_at(alarm))
+            self._sleep_until(alarm)
             return None
         if self._pacer.ticks_now() is None:
             data = self._console.receive()
@@ -226,8 +226,7 @@ class Esp32C3:
         else:
             self._console.flush()
             data = self._console.receive(IDLE_WAIT_MS)
-            now = self._pacer.ticks_now() or 0
-            self._done = max(self._done, self._instructions_at(now))
+            self._sleep_until(self._pacer.ticks_now() or 0)
         if data:
             self._uart.receive(data)
         return None
@@ -259,9 +258,9 @@ class Esp32C3:
         if self._console.full:
             why = f"the console has printed more than {bounds.console_bytes} bytes"
             return Ending(code=Exit.CONSOLE_LIMIT, why=why)
-        if bounds.device_ms is not None and self._done >= bounds.device_ms * 1000 * self._mips:
+        if bounds.device_ms is not None and self.micros >= bounds.device_ms * 1000:
             return Ending(code=Exit.DEVICE_LIMIT, why=f"{bounds.device_ms} ms of device time")
-        if bounds.instructions is not None and self._instructions >= bounds.instructions:
+        if bounds.instructions is not None and self._done >= bounds.instructions:
             return Ending(code=Exit.DEVICE_LIMIT, why=f"{bounds.instructions} instructions")
         if self._deadline is not None and time.monotonic() > self._deadline:
             return Ending(code=Exit.WALL_LIMIT, why=f"{bounds.wall_s:g} s of wall time")
@@ -286,53 +285,24 @@ class Esp32C3:
         self._reset_wanted = cause
         self._processor.ask_to_stop()
 
-    def _raise(self, source: int, level: bool) -> None:
-        before = self._matrix.pending
-        self._matrix.set_source(source, level)
-        if self._matrix.pending not in (before, None):
-            self._processor.ask_to_stop()
-
-    def _timer_changed(self) -> None:
-        """An alarm may now come before the end of the slice."""
-        self._processor.ask_to_stop()
-
     def _timer_ticks(self) -> int:
         """Time as the timer shows it: paced and late, it shows the host's, up to the next alarm."""
         should = self._pacer.ticks_now()
         if should is not None:
             alarm = self._timer.next_alarm
             should = should if alarm is None else min(should, alarm)
-            late = self._instructions_at(should) - self._done - self._processor.executed
-            if late > 0:
-                self._charge(late)
+            self._sleep_until(should)
         return self._ticks()
 
-    def _charge(self, instructions: int) -> None:
-        """Let time pass without instructions."""
-        self._done += instructions
-        self._processor.shorten(instructions)
+    def _elapsed(self) -> int:
+        """Virtual time in instructions."""
+        return self._done + self._processor.charged + self._processor.executed
+
+    def _sleep_until(self, ticks: int) -> None:
+        self._processor.charge(max(0, self._instructions_at(ticks) - self._elapsed()))
 
     def _ticks(self) -> int:
-        done = self._done + self._processor.executed
-        return done * TICKS_PER_MICROSECOND // self._mips
+        return self._elapsed() * TICKS_PER_MICROSECOND // self._mips
 
     def _instructions_at(self, ticks: int) -> int:
         return -(-ticks * self._mips // TICKS_PER_MICROSECOND)
-
-    def _read(self, offset: int) -> int:
-        self._charge(ACCESS_COST)
-        return self._device(offset).read(offset & 0xFFF)
-
-    def _write(self, offset: int, value: int) -> None:
-        self._charge(ACCESS_COST)
-        device, before = self._device(offset), self._matrix.pending
-        device.write(offset & 0xFFF, value)
-        if device is self._matrix and self._matrix.pending not in (before, None):
-            self._processor.ask_to_stop()
-
-    def _device(self, offset: int) -> Device:
-        page = offset >> _PAGE
-        device = self._devices.get(page)
-        if device is None:
-            device = self._devices[page] = Storage(self._log, PERIPHERALS + (page << _PAGE))
-        return device

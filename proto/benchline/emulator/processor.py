@@ -8,9 +8,10 @@ import ctypes
 import mmap
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from unicorn import UC_ARCH_RISCV, UC_HOOK_MEM_INVALID, UC_MODE_RISCV32, Uc, UcError
 from unicorn import riscv_const as regs
@@ -35,6 +36,8 @@ SRAM_DATA, SRAM_DATA_OFFSET, SRAM_DATA_BYTES = 0x3FC8_0000, 0x4000, 0x6_0000
 RTC_FAST, RTC_FAST_BYTES = 0x5000_0000, 0x2000
 FLASH_INSTRUCTION, FLASH_DATA, FLASH_WINDOW = 0x4200_0000, 0x3C00_0000, 4 << 20
 PERIPHERALS, PERIPHERALS_BYTES = 0x6000_0000, 0xD_1000
+PERIPHERAL_PAGES = PERIPHERALS_BYTES >> 12
+_PAGE = 12
 
 TRANSLATION_BYTES = 32 << 20
 STACK_AT_RESET = SRAM_DATA + SRAM_DATA_BYTES - 16
@@ -95,15 +98,30 @@ class Slice:
     value: int = 0
 
 
-class Processor:
-    """One hart with its memories; `read` and `write` serve the peripherals' words."""
+class Peripheral(Protocol):
+    """A page of registers."""
 
-    def __init__(
-        self, flash: mmap.mmap, read: Callable[[int], int], write: Callable[[int, int], None]
-    ) -> None:
+    def read(self, offset: int) -> int:
+        """The word at `offset`, a multiple of 4."""
+        ...
+
+    def write(self, offset: int, value: int) -> None:
+        """Store a word."""
+        ...
+
+
+class Processor:
+    """One hart with its memories and its peripherals, a page of 4 KiB each.
+
+    `charged` counts the instructions that accesses to peripherals took the time of, besides those
+    that were executed: `access_cost` each.
+    """
+
+    def __init__(self, flash: mmap.mmap, access_cost: int) -> None:
         self._flash = flash
-        self._read_word = read
-        self._write_word = write
+        self._access_cost = access_cost
+        self.charged = 0
+        self.pages: Sequence[Peripheral] = ()
         self._sram = mmap.mmap(-1, SRAM_INSTRUCTION_BYTES)
         self._bad_address = 0
         self._running = False
@@ -178,10 +196,13 @@ class Processor:
             self._asked = True
             self._limit.value = self._counter.value
 
-    def shorten(self, count: int) -> None:
-        """Let the running slice end that many instructions earlier."""
+    def charge(self, instructions: int) -> None:
+        """Let time pass without instructions: the running slice ends that much earlier."""
+        self.charged += instructions
         if self._running:
-            self._limit.value = max(self._counter.value, self._limit.value - count)
+            limit, counter = self._limit, self._counter.value
+            left = limit.value - instructions
+            limit.value = left if left > counter else counter
 
     @property
     def interruptible(self) -> bool:
@@ -237,15 +258,17 @@ class Processor:
         return False
 
     def _load(self, _uc: Uc, offset: int, size: int, _: object) -> int:
-        word = self._read_word(offset & ~3)
+        self.charge(self._access_cost)
+        word = self.pages[offset >> _PAGE].read(offset & 0xFFC)
         if size == 4:
             return word
         return word >> 8 * (offset & 3) & ((1 << 8 * size) - 1)
 
     def _store(self, _uc: Uc, offset: int, size: int, value: int, _: object) -> None:
+        self.charge(self._access_cost)
         if size < 4:
             value = (value & ((1 << 8 * size) - 1)) << 8 * (offset & 3)
-        self._write_word(offset & ~3, value & 0xFFFF_FFFF)
+        self.pages[offset >> _PAGE].write(offset & 0xFFC, value & 0xFFFF_FFFF)
 
 
 def _address_of(memory: mmap.mmap) -> int:

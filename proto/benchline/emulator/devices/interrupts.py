@@ -5,7 +5,10 @@ at least the threshold ("priority levels lower than the threshold are masked", E
 esprv_intc_int_set_threshold) and not 0.
 """
 
+from collections.abc import Callable
+
 from benchline.emulator.devices.device import Device
+from benchline.emulator.registers import RegisterLog
 
 SOURCES = 62
 _LAST_MAP = 4 * (SOURCES - 1)
@@ -24,8 +27,10 @@ class InterruptMatrix(Device):
     pending: int | None = None
     """The line that interrupts now, if any; kept up to date at every change."""
 
-    def __init__(self, log: object) -> None:
-        super().__init__(log)  # type: ignore[arg-type]
+    def __init__(self, log: RegisterLog, changed: Callable[[], None] = lambda: None) -> None:
+        """`changed` is called when another line than before interrupts."""
+        super().__init__(log)
+        self._changed = changed
         self.active_sources = set()
         self._latched = 0
 
@@ -71,14 +76,19 @@ class InterruptMatrix(Device):
         return lines & ~1
 
     def _decide(self) -> None:
-        """Find the enabled line of the highest priority; of equals the lowest number."""
-        self.pending = None
+        before, self.pending = self.pending, self._foremost()
+        if self.pending not in (before, None):
+            self._changed()
+
+    def _foremost(self) -> int | None:
+        """The enabled line of the highest priority; of equals the lowest number."""
         if not self.active_sources and not self._latched:
-            return
+            return None
         lines = self._raised_lines() & self._words.get(_ENABLE, 0)
-        best = max(1, self._words.get(_THRESHOLD, 0)) - 1
+        best, found = max(1, self._words.get(_THRESHOLD, 0)) - 1, None
         for line in range(1, _LINES):
             if lines >> line & 1:
                 priority = self._words.get(_PRIORITY + 4 * line, 0) & 15
                 if priority > best:
-                    best, self.pending = priority, line
+                    best, found = priority, line
+        return found
