@@ -111,15 +111,13 @@ async def test_a_flash_is_read_back_equal_by_stock_esptool_and_stays_in_the_boot
         assert fractions[-1] == 1.0
 
 
-async def test_what_is_already_there_is_not_written_again(
-    tmp_path: Path, flasher: EsptoolFlasher
-) -> None:
+async def test_what_is_already_there_is_not_written_again(flasher: EsptoolFlasher) -> None:
     plan = plan_of(FlashSegment.of(0, BIG))
-    with virtual_board(tmp_path, *C3) as board:
-        first = await flasher.flash(probe_of(board), plan)
-        worn = board.stats()["sector_erases"]
-        second = await flasher.flash(probe_of(board), plan)
-        assert board.stats()["sector_erases"] == worn
+    with esp_port() as port:
+        first = await flasher.flash(at_port(port), plan)
+        worn = list(port.array.wear.sector_erases)
+        second = await flasher.flash(at_port(port), plan)
+        assert port.array.wear.sector_erases == worn
     assert (second.outcome, second.erased, second.programmed_bytes) == ("PASSED", (), 0)
     assert len(second.skipped) == 74
     assert second.digest == first.digest != ""
@@ -170,38 +168,34 @@ async def test_sectors_that_no_segment_touches_are_kept_and_others_are_cleared(
 
 
 async def refused_untouched(
-    flasher: EsptoolFlasher, board: RunningBoard, plan: FlashPlan, probe: ProbeRef | None = None
+    flasher: EsptoolFlasher, port: EspPort, plan: FlashPlan, probe: ProbeRef | None = None
 ) -> FlashResult:
-    before, worn = flash_of(board), board.stats()["sector_erases"]
-    result = await flasher.flash(probe or probe_of(board), plan)
-    assert result.outcome is FlashOutcome.REFUSED
+    before, worn = bytes(port.array.bytes), list(port.array.wear.sector_erases)
+    result = await flasher.flash(probe or at_port(port), plan)
+    assert result.outcome is FlashOutcome.REFUSED, result
     assert (result.erased, result.programmed_bytes, result.verified) == ((), 0, ())
-    assert flash_of(board) == before
-    assert board.stats()["sector_erases"] == worn
+    assert port.array.bytes == before
+    assert port.array.wear.sector_erases == worn
     return result
 
 
 async def test_a_wrong_chip_a_swapped_board_or_too_much_is_refused_untouched(
-    tmp_path: Path, flasher: EsptoolFlasher
+    flasher: EsptoolFlasher,
 ) -> None:
-    with virtual_board(tmp_path, *C3) as board:
-        await flasher.flash(probe_of(board), plan_of(FlashSegment.of(0, b"kept" * 100)))
-        wait_for("the flash to be saved", lambda: flash_of(board).startswith(b"kept"))
-        image = plan_of(FlashSegment.of(0, BIG))
-        other_chip = replace(image, part="esp32")
-        swapped = replace(probe_of(board), uid="7c:df:a1:00:00:02")
-        too_much = plan_of(FlashSegment.of(0x3F_0000, bytes(0x1_0001)))
-        header = bytes.fromhex("e901022000003840") + b"\xee\0\0\0\x09" + bytes(80)
-        other_image = plan_of(FlashSegment.of(0, header))
-        for plan, probe, reason in (
-            (other_chip, None, Reason.TARGET_MISMATCH),
-            (image, swapped, Reason.TARGET_MISMATCH),
-            (too_much, None, Reason.IMAGE_TOO_LARGE),
-            (other_image, None, Reason.TARGET_MISMATCH),
-            (replace(image, part="esp8266"), None, Reason.BAD_REQUEST),
-            (replace(image, segments=()), None, Reason.BAD_REQUEST),
+    header = bytes.fromhex("e901022000003840") + b"\xee\0\0\0\x09" + bytes(80)
+    image = plan_of(FlashSegment.of(0, BIG))
+    with esp_port() as port:
+        await flasher.flash(at_port(port), plan_of(FlashSegment.of(0, b"kept" * 100)))
+        assert port.array.bytes.startswith(b"kept")
+        for plan, uid, reason in (
+            (replace(image, part="esp32"), "", Reason.TARGET_MISMATCH),
+            (image, "7c:df:a1:00:00:02", Reason.TARGET_MISMATCH),
+            (plan_of(FlashSegment.of(0x1F_0000, bytes(0x1_0001))), "", Reason.IMAGE_TOO_LARGE),
+            (plan_of(FlashSegment.of(0, header)), "", Reason.TARGET_MISMATCH),
+            (replace(image, part="esp8266"), "", Reason.BAD_REQUEST),
+            (replace(image, segments=()), "", Reason.BAD_REQUEST),
         ):
-            result = await refused_untouched(flasher, board, plan, probe)
+            result = await refused_untouched(flasher, port, plan, at_port(port, uid))
             assert result.reason is reason, result
 
 
@@ -432,6 +426,17 @@ async def test_a_board_is_asked_who_it_is_and_read(tmp_path: Path, flasher: Espt
         with pytest.raises(FlasherError) as refused:
             await flasher.read(probe_of(board), PART, 0, 4)
         assert refused.value.reason is Reason.TARGET_MISMATCH
+
+
+async def test_reset_lines_bring_a_chip_into_its_bootloader(
+    tmp_path: Path, flasher: EsptoolFlasher
+) -> None:
+    with virtual_board(tmp_path, *C3) as board:
+        probe = ProbeRef(address=board.entry["rfc2217"], uid=board.uid)
+        result = await flasher.flash(probe, plan_of(FlashSegment.of(0, BIG[:5000])))
+        assert result.outcome == "PASSED", result
+        assert result.attempts[0] == "default-reset: ok"
+        wait_for("the flash to be saved", lambda: flash_of(board)[:5000] == BIG[:5000])
 
 
 async def test_a_reset_begins_while_the_board_is_silent(
