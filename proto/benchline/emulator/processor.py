@@ -29,6 +29,8 @@ from unicorn.unicorn_const import (
     UC_PROT_READ,
 )
 
+from benchline.emulator.accesses import access_of
+
 # ESP32-C3 memory map (ESP32-C3 Technical Reference Manual, "System and Memory", not checked
 # against it; the addresses are those of Espressif's linker scripts and of its QEMU machine).
 SRAM_INSTRUCTION, SRAM_INSTRUCTION_BYTES = 0x4037_C000, 0x6_4000
@@ -249,9 +251,17 @@ class Processor:
             # There is no memory: the exception was the fetch.
             return Slice(Stop.FAULT, executed, Cause.FETCH_FAULT, self.pc)
         if word != _ECALL:
-            return Slice(Stop.FAULT, executed, Cause.ILLEGAL, word)
+            return self._refused(executed, word)
         machine = self._uc.reg_read(regs.UC_RISCV_REG_PRIV) == _MACHINE_MODE
         return Slice(Stop.FAULT, executed, Cause.ECALL_MACHINE if machine else Cause.ECALL_USER)
+
+    def _refused(self, executed: int, word: int) -> Slice:
+        """An instruction that is none, or an access that memory protection forbids."""
+        access = access_of(word, lambda n: self._uc.reg_read(_GENERAL[n - 1]) if n else 0)
+        if access is None:
+            return Slice(Stop.FAULT, executed, Cause.ILLEGAL, word)
+        cause = Cause.STORE_FAULT if access.store else Cause.LOAD_FAULT
+        return Slice(Stop.FAULT, executed, cause, access.address)
 
     def _invalid(self, _uc: Uc, _kind: int, address: int, *_: object) -> bool:
         self._bad_address = address

@@ -383,9 +383,20 @@ int deeper(volatile char *above) {
 void setup() { volatile char c[1] = {1}; deeper(c); }
 void loop() {}"""
 
-    [fault] = target.run(target.build(tmp_path, sketch), table([(900, END, 0, 0)])).of("FAULT")
+    elf = target.build(tmp_path, sketch)
+    [fault] = target.run(elf, table([(900, END, 0, 0)])).of("FAULT")
 
     assert fault.split()[1] in {"mem", "bus", "hard"}
+    if target.port.family == "esp32":
+        symbols = subprocess.run([target.tool("nm"), str(elf)], capture_output=True, check=True)
+        at = {
+            name: int(a, 16)
+            for a, _, name in re.findall(r"(\w+) (\w) (\w+)", symbols.stdout.decode())
+        }
+        address = int(fault.rpartition("addr=")[2], 16)
+        assert fault.split()[1] == "mem"
+        assert "mcause=00000007" in fault
+        assert at["_stack_guard"] <= address < at["_stack_guard_end"]
 
 
 def test_live_commands_set_inputs_when_there_is_no_table(target: Target, tmp_path: Path) -> None:
