@@ -103,7 +103,8 @@ def test_firmware_that_lies_fails(
 
     assert run.code == 1, run
     assert run.session["outcome"] == "OUTCOME_FAILED"
-    expected = "pin_corroboration" if liar is FORGER else "temperature_value"
+    # A constant may happen to be near the first value that a seed draws, but not near all of them.
+    expected = "pin_corroboration" if liar is FORGER else "temperature_"
     assert any(expected in name for name in failed_assertions(run)), failed_assertions(run)
 
 
