@@ -44,7 +44,8 @@ def _run(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="source",
         metavar="PATH",
-        help="a project directory, a sketch (.ino) or an image (.elf, .bin, .hex) instead",
+        help="a project directory, a sketch (.ino), an image (.elf, .bin, .hex) or a "
+        "flasher_args.json instead",
     )
     parser.add_argument(
         "--scenario",

@@ -145,7 +145,8 @@ def scenario_head(scenario: ScenarioView) -> str:
 
 def flash_line(flash: FlashView) -> str:
     """``flash test image on vf405-01  █████░░░░░ program 56 %`` or how it ended."""
-    where = f"flash {flash.image} image on {runner_name(flash.board)}"
+    image = "image" if flash.image == "image" else f"{flash.image} image"
+    where = f"flash {image} on {runner_name(flash.board)}"
     if flash.outcome is Outcome.NONE:
         return f"{where}  {flash_bar(flash)}"
     facts = f"{flash.bytes_programmed:,} bytes, {_count(flash.sectors_erased, 'sector')} erased"
@@ -198,12 +199,13 @@ def passed_count(view: RunView) -> tuple[int, int]:
 
 
 def board_line(board: BoardFact) -> tuple[str, ...]:
-    """The cells of one board: name, model, kind, state, firmware, holder or health."""
+    """The cells of one board: name, model, family, tool, kind, state, firmware, remark."""
     firmware = board.proven_image[:8] or "-"
     remark = board.holder or ("" if board.health in ("", "ok") else board.health)
     if board.experimental:
         remark = f"experimental  {remark}".rstrip()
-    return (board.name, board.model or board.part or "?", board.kind, board.state, firmware, remark)
+    what = (board.model or board.part or "?", board.family or "?", board.flash_tool or "?")
+    return (board.name, *what, board.kind, board.state, firmware, remark)
 
 
 def busy_sentence(board: BoardFact) -> str:

@@ -12,6 +12,7 @@ from controlplane.domain.image import (
     MAX_IMAGE_BYTES,
     ImageError,
     ImageSegment,
+    compose_elf,
     elf_machine,
     is_elf,
     is_hex,
@@ -114,6 +115,14 @@ class FirmwareContent:
     def size_bytes(self) -> int:
         """Number of the bytes."""
         return sum(len(segment.data) for segment in self.segments)
+
+    def as_elf(self) -> bytes:
+        """All of it in one file."""
+        machine = _ELF_ARM
+        if self.target.family == "esp32":
+            xtensa = self.target.parts and self.target.parts <= _XTENSA_PARTS
+            machine = _ELF_XTENSA if xtensa else _ELF_RISCV
+        return compose_elf(self.segments, machine)
 
 
 def family_of(part: str) -> str:

@@ -60,6 +60,20 @@ def is_hex(filename: str) -> bool:
     return filename.lower().endswith((".hex", ".ihex"))
 
 
+def compose_elf(segments: tuple[ImageSegment, ...], machine: int) -> bytes:
+    """A 32-bit ELF file that holds these segments and nothing else."""
+    table = _ELF32_HEADER.size
+    offset = table + len(segments) * _ELF32_PROGRAM_HEADER.size
+    ident = b"\x7fELF\x01\x01\x01" + bytes(9)
+    sizes = (_ELF32_HEADER.size, _ELF32_PROGRAM_HEADER.size, len(segments), 0, 0, 0)
+    headers = [_ELF32_HEADER.pack(ident, 2, machine, 1, segments[0].address, table, 0, 0, *sizes)]
+    for segment in segments:
+        at, size = segment.address, len(segment.data)
+        headers.append(_ELF32_PROGRAM_HEADER.pack(_PT_LOAD, offset, at, at, size, size, 5, 4))
+        offset += size
+    return b"".join([*headers, *(segment.data for segment in segments)])
+
+
 def elf_machine(data: bytes) -> int:
     """`e_machine` of an ELF file.
 

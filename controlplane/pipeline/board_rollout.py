@@ -115,7 +115,7 @@ class BoardRollout:
         except Unavailable as error:
             await self._end(Outcome.BROKEN, error.reason, str(error))
         except FlashFailed as error:
-            await self._end(error.outcome, error.reason, str(error))
+            await self._end(error.outcome, error.reason, error.detail)
         except BenchlineError as error:
             if error.reason == "STALE_FENCE":
                 raise

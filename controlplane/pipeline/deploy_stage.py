@@ -23,11 +23,24 @@ from controlplane.domain.verdict import (
     worst,
 )
 from controlplane.fleet.commands import Commands
+from controlplane.fleet.orders import ImageRole
 from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
-from controlplane.pipeline.flashing import BoardFlasher, FlashFailed, FlashMemory, written
-from controlplane.pipeline.images import images_of, segments_of
-from controlplane.pipeline.judging import BOARD_CAPABILITIES, PreparedScenario, prepare
+from controlplane.pipeline.flashing import (
+    BoardFlasher,
+    ConsoleStart,
+    FlashFailed,
+    FlashMemory,
+    written,
+)
+from controlplane.pipeline.images import all_segments_of, images_of, segments_of
+from controlplane.pipeline.judging import (
+    BOARD_CAPABILITIES,
+    TEXT_CAPABILITIES,
+    PreparedScenario,
+    for_text,
+    prepare,
+)
 from controlplane.pipeline.project import Project, load_project, session_seed
 from controlplane.pipeline.reports import keep_junit
 from controlplane.pipeline.scenario_run import ScenarioParts, ScenarioRunner, evidence_of
@@ -98,6 +111,8 @@ class DeployStage:
     async def _prove(
         self, run: StageRun, project: Project, lease: Lease, board: Board
     ) -> StageResult:
+        if project.text_only:
+            return await self._prove_text(run, project, lease, board)
         if board.kind is BoardKind.PHYSICAL:
             return StageResult(
                 outcome=Outcome.REFUSED,
@@ -106,18 +121,11 @@ class DeployStage:
             )
         seed = session_seed(run.session, project, self._parts.secret)
         images = images_of(run.session)
-        memory = FlashMemory.of(project.port)
+        memory = FlashMemory.of(project.core)
         artifacts = self._parts.artifacts
         test = await segments_of(artifacts, images.test, base=memory.base, table=memory.table)
         release = await segments_of(artifacts, images.release, base=memory.base, table=memory.table)
-        flasher = await BoardFlasher.resume(
-            run=run,
-            commands=self._parts.commands,
-            journal=self._parts.journal,
-            lease=lease,
-            board=board,
-            part=project.part,
-        )
+        flasher = await self._flasher(run, project, lease, board)
         results: list[ScenarioResult] = []
         trouble = ""
         try:
@@ -132,6 +140,63 @@ class DeployStage:
         outcome = worst([r.outcome for r in results]) if not trouble else Outcome.BROKEN
         if left != "release" and outcome is Outcome.PASSED:
             outcome, trouble = Outcome.BROKEN, "the release image could not be left on the board"
+        return await self._conclude(run, flasher, results, outcome, trouble, left)
+
+    async def _flasher(
+        self, run: StageRun, project: Project, lease: Lease, board: Board
+    ) -> BoardFlasher:
+        return await BoardFlasher.resume(
+            run=run,
+            commands=self._parts.commands,
+            journal=self._parts.journal,
+            lease=lease,
+            board=board,
+            part=project.part,
+        )
+
+    async def _prove_text(
+        self, run: StageRun, project: Project, lease: Lease, board: Board
+    ) -> StageResult:
+        """Flash an image that is not of the bench core, and judge the text that it prints."""
+        seed = session_seed(run.session, project, self._parts.secret)
+        await run.record(change=lambda s: replace(s, seed=seed))
+        segments = await all_segments_of(self._parts.artifacts, images_of(run.session).release)
+        image = await written(self._parts.artifacts, segments)
+        flasher = await self._flasher(run, project, lease, board)
+        results: list[ScenarioResult] = []
+        trouble, left = "", "unknown"
+        try:
+            answer = await flasher.flash(
+                image, ImageRole.IMAGE, step="flash-image", reason="run the uploaded image"
+            )
+            left = "image"
+            head: ConsoleStart | None = ConsoleStart.of(answer)
+            for scenario in project.scenarios:
+                prepared = for_text(prepare(scenario, seed, TEXT_CAPABILITIES))
+                result = _already_judged(run.session, prepared.scenario_id, board.board_id)
+                if result is None and prepared.missing:
+                    result = prepared.skipped(Stage.DEPLOY, board.board_id)
+                    await self._record_result(run, result)
+                elif result is None:
+                    result = await self._scenarios(run, flasher).run_text(prepared, head)
+                    await self._record_result(run, result)
+                    head = None
+                results.append(result)
+        except FlashFailed as error:
+            trouble = str(error)
+        outcome = worst([r.outcome for r in results]) if not trouble else Outcome.BROKEN
+        return await self._conclude(run, flasher, results, outcome, trouble, left)
+
+    async def _conclude(
+        self,
+        run: StageRun,
+        flasher: BoardFlasher,
+        results: list[ScenarioResult],
+        outcome: Outcome,
+        trouble: str,
+        left: str,
+    ) -> StageResult:
+        board = flasher.board
         evidence = evidence_of(board)
         deployment = SessionDeployment(
             session=run.session.name,
@@ -150,7 +215,8 @@ class DeployStage:
         message = trouble or first_failure(tuple(results), outcome)
         if not message:
             passed = sum(r.outcome is Outcome.PASSED for r in results)
-            message = f"{passed} scenarios passed on {board.board_id}; {left} image left on it"
+            image = "image" if left == "image" else f"{left} image"
+            message = f"{passed} scenarios passed on {board.board_id}; {image} left on it"
         return StageResult(outcome=outcome, message=message, evidence=evidence)
 
     async def _judge_all(
@@ -187,15 +253,18 @@ class DeployStage:
         memory: FlashMemory,
         test: tuple[ImageSegment, ...],
     ) -> ScenarioResult:
+        result = await self._scenarios(run, flasher).run(prepared, memory, test)
+        await self._record_result(run, result)
+        return result
+
+    def _scenarios(self, run: StageRun, flasher: BoardFlasher) -> ScenarioRunner:
         parts = ScenarioParts(
             artifacts=self._parts.artifacts,
             boards=self._parts.boards,
             console_log=self._parts.console_log,
             patience=self._parts.board_wait,
         )
-        result = await ScenarioRunner(parts, run, flasher).run(prepared, memory, test)
-        await self._record_result(run, result)
-        return result
+        return ScenarioRunner(parts, run, flasher)
 
     async def _leave_release(
         self,

@@ -303,7 +303,7 @@ def planned_stages(request: SessionRequest) -> tuple[Stage, ...]:
         )
     first = Stage.DESIGN
     if request.source is not None:
-        first = Stage.SIMULATE if request.source.image_sha256 else Stage.BUILD
+        first = Stage.SIMULATE if request.source.has_image else Stage.BUILD
     chosen = ALL_STAGES[ALL_STAGES.index(first) : ALL_STAGES.index(request.until) + 1]
     if not chosen:
         raise InvalidRequestError(

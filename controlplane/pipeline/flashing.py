@@ -46,6 +46,7 @@ class FlashFailed(Exception):  # noqa: N818 (the outcome's word)
         super().__init__(message)
         self.outcome = answer.outcome if answer is not None else Outcome.BROKEN
         self.reason = answer.reason if answer is not None else ""
+        self.detail = answer.message if answer is not None and answer.message else message
 
     @classmethod
     def refused(cls, reason: str, message: str) -> "FlashFailed":

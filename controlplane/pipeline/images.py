@@ -53,6 +53,24 @@ async def segments_of(
         segments = read_image(data, image.filename, base=base)
         return leave_out(segments, table.start, table.stop)
     except ImageError as error:
-        raise InvalidRequestError(
-            "IMAGE_INVALID", f"{image.filename}: {error}", filename=image.filename
-        ) from error
+        raise _invalid(image, error) from error
+
+
+async def all_segments_of(artifacts: ArtifactStore, image: Artifact) -> tuple[ImageSegment, ...]:
+    """Read the bytes of an image that says itself where they go.
+
+    Raises:
+        CorruptError: ARTIFACT_CORRUPT.
+        InvalidRequestError: IMAGE_INVALID.
+    """
+    data = await artifacts.read(image.sha256)
+    try:
+        return read_image(data, image.filename, base=0)
+    except ImageError as error:
+        raise _invalid(image, error) from error
+
+
+def _invalid(image: Artifact, error: ImageError) -> InvalidRequestError:
+    return InvalidRequestError(
+        "IMAGE_INVALID", f"{image.filename}: {error}", filename=image.filename
+    )

@@ -16,6 +16,7 @@ from controlplane.domain.finding import Finding
 from controlplane.domain.part import BoardModel, Family, Part
 from controlplane.domain.session import Session, Source
 from controlplane.pipeline.stage import StageRun
+from controlplane.pipeline.uploaded_image import known_image
 from controlplane.planning.boards import choose_model
 from controlplane.storage.boards import BoardStore
 
@@ -25,18 +26,38 @@ _SEED_BYTES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """Everything that later stages need besides images."""
+    """Everything that later stages need besides images.
+
+    `port` is None for an image that is not of the bench core, on a part that it is not made for.
+    `text_only` images print no BL records: nothing but their text is judged.
+    """
 
     title: str
     board_model: BoardModel
-    port: CorePort
+    port: CorePort | None
     design: Design | None
     scenarios: tuple[Scenario, ...]
+    text_only: bool = False
 
     @property
     def part(self) -> str:
         """Catalogue key of the part."""
-        return self.port.part
+        return self.board_model.part
+
+    @property
+    def core(self) -> CorePort:
+        """The bench core of the part.
+
+        Raises:
+            InvalidRequestError: PART_NOT_SUPPORTED, there is none.
+        """
+        if self.port is None:
+            raise InvalidRequestError(
+                "PART_NOT_SUPPORTED",
+                f"the bench core is not made for {self.part}",
+                board=self.board_model.key,
+            )
+        return self.port
 
     @property
     def short_design_hash(self) -> str:
@@ -61,22 +82,29 @@ async def load_project(run: StageRun, catalogue: Catalogue, boards: BoardStore) 
         texts = [(s.scenario_id, s.yaml) for s in source.scenarios]
         if not texts and design is not None:
             texts = [(s.id, s.yaml) for s in design.scenarios]
-    bench = await boards.boards() if session.request.board_wish and design is None else []
-    board_model = chosen_board_model(session, design, catalogue, bench)
+    image = await known_image(run)
+    if image is not None:
+        board_model = catalogue.boards[image.board_model]
+    else:
+        bench = await boards.boards() if session.request.board_wish and design is None else []
+        board_model = chosen_board_model(session, design, catalogue, bench)
+    port: CorePort | None = None
     try:
         port, _ = port_for_board(board_model.key)
     except KeyError:
-        raise InvalidRequestError(
-            "PART_NOT_SUPPORTED",
-            missing_builder(board_model, catalogue.part_of(board_model)),
-            board=board_model.key,
-        ) from None
+        if image is None or image.test_build:
+            raise InvalidRequestError(
+                "PART_NOT_SUPPORTED",
+                missing_builder(board_model, catalogue.part_of(board_model)),
+                board=board_model.key,
+            ) from None
     return Project(
         title=design.title if design else (source.title if source else "") or "project",
         board_model=board_model,
         port=port,
         design=design,
         scenarios=parsed_scenarios(texts, catalogue.part_of(board_model)),
+        text_only=image is not None and not image.test_build,
     )
 
 

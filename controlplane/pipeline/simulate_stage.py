@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchline.errors import InvalidRequestError
 from benchline.names import simulation_console
 from controlplane.catalog.loader import Catalogue
 from controlplane.childproc.tools import ToolBrokenError
-from controlplane.domain.artifact import Artifact
 from controlplane.domain.event import AssertionDecided, Fact, Note, ScenarioStarted
 from controlplane.domain.session import Session
 from controlplane.domain.simulation import Simulation
@@ -24,13 +24,14 @@ from controlplane.domain.verdict import (
     StageFinding,
     worst,
 )
-from controlplane.pipeline.images import UPLOADED_IMAGE, images_of
+from controlplane.pipeline.images import images_of
 from controlplane.pipeline.judging import SIMULATED_TIME, PreparedScenario, judges_digest, prepare
 from controlplane.pipeline.project import Project, load_project, session_seed
 from controlplane.pipeline.reports import keep_junit, keep_report
 from controlplane.pipeline.slots import Slots
 from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
 from controlplane.pipeline.summary import first_failure
+from controlplane.pipeline.uploaded_image import take_uploaded_image
 from controlplane.simulators.ladder import NoSimulatorError, Rung, SimulatorLadder
 from controlplane.simulators.protocol import SimulationResult
 from controlplane.storage.artifacts import ArtifactStore
@@ -88,11 +89,21 @@ class SimulateStage:
 
     async def run(self, run: StageRun) -> StageResult:
         """Judge every scenario; identical earlier runs are taken from the cache."""
+        try:
+            image = await take_uploaded_image(
+                run, self._parts.artifacts, self._parts.catalogue, self._parts.boards
+            )
+        except InvalidRequestError as error:
+            return StageResult(outcome=Outcome.REFUSED, message=error.message)
         project = await load_project(run, self._parts.catalogue, self._parts.boards)
-        await self._take_uploaded_image(run)
         if not project.scenarios:
             return StageResult(
                 outcome=Outcome.SKIPPED, message="there is no scenario to judge the firmware with"
+            )
+        if image is not None and not image.test_build:
+            return StageResult(
+                outcome=Outcome.SKIPPED,
+                message="the image is no test build of the bench core: a board judges its text",
             )
         model = project.board_model
         try:
@@ -254,19 +265,6 @@ class SimulateStage:
         )
         await run.record(finding)
         return StageResult(outcome=Outcome.BROKEN, message=message)
-
-    async def _take_uploaded_image(self, run: StageRun) -> None:
-        """An image that the operator brought becomes the session's firmware."""
-        source = run.session.request.source
-        if source is None or not source.image_sha256:
-            return
-        if any(a.kind == UPLOADED_IMAGE for a in run.session.artifacts):
-            return
-        stored = await self._parts.artifacts.get(source.image_sha256)
-        image: Artifact = replace(
-            stored, kind=UPLOADED_IMAGE, filename=source.image_filename or stored.filename
-        )
-        await run.record(image, change=lambda s: with_artifact(s, image))
 
 
 def _with_result(session: Session, result: ScenarioResult) -> Session:

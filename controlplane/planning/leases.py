@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from controlplane.domain.bench import Board, BoardState
 
-_KEYS = ("model", "part", "kind", "name")
+_KEYS = ("model", "part", "family", "kind", "name", "flash_tool")
 _LONGEST = 400
 
 
@@ -25,12 +25,16 @@ class Selector:
     kind: str = ""
     name: str = ""
     word: str = ""
+    family: str = ""
+    flash_tool: str = ""
 
     def accepts(self, board: Board) -> bool:
         """Whether a board meets every demand, whatever its state."""
         return (
             self.model in ("", board.model)
             and self.part in ("", board.part)
+            and self.family in ("", board.family)
+            and self.flash_tool in ("", board.flash_tool)
             and self.kind in ("", board.kind)
             and self.name in ("", board.name, board.board_id)
             and self.word in ("", board.name, board.board_id, board.model, board.part)
@@ -38,7 +42,9 @@ class Selector:
 
 
 def parse_selector(text: str) -> Selector:
-    """Read `model=olimex-stm32-h405,kind=virtual,name=vf405-01,part=stm32f405rg` or one word.
+    """Read `model=olimex-stm32-h405,kind=virtual,name=vf405-01` or one word.
+
+    Other keys are part, family and flash_tool.
 
     Raises:
         SelectorError: an unknown key, a key given twice, an empty value.

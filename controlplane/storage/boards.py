@@ -207,6 +207,10 @@ class BoardStore:
             value = getattr(selector, column)
             if value:
                 demands.append((f"b.{column} = ?", [value]))
+        for field in ("family", "flash_tool"):
+            value = getattr(selector, field)
+            if value:
+                demands.append((f"json_extract(b.body, '$.{field}') = ?", [value]))
         if selector.name:
             column = "name" if "/" in selector.name else "board_id"
             demands.append((f"b.{column} = ?", [selector.name]))

@@ -31,7 +31,7 @@ async def boards(options: argparse.Namespace) -> int:
             data(json_line(board, whole=True))
         return 0
     rows = [board_line(board_of(board)) for board in found]
-    heads = ("BOARD", "MODEL", "KIND", "STATE", "FIRMWARE", "HELD BY / HEALTH")
+    heads = ("BOARD", "MODEL", "FAMILY", "TOOL", "KIND", "STATE", "FIRMWARE", "HELD BY / HEALTH")
     for line in table([heads, *rows]) if rows else []:
         data(line)
     if not rows:

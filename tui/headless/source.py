@@ -8,12 +8,17 @@ from pathlib import Path
 from benchline.errors import InvalidRequestError
 from benchline.v1 import build_pb2, design_pb2, session_pb2
 from tui.client.connection import Connection
+from tui.client.images import (
+    IMAGE_SUFFIXES,
+    MANIFEST_SUFFIX,
+    LocalImage,
+    read_local_image,
+    upload_image,
+)
 
 SKETCH_SUFFIXES = (".ino", ".h", ".hpp", ".cpp", ".c")
-IMAGE_SUFFIXES = (".elf", ".bin", ".hex")
 MAX_FILES = 40
 MAX_FILE_BYTES = 256 * 1024
-MAX_IMAGE_BYTES = 16 * 1024 * 1024
 
 
 async def load_source(
@@ -25,35 +30,32 @@ async def load_source(
         InvalidRequestError: as `read_source`.
     """
     source, image = await asyncio.to_thread(read_source, path, scenarios)
-    if image:
-        await connection.upload(
-            image,
-            kind="image",
-            filename=source.image_filename,
-            sha256=source.image_sha256,
-        )
+    if image is not None:
+        await upload_image(connection, image)
     return source
 
 
 def read_source(
     path: Path, scenarios: Sequence[Path] = ()
-) -> tuple[session_pb2.Source, bytes | None]:
-    """A source as it is on disk, with the bytes of its image if it is one.
+) -> tuple[session_pb2.Source, LocalImage | None]:
+    """A source as it is on disk, with the files of its image if it is one.
 
     Raises:
         InvalidRequestError: SOURCE_NOT_FOUND, SOURCE_UNUSABLE or SOURCE_TOO_LARGE.
     """
     image = None
+    suffix = path.suffix.lower()
     if path.is_dir():
         source = _project(path)
-    elif path.suffix.lower() in SKETCH_SUFFIXES and path.is_file():
+    elif suffix in SKETCH_SUFFIXES and path.is_file():
         source = session_pb2.Source(title=path.stem, files=[_file(path, path.name)])
-    elif path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-        source, image = _image(path)
+    elif suffix in (*IMAGE_SUFFIXES, MANIFEST_SUFFIX) and path.is_file():
+        image = read_local_image(path)
+        source = session_pb2.Source(title=path.stem, image=image.image)
     elif not path.exists():
         raise InvalidRequestError("SOURCE_NOT_FOUND", f"{path} does not exist", path=str(path))
     else:
-        kinds = ", ".join((*SKETCH_SUFFIXES, *IMAGE_SUFFIXES))
+        kinds = ", ".join((*SKETCH_SUFFIXES, *IMAGE_SUFFIXES, MANIFEST_SUFFIX))
         raise InvalidRequestError(
             "SOURCE_UNUSABLE", f"{path} is neither a directory nor one of {kinds}", path=str(path)
         )
@@ -95,17 +97,6 @@ def _project(folder: Path) -> session_pb2.Source:
     scenarios = sorted((folder / "scenarios").glob("*.y*ml"))
     source.scenarios.extend(load_scenario(one) for one in scenarios)
     return source
-
-
-def _image(path: Path) -> tuple[session_pb2.Source, bytes]:
-    if path.stat().st_size > MAX_IMAGE_BYTES:
-        raise InvalidRequestError(
-            "SOURCE_TOO_LARGE", f"{path} is larger than {MAX_IMAGE_BYTES} bytes", path=str(path)
-        )
-    data = path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    source = session_pb2.Source(title=path.stem, image_sha256=digest, image_filename=path.name)
-    return source, data
 
 
 def _file(path: Path, name: str) -> build_pb2.SourceFile:

@@ -538,7 +538,7 @@ class SessionDeployment(_message.Message):
     evidence: _verdict_pb2.Evidence.ValueType
     """VIRTUAL or PHYSICAL."""
     left_image: _builtins.str
-    """What the board runs now: "release", "test" or "unknown"."""
+    """What the board runs now: "release", "test", "image" (an uploaded one) or "unknown"."""
     @_builtins.property
     def flashes(self) -> _containers.RepeatedCompositeFieldContainer[_flash_pb2.FlashRecord]:
         """Every write to the board's flash, in order."""

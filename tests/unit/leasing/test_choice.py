@@ -20,12 +20,27 @@ BOARDS = st.lists(
         probe_id=st.just(""),
         identity=st.just(""),
         port=st.just(""),
+        family=st.sampled_from(["stm32", "esp32"]),
+        flash_tool=st.sampled_from(["pyocd", "esptool"]),
     ),
     unique_by=lambda board: board.name,
 )
 
 
-@given(BOARDS, st.sampled_from(["", "model=h405", "kind=virtual", "nucleo", "name=b07"]))
+@given(
+    BOARDS,
+    st.sampled_from(
+        [
+            "",
+            "family=esp32",
+            "flash_tool=pyocd,kind=virtual",
+            "model=h405",
+            "kind=virtual",
+            "nucleo",
+            "name=b07",
+        ]
+    ),
+)
 def test_the_choice_is_the_lowest_free_board_that_fits(boards: list[Board], text: str) -> None:
     selector = parse_selector(text)
     shuffled = random.Random(0).sample(boards, len(boards))

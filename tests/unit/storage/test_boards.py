@@ -133,3 +133,21 @@ async def test_every_change_raises_the_version_and_wakes_watchers(boards: BoardS
     await boards.link_agent("bench", version="1", host="lab")
     async with asyncio.timeout(10):
         assert await waiting > version
+
+
+async def test_selectors_know_families_and_flash_tools(boards: BoardStore) -> None:
+    await boards.link_agent("bench", version="1", host="lab")
+    await boards.put_inventory(
+        "bench",
+        [
+            board("a", family="stm32", flash_tool="pyocd"),
+            board("b", family="esp32", flash_tool="esptool", part="esp32c3"),
+        ],
+    )
+    for selector, names in (
+        ("family=esp32", ["b"]),
+        ("flash_tool=pyocd", ["a"]),
+        ("family=esp32,flash_tool=pyocd", []),
+        ("kind=virtual", ["a", "b"]),
+    ):
+        assert [found.board_id for found in await boards.boards(selector)] == names
