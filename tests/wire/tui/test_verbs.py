@@ -125,8 +125,9 @@ async def test_an_image_is_uploaded_under_its_digest(
 
     source = plane.created[0].source
     assert ran.code == 0
-    assert plane.uploads[source.image_sha256] == image.read_bytes()
-    assert source.image_filename == "fw.elf"
+    (file,) = source.image.files
+    assert plane.uploads[file.sha256] == image.read_bytes()
+    assert (source.image.title, file.filename) == ("fw.elf", "fw.elf")
     assert len(source.scenarios) == 1
 
 
