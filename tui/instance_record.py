@@ -10,9 +10,6 @@ from pathlib import Path
 from benchline.instance import Instance
 from tui.process import ProcessId
 
-VIRTUAL_BOARDS = ("vf405-01", "vf405-02")
-"""Virtual boards of a local instance."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramRecord:
@@ -38,7 +35,8 @@ class InstanceRecord:
     target: str
     data_dir: str
     phase: str = "running"
-    boards: tuple[str, ...] = VIRTUAL_BOARDS
+    boards: tuple[str, ...] = ()
+    """The virtual boards that should come up."""
     programs: tuple[ProgramRecord, ...] = field(default=())
 
 

@@ -11,14 +11,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import benchline
 from benchline.instance import Instance, current_instance, make_private
 from tui.instance_record import (
-    VIRTUAL_BOARDS,
     InstanceRecord,
     ProgramRecord,
     lock_path,
@@ -27,6 +26,7 @@ from tui.instance_record import (
     write_record,
 )
 from tui.process import end_all, identify, signal_group, started_ticks
+from tui.virtual_boards import VirtualBoard, expected, virtual_boards
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
@@ -50,16 +50,16 @@ class Program:
     stop_rank: int
 
 
-def programs_of(instance: Instance) -> tuple[Program, ...]:
+def programs_of(instance: Instance, boards: Sequence[VirtualBoard]) -> tuple[Program, ...]:
     """The programs of a local instance in the order of their start."""
     virtual = str(instance.virtual_dir)
-    boards = tuple(
+    benches = tuple(
         Program(
-            name=board,
-            arguments=("benchagent.virtual.board", "--dir", virtual, "--name", board),
+            name=board.name,
+            arguments=("benchagent.virtual.board", "--dir", virtual, *board.arguments),
             stop_rank=2,
         )
-        for board in VIRTUAL_BOARDS
+        for board in boards
     )
     server = Program(name="controlplane", arguments=("controlplane", "serve"), stop_rank=1)
     agent = Program(
@@ -70,7 +70,7 @@ def programs_of(instance: Instance) -> tuple[Program, ...]:
         ),
         stop_rank=0,
     )
-    return (*boards, server, agent)
+    return (*benches, server, agent)
 
 
 def import_path() -> str:
@@ -179,7 +179,9 @@ class Supervisor:
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._children = [_Child(program, instance) for program in programs_of(instance)]
+        boards = virtual_boards(os.environ)
+        self._boards = expected(boards)
+        self._children = [_Child(program, instance) for program in programs_of(instance, boards)]
         self._phase = "running"
         self._pid = os.getpid()
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -268,6 +270,7 @@ class Supervisor:
             target=self._instance.target,
             data_dir=str(self._instance.data_dir),
             phase=self._phase,
+            boards=self._boards,
             programs=tuple(child.record for child in self._children),
         )
         write_record(self._instance, record)

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 SOCKET_FILE = "control"
 MAX_LINE = 4096
+_STOP_POLL_S = 0.25
 # A unix socket's path must fit into sockaddr_un.sun_path: 108 bytes with the final zero on Linux.
 _LONGEST_PATH = 100
 
@@ -44,7 +45,7 @@ class ControlServer:
     def start(self) -> None:
         """Begin to take orders."""
         threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="control", daemon=True
+            target=self._server.serve_forever, args=(_STOP_POLL_S,), name="control", daemon=True
         ).start()
         self._server.serving = True
 

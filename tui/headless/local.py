@@ -31,7 +31,7 @@ async def ensure_up(*, need_boards: bool = True, say: Say = talk) -> Connection:
             say(f"starting the local instance in {instance.data_dir}")
             await asyncio.to_thread(starting.start_supervisor, instance)
         await starting.wait_until_serving(connection, instance)
-        if started and need_boards and not await starting.boards_ready(connection):
+        if started and need_boards and not await starting.boards_ready(connection, instance):
             say("the virtual boards are not there yet; see `benchline boards`")
     except BaseException:
         await connection.close()

@@ -13,7 +13,6 @@ from benchline.v1 import bench_pb2
 from tui.client.connection import Connection
 from tui.client.watch import Back, watch_boards
 from tui.instance_record import (
-    VIRTUAL_BOARDS,
     processes_of,
     read_record,
     record_path,
@@ -21,6 +20,7 @@ from tui.instance_record import (
 )
 from tui.process import ProcessId, end_all, identify
 from tui.supervisor import import_path
+from tui.virtual_boards import virtual_boards
 
 START_TIMEOUT_S = 30.0
 BOARDS_TIMEOUT_S = 15.0
@@ -30,7 +30,12 @@ _MOST_STARTS = 6
 
 
 def start_supervisor(instance: Instance) -> None:
-    """Start the supervisor of an instance; harmless when one runs already."""
+    """Start the supervisor of an instance; harmless when one runs already.
+
+    Raises:
+        InvalidRequestError: VIRTUAL_BOARDS_INVALID.
+    """
+    virtual_boards(os.environ)  # a mistake is told here, not in the supervisor's log
     for folder in (instance.data_dir, instance.run_dir, instance.log_dir):
         make_private(folder)
     environment = os.environ | {
@@ -65,8 +70,12 @@ async def wait_until_serving(
         await asyncio.sleep(0.05)
 
 
-async def boards_ready(connection: Connection, timeout_s: float = BOARDS_TIMEOUT_S) -> bool:
+async def boards_ready(
+    connection: Connection, instance: Instance, timeout_s: float = BOARDS_TIMEOUT_S
+) -> bool:
     """Wait until every virtual board is connected, by the server's own announcements."""
+    record = read_record(instance)
+    wanted = frozenset(record.boards if record else ())
     usable = (bench_pb2.Board.STATE_ACTIVE, bench_pb2.Board.STATE_LEASED)
     try:
         async with asyncio.timeout(timeout_s):
@@ -74,7 +83,7 @@ async def boards_ready(connection: Connection, timeout_s: float = BOARDS_TIMEOUT
                 if isinstance(inventory, Back):
                     continue
                 there = {b.name.rpartition("/")[2] for b in inventory.boards if b.state in usable}
-                if there.issuperset(VIRTUAL_BOARDS):
+                if there >= wanted:
                     return True
     except TimeoutError:
         pass
@@ -86,6 +95,7 @@ async def start(instance: Instance) -> tuple[Connection, bool]:
 
     Raises:
         UnreachableError: INSTANCE_NOT_STARTED or BOARDS_NOT_READY.
+        InvalidRequestError: VIRTUAL_BOARDS_INVALID.
         NotReadyError: FOREIGN_SERVER, when another program serves this data directory.
     """
     connection = Connection(instance.target)
@@ -103,9 +113,13 @@ async def start(instance: Instance) -> tuple[Connection, bool]:
 
 
 async def _demand_boards(connection: Connection, instance: Instance) -> None:
-    if await boards_ready(connection):
+    if await boards_ready(connection, instance):
         return
-    tail = _tail(instance.log_dir / "agent.log")
+    record = read_record(instance)
+    dying = [one.name for one in record.programs if one.starts > 1] if record else []
+    tail = "\n".join(
+        part for name in (*dying, "agent") if (part := _tail(instance.log_dir / f"{name}.log"))
+    )
     raise UnreachableError(
         "BOARDS_NOT_READY",
         f"the control plane serves, but the virtual boards did not come within "

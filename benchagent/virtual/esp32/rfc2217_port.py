@@ -18,7 +18,6 @@ log = logging.getLogger(__name__)
 _CHUNK = 65536
 _MAX_QUEUED = 1024 * 1024
 _MAX_OPTION = 4096
-_ACCEPT_POLL_S = 0.2
 
 
 class Wire(Protocol):
@@ -43,7 +42,6 @@ class Rfc2217Port:
     def __init__(self, port: int, wire: Wire) -> None:
         self._wire = wire
         self._listener = socket.create_server(("127.0.0.1", port))
-        self._listener.settimeout(_ACCEPT_POLL_S)
         self.number: int = self._listener.getsockname()[1]
         """The TCP port that is really listened on."""
         self._client: _Client | None = None
@@ -64,17 +62,18 @@ class Rfc2217Port:
         """Take no more clients."""
         self._closed = True
         self.drop_client()
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)  # ends the accept of the other thread
+        except OSError:
+            log.debug("the listener was closed already")
         self._listener.close()
 
     def _serve(self) -> None:
         while not self._closed:
             try:
                 connection, _ = self._listener.accept()
-            except TimeoutError:
-                continue
             except OSError:
                 return
-            connection.settimeout(None)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._client = _Client(connection, self._wire)
             try:

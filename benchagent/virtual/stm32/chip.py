@@ -16,7 +16,7 @@ from benchagent.virtual.stm32.part import Stm32Part
 from benchagent.virtual.stm32.probe_server import ProbeServer
 from benchagent.virtual.store import BoardDirectoryError, probe_uid
 
-_STOP_POLL_S = 0.05
+_STOP_POLL_S = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

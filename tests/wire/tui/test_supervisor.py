@@ -20,7 +20,7 @@ RUN = """
 import sys
 import tui.supervisor as s
 names = ("board", "controlplane", "agent")
-s.programs_of = lambda _: tuple(
+s.programs_of = lambda *_: tuple(
     s.Program(name=n, arguments=("tests.wire.tui.idle_program", n), stop_rank=2 - i)
     for i, n in enumerate(names)
 )
