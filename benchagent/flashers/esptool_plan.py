@@ -282,17 +282,30 @@ def compare(
         if md5_of(run.address, len(run.data)) == _md5(run.data):
             there.update(run.numbers)
         elif len(run.images) > 1:
-            there.update(
-                image.sector.number
-                for image in run.images
-                if md5_of(image.sector.address, SECTOR_SIZE) == _md5(image.data)
-            )
+            there.update(_found_in(run, md5_of))
     kept = [image for image in images if image.sector.number in there]
     return Compared(
         stale=tuple(image for image in images if image.sector.number not in there),
         unread=tuple(image for image in kept if image.sector.number not in base),
         proven=tuple(image for image in kept if image.sector.number in base),
     )
+
+
+def _found_in(run: Run, md5_of: Callable[[int, int], str]) -> list[int]:
+    """The sectors of a run that hold what they should.
+
+    Where both ends differ the run is taken for another image's and written whole: asking about
+    each sector would cost a new image more than it can save.
+    """
+
+    def holds(image: SectorImage) -> bool:
+        return md5_of(image.sector.address, SECTOR_SIZE) == _md5(image.data)
+
+    first, *inner, last = run.images
+    found = [image for image in (first, last) if holds(image)]
+    if found:
+        found += [image for image in inner if holds(image)]
+    return [image.sector.number for image in found]
 
 
 def _md5(data: bytes) -> str:

@@ -132,6 +132,14 @@ def test_what_is_there_is_told_by_the_chip_alone_when_nothing_was_proven() -> No
     assert compared.proven == ()
 
 
+def test_a_new_image_is_not_asked_about_sector_by_sector() -> None:
+    wanted = images((0, b"\x01" * 64 * SECTOR))
+    chip = Chip({})
+    compared = plan.compare(wanted, {}, chip.md5)
+    assert len(compared.stale) == 64
+    assert len(chip.asked) == 4 * 3  # each 64 KiB, and both ends of it
+
+
 def test_a_proven_base_saves_questions_and_reading_but_is_never_believed_blindly() -> None:
     base = {image.sector.number: image.data for image in images((0, b"\x01" * 40 * SECTOR))}
     changed = bytearray(b"\x01" * 40 * SECTOR)
