@@ -15,7 +15,7 @@ from tui.screens.dialogs import HELP, AskScreen, TextScreen
 from tui.screens.frame import FramedScreen
 from tui.screens.runs import RunsScreen
 from tui.session import ConsoleSession
-from tui.state.model import Link, LinkChanged, SessionSeen, Store, going_on
+from tui.state.model import Link, LinkChanged, SessionSeen, Store, going_on, shown_rollout
 
 if TYPE_CHECKING:
     from benchline.errors import BenchlineError
@@ -172,6 +172,11 @@ class BenchlineApp(App[int]):
         if running:
             count = f"{running} run{' goes' if running == 1 else 's go'} on without you"
             self.farewell = f"{count}; `benchline sessions` lists, `benchline watch` shows them"
+        rollout = shown_rollout(self.store.model)
+        if rollout is not None and not rollout.state.ended:
+            follow = f"`benchline flash --watch {rollout.deployment_id}`"
+            self.farewell += f"\nboards are still being flashed; {follow} follows that"
+            self.farewell = self.farewell.strip()
         self.exit(0)
 
     def _go_home(self) -> None:

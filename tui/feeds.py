@@ -3,15 +3,24 @@
 import time
 from collections.abc import Callable, Coroutine
 
-from benchline.v1 import session_pb2
+from benchline.v1 import event_pb2, session_pb2
 from tui.client.connection import Connection
 from tui.client.translate import event_of, inventory_of, summary_of
-from tui.client.watch import Away, Back, watch_boards, watch_session, watch_sessions
+from tui.client.watch import (
+    Away,
+    Back,
+    watch_boards,
+    watch_deployment,
+    watch_session,
+    watch_sessions,
+)
 from tui.state.model import (
     EventsRead,
     InventorySeen,
     Link,
     LinkChanged,
+    RolloutRead,
+    RolloutShown,
     SessionSeen,
     SessionsListed,
     Store,
@@ -79,6 +88,26 @@ class Feeds:
                         self._store.dispatch(SessionSeen(summary_of(told)))
                     case _:
                         self._store.dispatch(EventsRead(name, (event_of(told),)))
+        finally:
+            self._followed.discard(name)
+
+    def follow_deployment(self, name: str) -> None:
+        """Show a deployment and follow it to its end; asking again changes nothing."""
+        self._store.dispatch(RolloutShown(name))
+        if name not in self._followed:
+            self._followed.add(name)
+            self._spawn(f"deployment {name}", self._follow_deployment(name))
+
+    async def _follow_deployment(self, name: str) -> None:
+        known = self._store.model.rollouts.get(name)
+        first = known.last_sequence + 1 if known is not None else 1
+        try:
+            async for told in watch_deployment(
+                self._connection, name, from_sequence=first, on_away=self._away
+            ):
+                self._live()
+                if isinstance(told, event_pb2.Event):
+                    self._store.dispatch(RolloutRead(name, (event_of(told),)))
         finally:
             self._followed.discard(name)
 

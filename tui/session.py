@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class ConsoleSession:
-    """One operator at one control plane. ``draft`` is a prompt that was typed and not sent.
+    """One operator at one control plane. ``draft`` is a prompt that was typed and not sent,
+    ``flash_paths`` and ``flash_waves`` are what was typed for the last flash.
 
     The connection is made, and gRPC loaded, at its first use: the first picture does not wait.
     """
@@ -24,6 +25,8 @@ class ConsoleSession:
     spawn: "Spawn"
     away: "Away"
     draft: str = ""
+    flash_paths: str = ""
+    flash_waves: str = ""
 
     @cached_property
     def connection(self) -> "Connection":

@@ -1,28 +1,29 @@
-"""The bench: every board, and the console of one."""
+"""The bench: every board, and flashing many of them."""
 
+import contextlib
+from collections.abc import Awaitable
 from typing import ClassVar
 
 import grpc
-from rich.style import Style
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable, Input, Static
+from textual.widgets import DataTable, Static
 from textual.widgets.data_table import ColumnKey
 
 from benchline.errors import BenchlineError
 from tui.client.connection import failure_of
-from tui.client.operations import send_line
-from tui.client.watch import Back, follow_console
+from tui.rollout_wording import board_doing, rollout_ending, wave_line
+from tui.screens.board import BoardScreen
+from tui.screens.dialogs import AskScreen
+from tui.screens.flash import FlashScreen, FlashWish
 from tui.screens.frame import FramedScreen
-from tui.session import ConsoleSession
 from tui.state.fact import BoardFact, Outcome
-from tui.state.model import Link, Model
-from tui.widgets.console_pane import ConsolePane
-from tui.widgets.paint import DIM
+from tui.state.model import BoardMarked, Link, Model, shown_rollout
+from tui.widgets.paint import DIM, outcome_style
 from tui.widgets.row_table import RowTable
-from tui.wording import busy_sentence, flash_bar, one_line, runner_name
+from tui.wording import flash_bar, glyph, one_line, runner_name
 
 EMPTY = (
     "No boards.\n\n"
@@ -31,30 +32,50 @@ EMPTY = (
     "  benchline up        starts them\n"
     "  benchline doctor    tells what is missing"
 )
-_TAIL_BYTES = 16 * 1024
 _STATE_STYLE = {"ACTIVE": "green", "LEASED": "cyan", "OFFLINE": "dim", "FAULTY": "red"}
 
 
 class BenchScreen(FramedScreen):
-    """Boards with state, firmware, health and flash progress."""
+    """Boards with state, firmware, health, and how a deployment onto them goes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "mark", "Mark", id="bench.mark"),
+        Binding("F", "flash", "Flash", id="bench.flash"),
+        Binding("R", "retry", "Retry failed", id="bench.retry"),
+        Binding("x", "abort", "Abort", id="bench.abort"),
         Binding("y", "copy", "Copy name", id="bench.copy"),
     ]
-    _COLUMNS = (("Board", 12), ("Kind", 9), ("State", 9), ("Firmware", 10), ("Now", 26))
+    _COLUMNS = (
+        ("", 1),
+        ("Board", 12),
+        ("Part", 11),
+        ("State", 8),
+        ("Firmware", 8),
+        ("Now", 26),
+    )
 
     def compose_body(self) -> ComposeResult:
-        """The table, or what to do when it is empty, and a line on the board under the cursor."""
+        """The table, or what to do when it is empty, the wave, and the board under the cursor."""
         yield Static("Bench", classes="title")
         yield Static(EMPTY, id="empty", markup=False)
         yield RowTable("Console", id="boards")
+        yield Static(id="wave", markup=False)
         yield Static(id="detail")
 
     def on_mount(self) -> None:
-        """Fixed columns."""
+        """Fixed columns; a deployment that goes on is shown."""
         for name, width in self._COLUMNS:
             self._table.add_column(name, width=width, key=name)
         self._fit()
+        self.run_worker(self._find_rollout(), group="rollout", exclusive=True)
+
+    async def _find_rollout(self) -> None:
+        from tui.client.rollouts import going_rollout
+
+        with contextlib.suppress(grpc.aio.AioRpcError):  # the bench feed tells that it is away
+            name = await going_rollout(self.session.connection)
+            if name:
+                self.session.feeds.follow_deployment(name)
 
     def on_resize(self) -> None:
         """What the board does gets the room that is there."""
@@ -64,7 +85,7 @@ class BenchScreen(FramedScreen):
         column = self._table.columns.get(ColumnKey("Now"))
         if column is not None:
             fixed = sum(width + 2 for name, width in self._COLUMNS if name != "Now")
-            column.width = max(20, min(self.app.size.width - fixed - 4, 60))
+            column.width = max(20, min(self.app.size.width - fixed - 4, 90))
             self._table.refresh(layout=True)
 
     @property
@@ -80,6 +101,12 @@ class BenchScreen(FramedScreen):
         """The board under the cursor."""
         row = self._table.cursor_row
         return self._boards[row] if row < len(self._boards) else None
+
+    @property
+    def _to_flash(self) -> tuple[str, ...]:
+        """The marked boards, or the one under the cursor."""
+        marked = tuple(b.name for b in self._boards if b.name in self.model.marked)
+        return marked or ((self.selected.name,) if self.selected else ())
 
     def paint(self, model: Model) -> None:
         """A few boards: the table is simply filled again."""
@@ -100,24 +127,30 @@ class BenchScreen(FramedScreen):
                         table.update_cell_at((index, column), cell)  # type: ignore[arg-type]
         if boards and self.is_current and not table.has_focus:
             table.focus()
+        self._paint_wave(model)
         self._paint_detail()
+
+    def _paint_wave(self, model: Model) -> None:
+        line = self.query_one("#wave", Static)
+        view = shown_rollout(model)
+        line.display = view is not None
+        if view is None:
+            return
+        width = max(20, self.app.size.width - 2)
+        style = outcome_style(view.outcome, view.state)
+        if view.state.ended:
+            again = "   R does again what did not pass" if view.not_passed else ""
+            line.update(Text(one_line(f"{rollout_ending(view)}{again}", width), style))
+        else:
+            line.update(Text(one_line(wave_line(view), width), style))
 
     @on(DataTable.RowHighlighted)
     def _paint_detail(self) -> None:
         board = self.selected
         text = Text()
         if board is not None:
-            facts = {
-                "board": board.name,
-                "model": f"{board.model or 'unknown'} ({board.part or 'unknown part'})",
-                "probe": board.probe_id,
-                "port": board.port,
-                "firmware": board.proven_image[:16] and f"{board.proven_image[:16]} (read back)",
-                "console": f"{board.console_bytes:,} bytes, reset {board.console_epoch} times",
-                "lease": board.lease and f"{board.lease} of {board.holder}",
-            }
             width = max(20, self.app.size.width - 14)
-            for word, value in facts.items():
+            for word, value in board_facts(board, self.model).items():
                 if value:
                     text.append(f"{word:<9} ", DIM)
                     text.append(f"{one_line(value, width)}\n")
@@ -125,9 +158,22 @@ class BenchScreen(FramedScreen):
         self.query_one("#detail", Static).update(text)
 
     def reason_against(self, action: str) -> str | None:
-        """Both need a board."""
-        if action in ("open", "copy") and self.is_mounted and self.selected is None:
+        """Some need a board, some a deployment, some the control plane."""
+        if action in ("flash", "retry", "abort") and self.model.link is not Link.LIVE:
+            return "not connected; it comes back by itself"
+        needs_board = action in ("open", "copy", "mark", "flash")
+        if needs_board and self.is_mounted and self.selected is None:
             return "there is no board to choose"
+        view = shown_rollout(self.model)
+        if action == "abort" and (view is None or view.state.ended):
+            return "nothing is being flashed"
+        if action == "retry":
+            if view is None:
+                return "nothing was flashed here yet"
+            if not view.state.ended:
+                return "boards are still being flashed; x ends that"
+            if not view.not_passed:
+                return "every board passed"
         return super().reason_against(action)
 
     @on(DataTable.RowSelected)
@@ -145,22 +191,119 @@ class BenchScreen(FramedScreen):
             self.app.copy_to_clipboard(self.selected.name)
             self.notify(f"copied {self.selected.name}")
 
+    def action_mark(self) -> None:
+        """Mark the board or take its mark away, and go on to the next."""
+        if self.selected is not None:
+            self.session.store.dispatch(BoardMarked(self.selected.name))
+            self._table.action_cursor_down()
+
+    def action_flash(self) -> None:
+        """Ask for an image, then flash the marked boards."""
+        boards = self._to_flash
+        names = ", ".join(runner_name(board) for board in boards[:3])
+        more = f" and {len(boards) - 3} more" if len(boards) > 3 else ""
+        last = FlashWish(paths=self.session.flash_paths, waves=self.session.flash_waves)
+        asking = FlashScreen(f"{names}{more}", last)
+
+        def answered(wish: FlashWish | None) -> None:
+            self.session.flash_paths = asking.wish.paths
+            self.session.flash_waves = asking.wish.waves
+            if wish is not None:
+                self.run_worker(self._start(wish, boards), group="flash", exclusive=True)
+
+        self.app.push_screen(asking, answered)
+
+    async def _start(self, wish: FlashWish, boards: tuple[str, ...]) -> None:
+        from tui.client.rollouts import start_rollout
+
+        sessions = tuple(session.name for session in self.model.sessions)
+        await self._follow(
+            start_rollout(self.session.connection, wish.paths, boards, wish.waves, sessions)
+        )
+
+    def action_retry(self) -> None:
+        """Do again the boards that did not pass."""
+        from tui.client.rollouts import retry_rollout
+
+        again = retry_rollout(self.session.connection, self.model.shown_rollout)
+        self.run_worker(self._follow(again), group="flash", exclusive=True)
+
+    async def _follow(self, starting: Awaitable[str]) -> None:
+        """Follow the deployment that is being started, or say why it is refused."""
+        try:
+            self.session.feeds.follow_deployment(await starting)
+        except grpc.aio.AioRpcError as error:
+            self._refused(failure_of(error))
+        except BenchlineError as error:
+            self._refused(error)
+
+    def _refused(self, error: BenchlineError) -> None:
+        self.notify(error.message, title=error.reason, severity="error", timeout=15, markup=False)
+
+    def action_abort(self) -> None:
+        """Ask, then end the deployment."""
+        name = self.model.shown_rollout
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.run_worker(self._abort(name), group="flash", exclusive=True)
+
+        question = AskScreen(
+            f"Abort {runner_name(name)[:12]}?",
+            "No further board is begun. Writes that are going on are finished first.",
+        )
+        self.app.push_screen(question, answered)
+
+    async def _abort(self, name: str) -> None:
+        try:
+            await self.session.connection.cancel_deployment(name)
+        except grpc.aio.AioRpcError as error:
+            self._refused(failure_of(error))
+
 
 def board_cells(board: BoardFact, model: Model) -> tuple[Text, ...]:
     """One row of the table. Pure."""
     firmware = board.proven_image[:8] or "-"
     style = _STATE_STYLE.get(board.state, "")
     return (
+        Text("■" if board.name in model.marked else " ", "bold"),
         Text(board.board_id),
-        Text(board.kind, DIM),
+        Text(board.part or "?", DIM),
         Text(board.state, style),
         Text(firmware),
         board_now(board, model),
     )
 
 
+def board_facts(board: BoardFact, model: Model) -> dict[str, str]:
+    """What is known of a board, and why a deployment did not pass on it. Pure."""
+    view = shown_rollout(model)
+    deployed = view.of(board.name) if view is not None else None
+    not_passed = deployed.board if deployed is not None and deployed.not_passed else None
+    tool = f"by {board.flash_tool}" if board.flash_tool else ""
+    return {
+        "why": f"{not_passed.reason}: {not_passed.message}" if not_passed else "",
+        "next": not_passed.next_action if not_passed else "",
+        "board": f"{board.name}, {board.kind}",
+        "model": f"{board.model or 'unknown'} ({board.part or 'unknown part'}) {tool}",
+        "probe": board.probe_id,
+        "port": board.port,
+        "firmware": board.proven_image[:16] and f"{board.proven_image[:16]} (read back)",
+        "console": f"{board.console_bytes:,} bytes, reset {board.console_epoch} times",
+        "lease": board.lease and f"{board.lease} of {board.holder}",
+    }
+
+
 def board_now(board: BoardFact, model: Model) -> Text:
-    """What the board does: a flash with its progress, the run that holds it, or what is wrong."""
+    """What the board does: its write or verdict, the run that holds it, or what is wrong."""
+    view = shown_rollout(model)
+    deployed = view.of(board.name) if view is not None else None
+    if deployed is not None:
+        moved = deployed.board
+        style = outcome_style(moved.outcome, moved.state)
+        word = "" if moved.outcome is Outcome.NONE else f"{moved.outcome.value} "
+        sign = glyph(moved.outcome, moved.state)
+        return Text(one_line(f"{sign} {word}{board_doing(deployed)}", 90), style)
     for run in model.runs.values():
         flashing = [f for f in run.flashes if f.board == board.name and f.outcome is Outcome.NONE]
         if flashing and not run.state.ended:
@@ -171,96 +314,3 @@ def board_now(board: BoardFact, model: Model) -> Text:
     if board.holder:
         return Text(f"held by {runner_name(board.holder)}", "cyan")
     return Text("free" if board.state == "ACTIVE" else "", DIM)
-
-
-class BoardScreen(FramedScreen):
-    """The live console of one board."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back", id="board.back"),
-        Binding("s", "send", "Send a line", id="board.send"),
-        Binding("y", "copy", "Copy view", id="board.copy"),
-    ]
-
-    def __init__(self, session: ConsoleSession, board: str) -> None:
-        super().__init__(session)
-        self._board = board
-
-    def compose_body(self) -> ComposeResult:
-        """A console as large as the screen."""
-        yield Static(f"Board {runner_name(self._board)}", classes="title", markup=False)
-        yield ConsolePane(id="console")
-        line = Input(id="line", placeholder="a line for the board: enter sends it, esc closes")
-        line.display = False
-        yield line
-        yield Static(id="sent", markup=False)
-
-    def on_mount(self) -> None:
-        """Follow it as long as the screen is there."""
-        self.query_one(ConsolePane).focus()
-        self.run_worker(self._follow(), group="console", exclusive=True)
-        self._say("s types a line at the board", DIM)
-
-    def reason_against(self, action: str) -> str | None:
-        """Nothing can be sent while the control plane is away."""
-        if action == "send" and self.model.link is not Link.LIVE:
-            return "not connected; it comes back by itself"
-        return super().reason_against(action)
-
-    async def _follow(self) -> None:
-        pane = self.query_one(ConsolePane)
-        chunks = follow_console(
-            self.session.connection, self._board, offset=0, tail_bytes=_TAIL_BYTES
-        )
-        async for chunk in chunks:
-            if not isinstance(chunk, Back):
-                pane.feed(chunk.data, offset=chunk.offset, gap=chunk.gap_before)
-
-    @on(ConsolePane.Painted)
-    def _painted_console(self) -> None:
-        pane = self.query_one(ConsolePane)
-        pane.border_title = runner_name(self._board)
-        pane.border_subtitle = pane.caption
-
-    def action_send(self) -> None:
-        """Open the line; what was typed before and not sent is still there."""
-        line = self.query_one("#line", Input)
-        line.display = True
-        line.focus()
-
-    @on(Input.Submitted, "#line")
-    def _submitted(self, event: Input.Submitted) -> None:
-        self.run_worker(self._send(event.value), group="send", exclusive=True)
-
-    async def _send(self, text: str) -> None:
-        try:
-            await send_line(self.session.connection, self._board, text)
-        except grpc.aio.AioRpcError as error:
-            self._say(f"not sent, and kept: {self._why_not(failure_of(error))}", "yellow")
-            return
-        self.query_one("#line", Input).value = ""
-        self._say(f"sent: {one_line(text, 200) or 'an empty line'}", "green")
-
-    def _why_not(self, failure: BenchlineError) -> str:
-        boards = self.model.inventory.boards if self.model.inventory else ()
-        board = next((one for one in boards if one.name == self._board), None)
-        if failure.reason == "BOARD_BUSY" and board is not None:
-            return busy_sentence(board)
-        return one_line(failure.message, 200)
-
-    def _say(self, text: str, style: Style | str) -> None:
-        self.query_one("#sent", Static).update(Text(f" {text}", style))
-
-    def action_back(self) -> None:
-        """Close the line, else to the bench."""
-        line = self.query_one("#line", Input)
-        if line.display:
-            line.display = False
-            self.query_one(ConsolePane).focus()
-            return
-        self.app.pop_screen()
-
-    def action_copy(self) -> None:
-        """Copy what is in view."""
-        self.app.copy_to_clipboard(self.query_one(ConsolePane).visible_text())
-        self.notify("copied the lines in view")

@@ -17,6 +17,8 @@ tab     next pane of a run             d       design and sketch
 f       follow a console or hold it    b       records shown or not
 x       cancel a run (asks)            r       a run's sentence again
 s       type a line at a board         y       copy
+space   mark a board                   F       flash the marked boards
+R       flash again what did not pass  x       abort a flash (asks)
 q       leave; runs go on without you  ctrl+p  palette
 
 ▶ running   … waiting   ✓ PASSED   ✗ FAILED: the firmware is wrong

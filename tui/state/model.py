@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tui.state.fact import Event, Inventory, SessionSummary, State
+from tui.state.rollout import RolloutView, reduce_rollouts
 from tui.state.run import RunView, begin, reduce_all
 
 
@@ -27,6 +28,9 @@ class Model:
     sessions: tuple[SessionSummary, ...] = ()
     runs: Mapping[str, RunView] = field(default_factory=dict)
     inventory: Inventory | None = None
+    marked: frozenset[str] = frozenset()
+    rollouts: Mapping[str, RolloutView] = field(default_factory=dict)
+    shown_rollout: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,38 @@ class InventorySeen:
     inventory: Inventory
 
 
-Action = LinkChanged | SessionsListed | SessionSeen | EventsRead | InventorySeen
+@dataclass(frozen=True, slots=True)
+class BoardMarked:
+    """A board was marked, or its mark was taken away again."""
+
+    board: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutShown:
+    """The bench shows this deployment now; the marks have done their work."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRead:
+    """More events of a deployment."""
+
+    name: str
+    events: tuple[Event, ...]
+
+
+Action = (
+    LinkChanged
+    | SessionsListed
+    | SessionSeen
+    | EventsRead
+    | InventorySeen
+    | BoardMarked
+    | RolloutShown
+    | RolloutRead
+)
 
 
 def reduce_model(model: Model, action: Action) -> Model:
@@ -93,7 +128,24 @@ def reduce_model(model: Model, action: Action) -> Model:
         case EventsRead():
             return _with_events(model, action)
         case InventorySeen():
-            return replace(model, inventory=action.inventory)
+            there = {board.name for board in action.inventory.boards}
+            return replace(model, inventory=action.inventory, marked=model.marked & there)
+        case BoardMarked() | RolloutShown() | RolloutRead():
+            return _with_rollout(model, action)
+
+
+def _with_rollout(model: Model, action: BoardMarked | RolloutShown | RolloutRead) -> Model:
+    match action:
+        case BoardMarked():
+            return replace(model, marked=model.marked ^ {action.board})
+        case RolloutShown():
+            return replace(model, shown_rollout=action.name, marked=frozenset())
+        case RolloutRead():
+            before = model.rollouts.get(action.name) or RolloutView(name=action.name)
+            after = reduce_rollouts(before, action.events)
+            if after is before:
+                return model
+            return replace(model, rollouts={**model.rollouts, action.name: after})
 
 
 def _with_events(model: Model, action: EventsRead) -> Model:
@@ -129,6 +181,13 @@ def current_summary(model: Model, session: SessionSummary) -> SessionSummary:
         stages=run.stages or session.stages,
         board=run.board or session.board,
     )
+
+
+def shown_rollout(model: Model) -> RolloutView | None:
+    """The deployment that the bench shows, even before its first event was read."""
+    if not model.shown_rollout:
+        return None
+    return model.rollouts.get(model.shown_rollout) or RolloutView(name=model.shown_rollout)
 
 
 def going_on(model: Model) -> int:

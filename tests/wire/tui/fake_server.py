@@ -224,6 +224,10 @@ class FakeControlPlane:
             for n in (1, 2)
         ]
         self.board_version = 1
+        self.deployments_asked: list[deployment_pb2.CreateDeploymentRequest] = []
+        self.deployments: dict[str, deployment_pb2.Deployment] = {}
+        self.deployment_events: dict[str, list[event_pb2.Event]] = {}
+        self.deployments_cancelled: list[str] = []
         self._server: grpc.aio.Server | None = None
 
     def add_session(self, prompt: str = "Blink the LED at 2 Hz.") -> session_pb2.Session:
@@ -254,6 +258,17 @@ class FakeControlPlane:
         self.events[name] = events
         return session
 
+    def tell_deployment(self, name: str, **facts: object) -> None:
+        """Append an event to a deployment; the fact is named by its field."""
+        events = self.deployment_events[name]
+        events.append(event_pb2.Event(sequence=len(events) + 1, deployment=name, **facts))
+        deployment = self.deployments[name]
+        deployment.last_sequence = len(events)
+        moved = facts.get("deployment_changed")
+        if isinstance(moved, event_pb2.DeploymentChanged):
+            deployment.state, deployment.outcome = moved.state, moved.outcome
+        self.announce()
+
     async def serve(self, target: str) -> None:
         """Listen until ``stop``."""
         server = grpc.aio.server()
@@ -263,7 +278,7 @@ class FakeControlPlane:
         artifact_pb2_grpc.add_ArtifactServiceServicer_to_server(_Artifacts(self), server)
         design_pb2_grpc.add_DesignServiceServicer_to_server(_Designs(self), server)
         build_pb2_grpc.add_BuildServiceServicer_to_server(_Builds(self), server)
-        deployment_pb2_grpc.add_DeploymentServiceServicer_to_server(_Deployments(), server)
+        deployment_pb2_grpc.add_DeploymentServiceServicer_to_server(_Deployments(self), server)
         server_pb2_grpc.add_ServerServiceServicer_to_server(_Server(self), server)
         server.add_insecure_port(target)
         await server.start()
@@ -470,6 +485,49 @@ class _Builds(build_pb2_grpc.BuildServiceServicer):
 
 
 class _Deployments(deployment_pb2_grpc.DeploymentServiceServicer):
+    def __init__(self, plane: FakeControlPlane) -> None:
+        self._plane = plane
+
+    async def CreateDeployment(self, request, context):  # type: ignore[no-untyped-def]
+        self._plane.deployments_asked.append(request)
+        if any(image.part == "z80" for image in request.images):
+            await refuse(context, InvalidRequestError("IMAGE_INVALID", "nothing here is a z80"))
+        name = f"deployments/01d{len(self._plane.deployments_asked)}"
+        self._plane.deployments[name] = deployment_pb2.Deployment(
+            name=name, state=verdict_pb2.STATE_PENDING
+        )
+        self._plane.deployment_events[name] = []
+        return deployment_pb2.CreateDeploymentResponse(deployment=self._plane.deployments[name])
+
+    async def GetDeployment(self, request, context):  # type: ignore[no-untyped-def]
+        return deployment_pb2.GetDeploymentResponse(
+            deployment=self._plane.deployments[request.name]
+        )
+
+    async def ListDeployments(self, request, context):  # type: ignore[no-untyped-def]
+        newest = list(self._plane.deployments.values())[::-1]
+        return deployment_pb2.ListDeploymentsResponse(deployments=newest)
+
+    async def WatchDeployment(self, request, context):  # type: ignore[no-untyped-def]
+        position = max(1, request.from_sequence)
+        while True:
+            events = self._plane.deployment_events[request.name][position - 1 :]
+            if events:
+                position += len(events)
+                yield deployment_pb2.WatchDeploymentResponse(
+                    events=events, head_sequence=position - 1
+                )
+            elif self._plane.deployments[request.name].state == verdict_pb2.STATE_DONE:
+                return
+            else:
+                await self._plane.changed.wait()
+
+    async def CancelDeployment(self, request, context):  # type: ignore[no-untyped-def]
+        self._plane.deployments_cancelled.append(request.name)
+        return deployment_pb2.CancelDeploymentResponse(
+            deployment=self._plane.deployments[request.name]
+        )
+
     async def GetSessionDeployment(self, request, context):  # type: ignore[no-untyped-def]
         deployment = deployment_pb2.SessionDeployment(
             session=request.session,

@@ -12,7 +12,8 @@ from benchline.instance import Instance
 from benchline.v1 import verdict_pb2
 from tests.wire.tui.fake_server import FakeControlPlane
 from tui.app import BenchlineApp
-from tui.screens.bench import BenchScreen, BoardScreen
+from tui.screens.bench import BenchScreen
+from tui.screens.board import BoardScreen
 from tui.screens.new_run import NewRunScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
