@@ -10,7 +10,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from benchline.instance import current_instance
-from tui.prompts import DEMO_PROMPT
+from tui.prompts import DEMO_BOARDS, DEMO_PROMPT
 from tui.screens.dialogs import HELP, AskScreen, TextScreen
 from tui.screens.frame import FramedScreen
 from tui.screens.runs import RunsScreen
@@ -72,9 +72,13 @@ class BenchlineApp(App[int]):
         if self._demo:
             from tui.client.operations import start_session
 
-            started = await start_session(self.session.connection, DEMO_PROMPT, "")
-            self.store.dispatch(SessionSeen(started))
-            self.open_run(started.name)
+            runs = [
+                await start_session(self.session.connection, DEMO_PROMPT, board)
+                for board in DEMO_BOARDS
+            ]
+            for started in runs:
+                self.store.dispatch(SessionSeen(started))
+            self.open_run(runs[0].name)
 
     def _note(self, link: Link, text: str) -> None:
         self.store.dispatch(LinkChanged(link, text, int(time.time() * 1000)))

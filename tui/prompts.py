@@ -5,6 +5,9 @@ DEMO_PROMPT = (
     "above 30 C and off below 28 C; answer 'status' with the last temperature."
 )
 
+DEMO_BOARDS = ("", "esp32-c3-devkitm-1")
+"""Board wishes of the demonstration, one run each: the default, and one of the other family."""
+
 EXAMPLES = (
     "Blink the on-board LED at 2 Hz.",
     "Report the temperature every second.",
