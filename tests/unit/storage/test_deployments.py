@@ -142,7 +142,7 @@ def test_a_journal_of_the_first_schema_is_kept(tmp_path: Path) -> None:
     old = sqlite3.connect(path)
     for table in ("journals", "events"):
         old.execute(f"ALTER TABLE {table} RENAME COLUMN subject TO session_id")
-    for table in ("deployment_boards", "deployments"):
+    for table in ("model_calls", "deployment_boards", "deployments"):
         old.execute(f"DROP TABLE {table}")
     old.execute("UPDATE alembic_version SET version_num = '0001'")
     old.execute("PRAGMA user_version = 1")
