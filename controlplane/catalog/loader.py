@@ -1,18 +1,21 @@
 """Reads the catalogue's TOML files once, on first use, and validates every entry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from controlplane.catalog.checks import board_problems, component_problems, part_problems
+from controlplane.catalog.functions import matrix_functions, pad_functions, read_peripherals
 from controlplane.catalog.naming import Naming, name_boards, squeeze
 from controlplane.catalog.tables import CatalogueError, Table, read_tables
 from controlplane.domain.design import Active, PinRole, Pull, SignalKind
+from controlplane.domain.hardware import BusKind
 from controlplane.domain.part import (
     SUPPLY_MV,
     BoardModel,
     ComponentKind,
     Console,
+    Electrical,
     Family,
     FlashRegion,
     FlashTool,
@@ -32,12 +35,14 @@ __all__ = ["Catalogue", "CatalogueError", "load_catalogue"]
 class Catalogue:
     """All parts, board models and component kinds, by key.
 
+    ``electrical`` tells of every kind that a design may name, those without a driver of ours too.
     ``names`` are the names of board models in lower case, words separated by one space.
     """
 
     parts: Mapping[str, Part]
     boards: Mapping[str, BoardModel]
     components: Mapping[str, ComponentKind]
+    electrical: Mapping[str, Electrical] = field(default_factory=dict)
     names: Mapping[str, Naming] = field(default_factory=dict)
     squeezed: Mapping[str, Naming] = field(default_factory=dict)
 
@@ -62,7 +67,8 @@ class Catalogue:
 @cache
 def load_catalogue() -> Catalogue:
     """Read and check the catalogue; later calls give the same object. Raises CatalogueError."""
-    parts = {part.key: part for part in map(_part, read_tables("parts"))}
+    functions = {table.text("part"): table for table in read_tables("functions")}
+    parts = {part.key: part for part in (_part(table, functions) for table in read_tables("parts"))}
     boards = {board.key: board for board in map(_board, read_tables("boards"))}
     components = {
         key: _component(key, Table(entry, f"components.{key}"))
@@ -77,13 +83,31 @@ def load_catalogue() -> Catalogue:
     if problems:
         raise CatalogueError("; ".join(problems))
     spoken, squeezed = name_boards(boards.values(), parts)
+    electrical = {
+        key: _electrical(key, Table(entry, f"electrical.{key}"))
+        for table in read_tables("electrical")
+        for key, entry in table.items()
+    } | {key: kind.electrical for key, kind in components.items()}
     return Catalogue(
-        parts=parts, boards=boards, components=components, names=spoken, squeezed=squeezed
+        parts=parts,
+        boards=boards,
+        components=components,
+        electrical=electrical,
+        names=spoken,
+        squeezed=squeezed,
     )
 
 
-def _part(table: Table) -> Part:
+def _part(table: Table, functions: Mapping[str, Table]) -> Part:
     tolerant = table.flag("five_volt_tolerant", default=True)
+    peripherals = read_peripherals(table.table("peripherals"))
+    matrix = matrix_functions(peripherals)
+    pins = [_pin(pin, tolerant=tolerant) for pin in table.tables("pins")]
+    if table.text("key") in functions:
+        pads = pad_functions(functions[table.text("key")])
+        pins = [replace(pin, functions=pads.get(pin.name, ())) for pin in pins]
+    else:
+        pins = [replace(pin, functions=matrix[pin.input_only]) for pin in pins]
     return Part(
         key=table.text("key"),
         name=table.text("name"),
@@ -113,9 +137,12 @@ def _part(table: Table) -> Part:
         adc_highest_mv=table.integer("adc_highest_mv", table.integer("adc_full_scale_mv")),
         adc_bits=table.integer("adc_bits"),
         adc2_reason=table.text("adc2_reason", ""),
-        pins=tuple(_pin(pin, tolerant=tolerant) for pin in table.tables("pins")),
+        pins=tuple(pins),
         notes=table.texts("notes"),
         sources=table.texts("sources"),
+        peripherals=peripherals,
+        pin_max_ma=table.integer("pin_max_ma"),
+        supply_ma=table.integer("supply_ma"),
     )
 
 
@@ -220,4 +247,21 @@ def _component(key: str, table: Table) -> ComponentKind:
         note=table.text("note"),
         note_below_supply=table.text("note_below_supply", ""),
         sources=table.texts("sources"),
+        electrical=_electrical(key, table.table("electrical")),
+    )
+
+
+def _electrical(key: str, table: Table) -> Electrical:
+    return Electrical(
+        key=key,
+        supply_mv=table.integer("supply_mv", 0),
+        logic_mv=table.integer("logic_mv", 0),
+        supply_ma=table.integer("supply_ma", 0),
+        pin_ma=table.integer("pin_ma", 0),
+        series_ohm=table.integer("series_ohm", 0),
+        driver=table.text("driver", ""),
+        addresses=table.texts("addresses"),
+        needs_pull_up=table.flag("needs_pull_up", default=False),
+        buses=tuple(BusKind(word) for word in table.texts("buses")),
+        source=table.text("source"),
     )

@@ -30,6 +30,7 @@ from controlplane.planning.acceptance import write_scenarios
 from controlplane.planning.assembly import Assembly, assemble
 from controlplane.planning.boards import choose_model
 from controlplane.planning.intent import OnBoardModel
+from controlplane.planning.nodes import SUMMARY_LENGTH, single_node, with_electrical
 from controlplane.planning.pins import PinDemand, PinPlan, plan_pins
 from controlplane.planning.reading import PromptReader, Reading
 from controlplane.planning.resolve import Thing
@@ -80,7 +81,7 @@ class OfflineDesigner:
         if findings:
             return Refusal(findings=findings, understood=reading.understood)
         design = _design(request.prompt, choice, board, part, reading, assembly, plan)
-        problems = validate_design(design, board, part)
+        problems = validate_design(design, board, part, self._catalogue.electrical)
         if not is_sound(problems):
             return Refusal(findings=problems, understood=reading.understood)
         return replace(design, findings=problems)
@@ -155,6 +156,8 @@ def _design(
         understood=reading.understood,
         findings=(),
         scenarios=scenarios,
+        summary=" ".join(behaviour.text for behaviour in assembly.behaviours)[:SUMMARY_LENGTH],
+        nodes=(single_node(board, part),),
     )
 
 
@@ -198,13 +201,14 @@ def _title(assembly: Assembly) -> str:
 
 def _component(thing: Thing, board: BoardModel) -> DesignComponent:
     onboard = thing.onboard
-    return DesignComponent(
+    component = DesignComponent(
         id=thing.id,
         kind=thing.kind.key,
         part_number=onboard.label if onboard else thing.kind.part_number,
         signals=(thing.id,),
         note=f"on the {board.name}" if onboard else thing.kind.note,
     )
+    return component if onboard else with_electrical(component, thing.kind.electrical)
 
 
 def _signal(thing: Thing) -> DesignSignal:

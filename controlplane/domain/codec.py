@@ -22,22 +22,51 @@ class DocumentError(ValueError):
         self.problems = problems
 
 
-def encode(value: object) -> Json:
-    """Turn a dataclass tree into plain JSON values."""
+def encode(value: object, version: int | None = None) -> Json:
+    """Turn a dataclass tree into plain JSON values, as documents of ``version`` have them."""
     if isinstance(value, StrEnum):
         return value.value
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, tuple):
-        return [encode(item) for item in value]
+        return [encode(item, version) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {
+            f.name: encode(getattr(value, f.name), version)
+            for f in dataclasses.fields(value)
+            if version is None or f.metadata.get("since", 1) <= version
+        }
     raise TypeError(f"{type(value).__name__} has no place in a document")
 
 
-def canonical_json(value: object) -> str:
-    """Write a dataclass tree with sorted keys and no spaces: the same value, the same bytes."""
-    return json.dumps(encode(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def canonical_json(value: object, version: int | None = None) -> str:
+    """Write a dataclass tree with sorted keys and no spaces: the same value, the same bytes.
+
+    With a version, fields that came after it are left out.
+    """
+    return json.dumps(
+        encode(value, version), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+
+
+def later_content(value: object, version: int, path: str = "") -> tuple[str, ...]:
+    """Paths of fields that came after ``version`` and nevertheless hold something."""
+    if isinstance(value, tuple):
+        return tuple(
+            found
+            for i, item in enumerate(value)
+            for found in later_content(item, version, f"{path}[{i}]")
+        )
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return ()
+    paths: list[str] = []
+    for field in dataclasses.fields(value):
+        item, place = getattr(value, field.name), f"{path}.{field.name}".lstrip(".")
+        if field.metadata.get("since", 1) <= version:
+            paths += later_content(item, version, place)
+        elif item != field.default:
+            paths.append(place)
+    return tuple(paths)
 
 
 def decode(kind: type[_T], text: str | bytes) -> _T:

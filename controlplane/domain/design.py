@@ -5,15 +5,28 @@ A design is frozen. Its canonical JSON (sorted keys, no spaces, UTF-8) is hashed
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
-from controlplane.domain.codec import canonical_json, decode
+from controlplane.domain.codec import canonical_json, decode, later_content
 from controlplane.domain.finding import Finding
+from controlplane.domain.hardware import (
+    NO_CLOUD,
+    SINCE_2,
+    Bus,
+    Cloud,
+    DesignNode,
+    Infeasible,
+    Link,
+    OpenQuestion,
+    Requirement,
+)
 from controlplane.domain.units import Unit, parse_decimal
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READ_VERSIONS = (1, 2)
+"""Versions of the document that are read; each keeps its own canonical JSON and hash."""
 
 
 class FixedBy(StrEnum):
@@ -48,6 +61,14 @@ class PinRole(StrEnum):
     ADC = "adc"
     UART_TX = "uart_tx"
     UART_RX = "uart_rx"
+    PWM = "pwm"
+    I2C_SDA = "i2c_sda"
+    I2C_SCL = "i2c_scl"
+    SPI_SCK = "spi_sck"
+    SPI_MOSI = "spi_mosi"
+    SPI_MISO = "spi_miso"
+    CAN_TX = "can_tx"
+    CAN_RX = "can_rx"
 
 
 class SignalKind(StrEnum):
@@ -91,20 +112,34 @@ class DesignPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesignComponent:
-    """One sensor or actuator of the design, and the signals it carries."""
+    """One sensor or actuator of the design, and the signals it carries.
+
+    Electrical facts, 0 = not stated: ``supply_mv`` feeds it, ``logic_mv`` is the level that it
+    drives at most, ``supply_ma`` the current it draws, ``pin_ma`` the current that each output pin
+    has to give, ``series_ohm`` the resistor in its line. ``driver`` is what stands between the pin
+    and the load ("" = nothing).
+    """
 
     id: str
     kind: str
     part_number: str
     signals: tuple[str, ...]
     note: str
+    supply_mv: int = field(default=0, metadata=SINCE_2)
+    logic_mv: int = field(default=0, metadata=SINCE_2)
+    supply_ma: int = field(default=0, metadata=SINCE_2)
+    pin_ma: int = field(default=0, metadata=SINCE_2)
+    series_ohm: int = field(default=0, metadata=SINCE_2)
+    driver: str = field(default="", metadata=SINCE_2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinAssignment:
     """One pin, what it is wired to, and why this one.
 
-    ``component`` and ``signal`` are ids of this design ("console" for the console pins).
+    ``component`` and ``signal`` are ids of this design ("console" for the console pins). For pins
+    of a peripheral, ``peripheral`` names it with its line ("tim3_ch2", "i2c1_sda"), ``alternate``
+    is the number of the alternate function (-1 = none) and ``frequency_hz`` that of a PWM output.
     """
 
     pin: str
@@ -115,6 +150,9 @@ class PinAssignment:
     pull: Pull
     fixed_by: FixedBy
     reason: str
+    peripheral: str = field(default="", metadata=SINCE_2)
+    alternate: int = field(default=-1, metadata=SINCE_2)
+    frequency_hz: int = field(default=0, metadata=SINCE_2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +263,10 @@ class DesignerStamp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """A whole, validated design. Build one through a designer or :meth:`from_json`."""
+    """A whole design. Build one through a designer or :meth:`from_json`.
+
+    ``parent`` is the hash of the design that this one is a revision of.
+    """
 
     schema_version: int
     title: str
@@ -242,11 +283,27 @@ class Design:
     understood: tuple[UnderstoodSpan, ...]
     findings: tuple[Finding, ...]
     scenarios: tuple[DesignScenario, ...]
+    summary: str = field(default="", metadata=SINCE_2)
+    parent: str = field(default="", metadata=SINCE_2)
+    nodes: tuple[DesignNode, ...] = field(default=(), metadata=SINCE_2)
+    buses: tuple[Bus, ...] = field(default=(), metadata=SINCE_2)
+    links: tuple[Link, ...] = field(default=(), metadata=SINCE_2)
+    cloud: Cloud = field(default=NO_CLOUD, metadata=SINCE_2)
+    requirements: tuple[Requirement, ...] = field(default=(), metadata=SINCE_2)
+    open_questions: tuple[OpenQuestion, ...] = field(default=(), metadata=SINCE_2)
+    infeasible: tuple[Infeasible, ...] = field(default=(), metadata=SINCE_2)
 
     def __post_init__(self) -> None:
         """Refuse a document that contradicts itself; raises ValueError."""
-        if self.schema_version != SCHEMA_VERSION:
-            raise ValueError(f"design schema {self.schema_version} is not {SCHEMA_VERSION}")
+        if self.schema_version not in READ_VERSIONS:
+            known = " and ".join(map(str, READ_VERSIONS))
+            raise ValueError(f"design schema {self.schema_version} is not one of {known}")
+        newer = later_content(self, self.schema_version)
+        if newer:
+            raise ValueError(
+                f"design schema {self.schema_version} has no {', '.join(newer)}; "
+                f"write schema_version {SCHEMA_VERSION}"
+            )
         if self.prompt_digest != text_digest(self.prompt):
             raise ValueError("prompt_digest is not the sha256 of the prompt")
         for scenario in self.scenarios:
@@ -255,7 +312,7 @@ class Design:
 
     def to_json(self) -> str:
         """Write the canonical JSON."""
-        return canonical_json(self)
+        return canonical_json(self, self.schema_version)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Design":

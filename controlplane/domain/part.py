@@ -5,6 +5,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from controlplane.domain.design import Active, PinRole, Pull, SignalKind
+from controlplane.domain.hardware import BusKind
 from controlplane.domain.units import Unit, decimal_text
 
 
@@ -32,6 +33,52 @@ class UartPin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PinFunction:
+    """What a peripheral does on a pad: "i2c1" with its line "sda".
+
+    ``alternate`` is the number of the alternate function, None where any pad reaches any
+    peripheral.
+    """
+
+    peripheral: str
+    line: str
+    alternate: int | None
+
+    @property
+    def role(self) -> PinRole | None:
+        """The role that it plays in a design; None for one that no design asks for."""
+        kind = self.peripheral.rstrip("0123456789")
+        if kind in ("tim", "ledc"):
+            return PinRole.PWM
+        kind = "uart" if kind == "usart" else kind
+        return _ROLES.get(f"{kind}_{self.line}")
+
+    @property
+    def name(self) -> str:
+        """The peripheral with its line, as designs write it: "i2c1_sda"."""
+        return f"{self.peripheral}_{self.line}" if self.line else self.peripheral
+
+
+_ROLES = {role.value: role for role in PinRole if "_" in role.value}
+PLAIN_ROLES = frozenset(
+    {PinRole.GPIO_IN, PinRole.GPIO_OUT, PinRole.ADC, PinRole.UART_TX, PinRole.UART_RX}
+)
+"""Roles by which pads are ranked: those that can do the least are given out first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peripherals:
+    """How many of each a part with a GPIO matrix has; ``pwm_timers`` is how many frequencies."""
+
+    i2c: tuple[str, ...] = ()
+    spi: tuple[str, ...] = ()
+    uart: tuple[str, ...] = ()
+    can: tuple[str, ...] = ()
+    pwm_channels: int = 0
+    pwm_timers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
     """One pad of a part, as its data sheet describes it.
 
@@ -48,16 +95,26 @@ class Pin:
     strapping: str
     usb_jtag: bool
     reserved: str
+    functions: tuple[PinFunction, ...] = ()
 
     @property
-    def roles(self) -> frozenset[PinRole]:
-        """What the pad can be asked to do."""
+    def plain_roles(self) -> frozenset[PinRole]:
+        """What the pad can do besides its peripherals."""
         roles = {PinRole.GPIO_IN} | {uart.role for uart in self.uarts}
         if not self.input_only:
             roles.add(PinRole.GPIO_OUT)
         if self.adc is not None:
             roles.add(PinRole.ADC)
         return frozenset(roles)
+
+    @property
+    def roles(self) -> frozenset[PinRole]:
+        """What the pad can be asked to do."""
+        return self.plain_roles | {role for each in self.functions if (role := each.role)}
+
+    def functions_for(self, role: PinRole) -> tuple[PinFunction, ...]:
+        """The functions that play a role."""
+        return tuple(each for each in self.functions if each.role is role)
 
     @property
     def kept_for(self) -> str:
@@ -83,6 +140,8 @@ class Part:
     (``bench_core``); ``core_line`` names the line of parts whose clock limits the core knows, for
     families that have several; ``adc2_reason`` says why the second converter is a last resort.
     ``adc_full_scale_mv`` is what all bits stand for, ``adc_highest_mv`` the most that is measured.
+    ``peripherals`` counts what any pad reaches, where a matrix joins them; ``pin_max_ma`` is the
+    most that a pad gives and ``supply_ma`` what the part itself takes at most (0 = not known).
     ``targets`` names the part as each flash tool does, ``default_model`` is the board model that is
     meant when only the part is named.
     """
@@ -108,6 +167,9 @@ class Part:
     pins: tuple[Pin, ...]
     notes: tuple[str, ...]
     sources: tuple[str, ...]
+    peripherals: Peripherals = Peripherals()
+    pin_max_ma: int = 0
+    supply_ma: int = 0
 
     def pin(self, name: str) -> Pin | None:
         """Find a pad by its name, e.g. "PA5" or "GPIO8"."""
@@ -200,12 +262,37 @@ class BoardModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Electrical:
+    """What the wiring of a kind of component has to respect; 0 and "" = nothing to respect.
+
+    ``supply_mv`` feeds it, ``logic_mv`` is the level that it drives towards a pin, ``supply_ma``
+    the most that it draws, ``pin_ma`` what it takes from an output pin and ``series_ohm`` the
+    resistor in that line. ``driver`` is what has to stand between the pin and the load.
+    ``addresses`` are the I2C addresses that it can have, ``needs_pull_up`` says that its line is
+    open-drain, ``buses`` which kinds of bus it is made for.
+    """
+
+    key: str
+    supply_mv: int = 0
+    logic_mv: int = 0
+    supply_ma: int = 0
+    pin_ma: int = 0
+    series_ohm: int = 0
+    driver: str = ""
+    addresses: tuple[str, ...] = ()
+    needs_pull_up: bool = False
+    buses: tuple[BusKind, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentKind:
     """A sensor or actuator kind.
 
     Sensors: the pin shows ``mv_at_zero + value * mv_per_unit`` millivolts for a value in
     ``unit`` between ``minimum`` and ``maximum``, read by a converter of ``full_scale_mv``. Sensors
     with ``detects_absence`` show that they are missing by a voltage outside that range.
+    ``electrical`` is what the wiring has to respect.
     """
 
     key: str
@@ -230,6 +317,7 @@ class ComponentKind:
     note: str
     note_below_supply: str
     sources: tuple[str, ...]
+    electrical: "Electrical"
 
     def on(self, part: Part) -> "ComponentKind":
         """The kind as it is wired to a part: converters of other parts measure less than 3.3 V."""
