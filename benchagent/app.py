@@ -9,14 +9,16 @@ import signal
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from benchagent.bench import Boards
-from benchagent.board import Board
+from benchagent.board import Board, BoardKind
+from benchagent.care import Care
 from benchagent.config import Config
 from benchagent.discovery import Discovery
 from benchagent.discovery.book import BoardBook
-from benchagent.enrolment import Enrolment
+from benchagent.enrolment import Enrolment, told_by
 from benchagent.flashers.protocol import TargetIdentity
 from benchagent.flashers.registry import Flashers
 from benchagent.identify import identify_board
@@ -25,6 +27,8 @@ from benchagent.inbox import Inbox
 from benchagent.link import ArtifactReader, Handlers, Identity, Link
 from benchagent.local_control import serve_locally
 from benchagent.outbox import Outbox
+from benchagent.power import PowerSwitches
+from benchagent.recovery.climb import Workshop
 from benchagent.runner import Runner
 from benchline.errors import ConflictError
 from benchline.instance import make_private
@@ -75,7 +79,8 @@ class App:
         self._flashers = flashers
         self._inbox = Inbox(config.journal)
         self._outbox = Outbox()
-        self.boards = Boards(config.spool_dir, self._grew, self._changed)
+        self._switches = PowerSwitches(config.folder)
+        self.boards = Boards(config.spool_dir, self._grew, self._changed, self._switches.marked)
         book = BoardBook(config.folder)
         self._discovery = Discovery(config.virtual_dir, config.usb, book, self._found)
         self._enrolment = Enrolment(
@@ -86,16 +91,26 @@ class App:
             is_busy=lambda board: self._runner.is_busy(board),
             on_change=self._discovery.look_again,
         )
+        images = ImageCache(config.image_dir, ArtifactReader(config.server))
+        workshop = Workshop(
+            boards=self.boards,
+            flashers=flashers,
+            images=images,
+            switches=self._switches,
+            on_progress=self._outbox.progress,
+            on_identity=self._learned,
+        )
         self._runner = Runner(
             inbox=self._inbox,
             boards=self.boards,
-            images=ImageCache(config.image_dir, ArtifactReader(config.server)),
+            images=images,
             flashers=flashers,
+            care=Care(workshop, self._outbox.step),
             record_dir=config.record_dir,
             on_result=self._outbox.result,
             on_progress=self._outbox.progress,
             on_change=self._changed,
-            on_identity=self._enrolment.learned,
+            on_identity=self._learned,
         )
         identity = Identity(
             agent=config.name,
@@ -121,6 +136,7 @@ class App:
         """Work until `stop` is set, then finish what runs, within the grace."""
         recovered = await self._inbox.recover()
         self.boards.proven = await self._inbox.proven_images()
+        self.boards.released = await self._inbox.released_images()
         log.info(
             "agent up",
             extra={
@@ -166,6 +182,14 @@ class App:
     async def _identify(self, board: Board) -> TargetIdentity:
         return await identify_board(self._flashers, self.boards, board)
 
+    async def _learned(self, board_id: str, identity: TargetIdentity) -> None:
+        """A chip was asked on the way: keep what it said, of a virtual board until we end."""
+        board = self.boards.get(board_id)
+        if board is not None and board.kind is BoardKind.VIRTUAL:
+            part = identity.part or board.part
+            self.boards.chips[board_id] = told_by(identity, part=part, now=datetime.now(UTC)).chip
+        await self._enrolment.learned(board_id, identity)
+
     async def _found(self, boards: Sequence[Board]) -> None:
         if self.boards.update(boards):
             self.link.console_added()
@@ -181,6 +205,8 @@ class App:
     async def _sync(self) -> None:
         while True:
             await asyncio.sleep(SYNC_S)
+            if self._switches.look():
+                self._changed()
             for spool in self.boards.unsynced():
                 await asyncio.to_thread(spool.sync)
 

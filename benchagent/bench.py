@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from benchagent.board import Board, BoardKind
+from benchagent.board import Board, BoardKind, Chip
 from benchagent.command import NOTHING_PROVEN, ConsoleHead, ProvenImage
 from benchagent.console import Console
 from benchagent.spool import Spool
@@ -17,16 +17,28 @@ MAX_BOARDS = 256
 
 
 class Boards:
-    """Boards by id. A console once known is kept, also while its board is away."""
+    """Boards by id. A console once known is kept, also while its board is away.
+
+    `mark` adds to a board what else is told of it.
+    """
 
     def __init__(
-        self, spool_dir: Path, on_bytes: Callable[[], None], on_fault: Callable[[], None]
+        self,
+        spool_dir: Path,
+        on_bytes: Callable[[], None],
+        on_fault: Callable[[], None],
+        mark: Callable[[Board], Board] = lambda board: board,
     ) -> None:
         self._spool_dir = spool_dir
         self._on_bytes = on_bytes
         self._on_fault = on_fault
+        self._mark = mark
         self._boards: dict[str, Board] = {}
         self.proven: dict[str, ProvenImage] = {}
+        self.released: dict[str, ProvenImage] = {}
+        """The release image that was proved last on each board."""
+        self.chips: dict[str, Chip] = {}
+        """What chips said that nothing else remembers: those of virtual boards."""
         self.consoles: dict[str, Console] = {}
         self._changed = asyncio.Event()
         self._opened_early: set[str] = set()
@@ -99,10 +111,11 @@ class Boards:
         # What is wrong with a port comes first where it is in the way of what else is to be done.
         port_first = board.is_usable or board.kind is BoardKind.PHYSICAL
         return replace(
-            board,
+            self._mark(board),
             health=(console.fault if port_first else "") or board.health,
             proven_image_sha256=self.proven.get(board.board_id, NOTHING_PROVEN).sha256,
             console_epoch=console.spool.head.epoch,
+            chip=board.chip or self.chips.get(board.board_id),
         )
 
     def heads(self) -> list[ConsoleHead]:

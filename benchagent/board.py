@@ -9,6 +9,11 @@ from typing import Any
 from benchline.names import BOARD_ID
 
 HEALTHY = "ok"
+ABILITIES = {
+    "esptool": ("reset", "bootloader", "identify"),
+    "pyocd": ("reset", "identify"),
+}
+"""What can be asked of a board by what writes its flash; `power` follows from its switch."""
 _MAX_WORD = 200
 _MAX_WORDS = 16
 # esptool 5.6.0, esp_pylib/constants.py: ESPRESSIF_VID, USB_JTAG_SERIAL_PID.
@@ -123,6 +128,7 @@ def virtual_board(folder: Path, entry: dict[str, Any], *, alive: bool) -> Board 
         family=_word(entry, "family"),
         flash_tool=_word(entry, "flash_tool") or "pyocd",
         control=Path(control) if (control := _word(entry, "control")) and alive else None,
+        abilities=ABILITIES.get(_word(entry, "flash_tool") or "pyocd", ()),
         personality=_words(entry, "personality"),
     )
 

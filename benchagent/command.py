@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from benchagent.board import Chip
+from benchagent.power.protocol import PowerState
+from benchagent.recovery.ladder import RUNGS, Action, Step
+
 MAX_SEGMENTS = 16
 MAX_IMAGE_BYTES = 16 * 1024 * 1024
 MAX_SEND_BYTES = 4 * 1024
@@ -38,6 +42,7 @@ class Reason(StrEnum):
     IMAGE_CORRUPT = "IMAGE_CORRUPT"
     IMAGE_MISSING = "IMAGE_MISSING"
     IMAGE_UNREACHABLE = "IMAGE_UNREACHABLE"
+    POWER_FAILED = "POWER_FAILED"
     NO_CONSOLE = "NO_CONSOLE"
     CONSOLE_STUCK = "CONSOLE_STUCK"
     READ_BACK_MISMATCH = "READ_BACK_MISMATCH"
@@ -103,9 +108,47 @@ class Flash:
     image: str
 
 
+class ResetMode(StrEnum):
+    """What a reset starts."""
+
+    APP = "APP"
+    BOOTLOADER = "BOOTLOADER"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reset:
     """Reset the board."""
+
+    mode: ResetMode = ResetMode.APP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """Switch the power of the board."""
+
+    state: PowerState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identify:
+    """Ask the chip who it is; a board that can show itself does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recover:
+    """Bring the board back and prove that it works."""
+
+    trouble: str = ""
+    """Reason of the outcome that it is done for."""
+    canary: Flash | None = None
+    """Known good firmware."""
+    expect: str = ""
+    """What the canary says; empty when it cannot be heard."""
+    left: Flash | None = None
+    """What is left on the board when no release image of it is known."""
+    without_canary: str = ""
+    """Why there is no canary, or why it cannot be heard."""
+    order: tuple[Action, ...] = RUNGS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +156,9 @@ class Send:
     """Send bytes to the console."""
 
     data: bytes
+
+
+Order = Flash | Reset | Send | Power | Identify | Recover
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +170,7 @@ class Command:
     lease: str
     fencing_token: int
     deadline: datetime | None
-    action: Flash | Reset | Send | None
+    action: Order | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +199,23 @@ class FlashReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryReport:
+    """What a recovery did; `left_image` is `release`, `canary` or `unknown`."""
+
+    steps: tuple[Step, ...]
+    left_image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryProgress:
+    """A step of a recovery that began or ended."""
+
+    command_id: str
+    board: str
+    step: Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """How a command ended."""
 
@@ -163,6 +226,8 @@ class Result:
     message: str = ""
     flash: FlashReport | None = None
     console: ConsoleHead | None = None
+    chip: Chip | None = None
+    recovery: RecoveryReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,8 +306,13 @@ def _action_fault(command: Command) -> str:
     match command.action:
         case None:
             return "it asks for nothing that this agent knows; update the agent"
-        case Reset():
+        case Reset() | Power() | Identify():
             return ""
+        case Recover(canary=canary, left=left, expect=expect):
+            if canary is not None and not expect.isprintable():
+                return "what the canary says is one line of text"
+            flashes = [flash for flash in (canary, left) if flash is not None]
+            return next(filter(None, (_segment_fault(one.segments) for one in flashes)), "")
         case Send(data=data):
             return "" if 0 < len(data) <= MAX_SEND_BYTES else f"1 to {MAX_SEND_BYTES} bytes a send"
         case Flash(segments=segments):

@@ -40,6 +40,7 @@ from benchagent.flashers.protocol import (
     FlashResult,
     FlashSegment,
     ProbeRef,
+    ResetWay,
     TargetIdentity,
     outcome_of,
 )
@@ -173,6 +174,7 @@ async def flash_board(
     image: Image,
     *,
     base: Sequence[FlashSegment] = (),
+    gentle: bool = False,
     record: Path,
     on_progress: Callable[[Progress], None],
     on_identity: OnIdentity,
@@ -183,8 +185,8 @@ async def flash_board(
     The board is silent when the console's new epoch begins, so that it lies exactly between the
     last byte of the old firmware and the first one of the new. A tool that takes the port ends
     first: the console is read again before the board is started. `base` is the image that the
-    board was proven to hold, `record` keeps the tool's result should this process die.
-    `on_identity` hears what the board said about itself.
+    board was proven to hold, `gentle` asks for the slowest connection, `record` keeps the tool's
+    result should this process die. `on_identity` hears what the board said about itself.
     """
     start_time = datetime.now(UTC)
     plan = FlashPlan(
@@ -192,6 +194,7 @@ async def flash_board(
         segments=image.segments,
         base=tuple(base),
         reset_after=flash.reset_after,
+        gentle=gentle,
         record=record,
     )
     boundary = _Boundary(tools.console)
@@ -244,18 +247,37 @@ async def _give_back(tools: BoardTools, part: str) -> None:
         )
 
 
-async def reset_board(tools: BoardTools, part: str) -> ConsoleHead:
+async def reset_board(tools: BoardTools, part: str, way: ResetWay = ResetWay.ANY) -> ConsoleHead:
     """Begin a new epoch and reset; gives where the console stood. Raises CommandError."""
     boundary = _Boundary(tools.console)
+    await _need_port(tools)
+    try:
+        await tools.flasher.reset(tools.probe, part, way=way, before_reset=boundary)
+    except FlasherError as error:
+        raise command_error("reset", error) from error
+    return boundary.head or tools.console.head
+
+
+async def enter_bootloader(tools: BoardTools, part: str) -> ConsoleHead:
+    """Begin a new epoch and start the chip's bootloader. Raises CommandError."""
+    await _need_port(tools)
+    head = await tools.console.begin_epoch()
+    try:
+        await tools.flasher.bootloader(tools.probe, part)
+    except FlasherError as error:
+        raise command_error("bootloader", error) from error
+    return head
+
+
+async def _need_port(tools: BoardTools) -> None:
     if tools.flasher.takes_the_port and not await tools.console.opened(OPEN_S):
         message = tools.console.fault or f"{tools.board.board_id} has no console port"
         raise CommandError(Reason.NO_CONSOLE, f"reset: {message}")
-    try:
-        await tools.flasher.reset(tools.probe, part, before_reset=boundary)
-    except FlasherError as error:
-        outcome = _OUTCOMES[outcome_of(error.reason)]
-        raise CommandError(error.reason, f"reset: {error}", outcome) from error
-    return boundary.head or tools.console.head
+
+
+def command_error(what: str, error: FlasherError) -> CommandError:
+    """The answer to a command whose tool did not do it."""
+    return CommandError(error.reason, f"{what}: {error}", _OUTCOMES[outcome_of(error.reason)])
 
 
 def proof_in(record: Path, flash: Flash, image_sha256: str) -> FlashReport | None:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from benchagent.board import Chip
 from benchagent.command import (
     Command,
     ConsoleHead,
@@ -24,6 +25,7 @@ from benchagent.command import (
     Outcome,
     ProvenImage,
     Reason,
+    RecoveryReport,
     Refusal,
     Result,
     Segment,
@@ -31,6 +33,7 @@ from benchagent.command import (
     malformed,
     stale,
 )
+from benchagent.recovery.ladder import Action, Step, StepOutcome
 from benchagent.wire import command_bytes, command_from_bytes
 
 T = TypeVar("T")
@@ -44,9 +47,14 @@ CREATE INDEX IF NOT EXISTS command_open ON command(acknowledged, arrival);
 CREATE TABLE IF NOT EXISTS board(
   board TEXT PRIMARY KEY, token INTEGER NOT NULL DEFAULT 0,
   flashing TEXT NOT NULL DEFAULT '', proven TEXT NOT NULL DEFAULT '',
-  proven_segments TEXT NOT NULL DEFAULT '[]') STRICT;
+  proven_segments TEXT NOT NULL DEFAULT '[]',
+  released TEXT NOT NULL DEFAULT '', released_segments TEXT NOT NULL DEFAULT '[]') STRICT;
 """
-_LATER_COLUMNS = {"proven_segments": "TEXT NOT NULL DEFAULT '[]'"}
+_LATER_COLUMNS = {
+    "proven_segments": "TEXT NOT NULL DEFAULT '[]'",
+    "released": "TEXT NOT NULL DEFAULT ''",
+    "released_segments": "TEXT NOT NULL DEFAULT '[]'",
+}
 """Of the table `board`: what journals of earlier versions lack."""
 
 
@@ -112,10 +120,13 @@ class Inbox:
         """
         return await self._do(lambda: self._start(command, intent, flashing))
 
-    async def finish(self, result: Result, proven: ProvenImage | None = None) -> None:
+    async def finish(
+        self, result: Result, proven: ProvenImage | None = None, *, released: bool = False
+    ) -> None:
         """Write down the answer. `proven` is the image that is in flash for certain, or that
-        there is none; None leaves what is known as it is."""
-        await self._do(lambda: self._finish(result, proven))
+        there is none; None leaves what is known as it is. With `released` it is the one that the
+        board is to be left with from now on."""
+        await self._do(lambda: self._finish(result, proven, released=released))
 
     async def acknowledge(self, command_id: str) -> None:
         """The control plane has stored the answer."""
@@ -131,7 +142,11 @@ class Inbox:
 
     async def proven_images(self) -> dict[str, ProvenImage]:
         """The image in each board's flash, where it is certain."""
-        return await self._do(self._proven)
+        return await self._do(lambda: self._images("proven"))
+
+    async def released_images(self) -> dict[str, ProvenImage]:
+        """The release image that was proved last on each board, whatever is there now."""
+        return await self._do(lambda: self._images("released"))
 
     async def recover(self) -> Recovered:
         """Answer what a killed agent was doing, except flashes; returns those and what it had
@@ -188,7 +203,9 @@ class Inbox:
             )
         return None
 
-    def _finish(self, result: Result, proven: ProvenImage | None) -> None:
+    def _finish(
+        self, result: Result, proven: ProvenImage | None, *, released: bool = False
+    ) -> None:
         self._database.execute(
             "UPDATE command SET state = ?, answer = ? WHERE command_id = ?",
             (CommandState.DONE, _result_text(result), result.command_id),
@@ -201,6 +218,11 @@ class Inbox:
                 "proven_segments = excluded.proven_segments, flashing = ''",
                 (result.board, proven.sha256, segments),
             )
+            if released and proven.sha256:
+                self._database.execute(
+                    "UPDATE board SET released = ?, released_segments = ? WHERE board = ?",
+                    (proven.sha256, segments, result.board),
+                )
 
     def _acknowledge(self, command_id: str) -> None:
         self._database.execute(
@@ -226,9 +248,10 @@ class Inbox:
         )
         return [command_id for (command_id,) in rows]
 
-    def _proven(self) -> dict[str, ProvenImage]:
+    def _images(self, column: str) -> dict[str, ProvenImage]:
+        """What the columns `proven` or `released` and their segments say."""
         rows = self._database.execute(
-            "SELECT board, proven, proven_segments FROM board WHERE proven <> ''"
+            f"SELECT board, {column}, {column}_segments FROM board WHERE {column} <> ''"  # noqa: S608
         )
         return {
             board: ProvenImage(
@@ -309,6 +332,7 @@ def _time_text(moment: Any) -> str:
 def _result_from(text: str) -> Result:
     found: dict[str, Any] = json.loads(text)
     flash, console = found["flash"], found["console"]
+    chip, recovery = found.get("chip"), found.get("recovery")
     if flash is not None:
         flash["attempts"] = tuple(flash.get("attempts", ()))
         for key in ("start_time", "end_time"):
@@ -322,4 +346,29 @@ def _result_from(text: str) -> Result:
         message=found["message"],
         flash=None if flash is None else FlashReport(**flash),
         console=None if console is None else ConsoleHead(**console),
+        chip=None if chip is None else _chip_from(chip),
+        recovery=None if recovery is None else _recovery_from(recovery),
     )
+
+
+def _chip_from(found: dict[str, Any]) -> Chip:
+    for key in ("features", "protections"):
+        found[key] = tuple(found[key])
+    if found["read_time"] is not None:
+        found["read_time"] = datetime.fromisoformat(found["read_time"])
+    return Chip(**found)
+
+
+def _recovery_from(found: dict[str, Any]) -> RecoveryReport:
+    steps = [
+        Step(
+            action=Action(step["action"]),
+            outcome=None if step["outcome"] is None else StepOutcome(step["outcome"]),
+            reason=step["reason"],
+            message=step["message"],
+            start_time=datetime.fromisoformat(step["start_time"]),
+            duration_ms=step["duration_ms"],
+        )
+        for step in found["steps"]
+    ]
+    return RecoveryReport(steps=tuple(steps), left_image=found["left_image"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import grpc
 
 from benchagent.bench import Boards
-from benchagent.command import Command, ConsoleHead, Progress, Result
+from benchagent.command import Command, ConsoleHead, Progress, RecoveryProgress, Result
 from benchagent.inbox import CommandState, Inbox
 from benchagent.outbox import Outbox, Said
 from benchagent.upload import DEFAULT_CREDIT_BYTES, Message, Uploader, UploadLostError
@@ -23,6 +23,7 @@ from benchagent.wire import (
     inventory_message,
     progress_message,
     result_message,
+    step_progress_message,
     timestamp,
 )
 from benchline.channel import open_channel
@@ -254,6 +255,8 @@ class Link:
                 return pb.ConnectRequest(command_accepted=accepted)
             case Progress() as progress:
                 return pb.ConnectRequest(flash_progress=progress_message(progress, agent))
+            case RecoveryProgress() as progress:
+                return pb.ConnectRequest(recovery_progress=step_progress_message(progress))
             case Result() as result:
                 return pb.ConnectRequest(command_result=result_message(result, agent))
             case boards:

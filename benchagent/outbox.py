@@ -5,23 +5,26 @@ from collections import deque
 from collections.abc import Sequence
 
 from benchagent.board import Board
-from benchagent.command import Progress, Result
+from benchagent.command import Progress, RecoveryProgress, Result
 
-Said = Sequence[Board] | Progress | Result | str
+Said = Sequence[Board] | Progress | RecoveryProgress | Result | str
 """An inventory, a progress, an answer, or the id of a command that was accepted."""
+_MOST_STEPS = 256
 
 
 class Outbox:
     """Collects news in the order in which the control plane has to hear them.
 
-    Accepted commands come first, then progress, then answers, then the inventory. Progress of one
-    phase is replaced by newer progress of it; answers are bounded by the journal's open commands.
+    Accepted commands come first, then progress and steps, then answers, then the inventory.
+    Progress of one phase is replaced by newer progress of it; answers are bounded by the journal's
+    open commands.
     """
 
     def __init__(self) -> None:
         self._news = asyncio.Event()
         self._accepted: deque[str] = deque()
         self._progress: deque[Progress] = deque()
+        self._steps: deque[RecoveryProgress] = deque(maxlen=_MOST_STEPS)
         self._results: dict[str, Result] = {}
         self._boards: Sequence[Board] | None = None
 
@@ -40,6 +43,11 @@ class Outbox:
         self._progress.append(progress)
         self._news.set()
 
+    def step(self, progress: RecoveryProgress) -> None:
+        """A step of a recovery began or ended; the answer tells all of them once more."""
+        self._steps.append(progress)
+        self._news.set()
+
     def result(self, result: Result) -> None:
         """A command ended."""
         self._results[result.command_id] = result
@@ -54,6 +62,7 @@ class Outbox:
         """Forget everything: a new stream begins with a Hello that says it all."""
         self._accepted.clear()
         self._progress.clear()
+        self._steps.clear()
         self._results.clear()
         self._boards = None
 
@@ -64,6 +73,8 @@ class Outbox:
                 return self._accepted.popleft()
             if self._progress:
                 return self._progress.popleft()
+            if self._steps:
+                return self._steps.popleft()
             if self._results:
                 return self._results.pop(next(iter(self._results)))
             if self._boards is not None:

@@ -11,17 +11,22 @@ from typing import Any, TypeVar
 
 from benchagent.bench import Boards
 from benchagent.board import Board
+from benchagent.care import Care
 from benchagent.command import (
     NOTHING_PROVEN,
     Command,
     CommandError,
     Flash,
+    Identify,
     Outcome,
+    Power,
     Progress,
     ProvenImage,
     Reason,
+    Recover,
     Refusal,
     Reset,
+    ResetMode,
     Result,
     Send,
     late,
@@ -33,6 +38,7 @@ from benchagent.flash import (
     OnIdentity,
     base_segments,
     check_board,
+    enter_bootloader,
     fetch_image,
     flash_board,
     proof_in,
@@ -43,10 +49,13 @@ from benchagent.flashers.protocol import Reason as ToolReason
 from benchagent.flashers.registry import Flashers
 from benchagent.images import ImageCache
 from benchagent.inbox import CutOff, Inbox
+from benchagent.power import PowerState
 
 log = logging.getLogger(__name__)
 
 QUEUE_COMMANDS = 64
+RELEASED = frozenset({"release", "image"})
+"""What images are called that a board is left with."""
 AWAY_S = 10.0
 """How long a command waits for a known board that is away: it, or this PC, may just restart."""
 RESTART_S = 5.0
@@ -87,6 +96,7 @@ class Runner:
         boards: Boards,
         images: ImageCache,
         flashers: Flashers,
+        care: Care,
         record_dir: Path,
         away_s: float = AWAY_S,
         on_result: Callable[[Result], None],
@@ -98,6 +108,7 @@ class Runner:
         self._boards = boards
         self._images = images
         self._flashers = flashers
+        self._care = care
         self._away_s = away_s
         self._record_dir = record_dir
         record_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -222,17 +233,34 @@ class Runner:
         if job.cut_off is not None:
             await self._settle(job, job.cut_off)
             return
-        board = await self._present(job)
+        if isinstance(command.action, Power | Recover) and self._care.can_wake(command.board):
+            board = self._boards.get(command.board)
+        else:
+            board = await self._present(job)
+        match command.action:
+            case Power(state=state):
+                await self._power(command, board, state)
+            case Recover() as recover:
+                await self._recover(job, recover)
+            case _ if board is not None:
+                await self._execute_on(job, board)
+
+    async def _execute_on(self, job: _Job, board: Board) -> None:
+        command = job.command
         match command.action:
             case Flash() as flash:
                 await self._flash(job, board, flash)
-            case Reset():
-                await self._reset(job, board)
+            case Reset(mode=mode):
+                await self._reset(job, board, mode)
+            case Identify():
+                await self._begin(command, "asking the chip who it is; it may have been reset")
+                await self._answer(await _unless(job, self._care.identify(command, board)))
+                self._on_change()
             case Send(data=data):
                 await self._begin(command, f"sending {len(data)} bytes; some may have been sent")
                 await self._tools(board).console.send(data)
                 await self._answer(_passed(command))
-            case None:
+            case _:
                 raise CommandError(Reason.BAD_COMMAND, "nothing to do", Outcome.REFUSED)
 
     async def _present(self, job: _Job) -> Board:
@@ -286,9 +314,9 @@ class Runner:
                 result = replace(refusal.result(command), flash=result.flash)
         except FlasherError as error:
             log.warning("flash not settled", extra={"why": str(error)})
-        if proven.sha256:
-            self._boards.proven[command.board] = proven
-        await self._answer(result, proven if proven.sha256 else None)
+        released = isinstance(command.action, Flash) and command.action.image in RELEASED
+        self._note_proven(command.board, proven, released=released)
+        await self._answer(result, proven if proven.sha256 else None, released=released)
         record.unlink(missing_ok=True)
         self._on_change()
 
@@ -311,10 +339,40 @@ class Runner:
         proven = _proven_after(result, flash, before)
         if result.reason == Reason.CANCELLED and job.why:
             result = _cut_off(result, job.why)
-        if proven.sha256:
-            self._boards.proven[command.board] = proven
-        await self._answer(result, proven)
+        released = flash.image in RELEASED
+        self._note_proven(command.board, proven, released=released)
+        await self._answer(result, proven, released=released)
         self._record(command).unlink(missing_ok=True)
+        self._on_change()
+
+    def _note_proven(self, board: str, proven: ProvenImage, *, released: bool = False) -> None:
+        if proven.sha256:
+            self._boards.proven[board] = proven
+            if released:
+                self._boards.released[board] = proven
+
+    async def _power(self, command: Command, board: Board | None, state: PowerState) -> None:
+        fault = self._care.power_fault(command.board, board)
+        if fault:
+            raise CommandError(Reason.POWER_FAILED, fault, Outcome.REFUSED)
+        await self._begin(command, f"switching the power {state}; nobody knows whether it is on")
+        head = await self._care.power(command.board, board, state)
+        await self._answer(replace(_passed(command), console=head))
+        self._on_change()
+
+    async def _recover(self, job: _Job, recover: Recover) -> None:
+        command = job.command
+        digest = "" if recover.canary is None else recover.canary.segments[0].sha256
+        intent = "recovering the board; its flash is unknown"
+        await self._begin(command, intent, flashing=digest)
+        before = self._boards.proven.pop(command.board, NOTHING_PROVEN)
+        result, proven = await self._care.recover(
+            command, recover, record=self._record(command), cancel=job.cancel, before=before
+        )
+        if result.reason == Reason.CANCELLED and job.why:
+            result = replace(result, reason=job.why)
+        self._note_proven(command.board, proven)
+        await self._answer(result, proven)
         self._on_change()
 
     async def _write(
@@ -332,27 +390,21 @@ class Runner:
             cancel=job.cancel,
         )
 
-    async def _reset(self, job: _Job, board: Board) -> None:
+    async def _reset(self, job: _Job, board: Board, mode: ResetMode) -> None:
         command = job.command
         check_board(board, "")
+        start = enter_bootloader if mode is ResetMode.BOOTLOADER else reset_board
         await self._begin(command, "resetting the board")
         try:
-            head = await reset_board(self._tools(board), board.part)
+            head = await start(self._tools(board), board.part)
         except CommandError as error:
             if error.refusal.reason != ToolReason.PROBE_NOT_FOUND:
                 raise
             again = await self._restarted(job, board)
             if again is None:
                 raise
-            head = await reset_board(self._tools(again), again.part)
-        await self._answer(
-            Result(
-                command_id=command.command_id,
-                board=command.board,
-                outcome=Outcome.PASSED,
-                console=head,
-            )
-        )
+            head = await start(self._tools(again), again.part)
+        await self._answer(replace(_passed(command), console=head))
         self._on_change()
 
     async def _begin(self, command: Command, intent: str, flashing: str = "") -> None:
@@ -360,8 +412,10 @@ class Runner:
         if refusal is not None:
             raise CommandError(refusal.reason, refusal.message, refusal.outcome)
 
-    async def _answer(self, result: Result, proven: ProvenImage | None = None) -> None:
-        await self._inbox.finish(result, proven)
+    async def _answer(
+        self, result: Result, proven: ProvenImage | None = None, *, released: bool = False
+    ) -> None:
+        await self._inbox.finish(result, proven, released=released)
         log.info(
             "command done",
             extra={

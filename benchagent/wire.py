@@ -6,19 +6,27 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from benchagent.board import Board, BoardKind
+from benchagent.board import Board, BoardKind, Chip
 from benchagent.command import (
     Command,
     ConsoleHead,
     Flash,
     FlashReport,
+    Identify,
+    Order,
     Outcome,
+    Power,
     Progress,
+    Recover,
+    RecoveryProgress,
     Reset,
+    ResetMode,
     Result,
     Segment,
     Send,
 )
+from benchagent.power import PowerState
+from benchagent.recovery.ladder import Action, Step, StepOutcome
 from benchagent.spool import Chunk
 from benchline.names import board_name
 from benchline.v1 import (
@@ -27,6 +35,7 @@ from benchline.v1 import (
     console_pb2,
     event_pb2,
     flash_pb2,
+    recovery_pb2,
     verdict_pb2,
 )
 
@@ -35,6 +44,21 @@ _OUTCOMES: dict[Outcome, verdict_pb2.Outcome.ValueType] = {
     Outcome.BROKEN: verdict_pb2.OUTCOME_BROKEN,
     Outcome.REFUSED: verdict_pb2.OUTCOME_REFUSED,
 }
+_STEP_OUTCOMES: dict[StepOutcome, verdict_pb2.Outcome.ValueType] = {
+    StepOutcome.PASSED: verdict_pb2.OUTCOME_PASSED,
+    StepOutcome.BROKEN: verdict_pb2.OUTCOME_BROKEN,
+    StepOutcome.SKIPPED: verdict_pb2.OUTCOME_SKIPPED,
+}
+_ACTION_NUMBERS: dict[Action, recovery_pb2.RecoveryAction.ValueType] = {
+    action: recovery_pb2.RecoveryAction.Value(f"RECOVERY_ACTION_{action}") for action in Action
+}
+_ACTIONS = {number: action for action, number in _ACTION_NUMBERS.items()}
+_POWER_NUMBERS: dict[PowerState, recovery_pb2.PowerState.ValueType] = {
+    PowerState.ON: recovery_pb2.POWER_STATE_ON,
+    PowerState.OFF: recovery_pb2.POWER_STATE_OFF,
+    PowerState.CYCLE: recovery_pb2.POWER_STATE_CYCLE,
+}
+_POWER_STATES = {number: state for state, number in _POWER_NUMBERS.items()}
 _KINDS: dict[BoardKind, bench_pb2.Board.Kind.ValueType] = {
     BoardKind.VIRTUAL: bench_pb2.Board.KIND_VIRTUAL,
     BoardKind.PHYSICAL: bench_pb2.Board.KIND_PHYSICAL,
@@ -50,12 +74,20 @@ def timestamp(moment: datetime) -> Timestamp:
 
 def command_from(message: agent_link_pb2.Command) -> Command:
     """A command as it came. Its action is None when this agent does not know it."""
-    action: Flash | Reset | Send | None = None
+    action: Order | None = None
     match message.WhichOneof("action"):
         case "flash":
             action = _flash_from(message.flash)
         case "reset":
-            action = Reset()
+            boot = message.reset.mode == recovery_pb2.RESET_MODE_BOOTLOADER
+            action = Reset(mode=ResetMode.BOOTLOADER if boot else ResetMode.APP)
+        case "power":
+            state = _POWER_STATES.get(message.power.state)
+            action = Power(state=state) if state is not None else None
+        case "identify":
+            action = Identify()
+        case "recover":
+            action = _recover_from(message.recover)
         case "send":
             action = Send(data=message.send.data)
     deadline = message.deadline.ToDatetime(UTC) if message.HasField("deadline") else None
@@ -81,6 +113,17 @@ def _flash_from(message: agent_link_pb2.FlashCommand) -> Flash:
     )
 
 
+def _recover_from(message: agent_link_pb2.RecoverCommand) -> Recover:
+    return Recover(
+        trouble=message.trouble,
+        canary=_flash_from(message.canary) if message.HasField("canary") else None,
+        expect=message.expect,
+        left=_flash_from(message.left) if message.HasField("left") else None,
+        without_canary=message.without_canary,
+        order=tuple(_ACTIONS[action] for action in message.order if action in _ACTIONS),
+    )
+
+
 def command_bytes(command: Command) -> bytes:
     """A command as the journal keeps it."""
     message = agent_link_pb2.Command(
@@ -93,20 +136,52 @@ def command_bytes(command: Command) -> bytes:
         message.deadline.CopyFrom(timestamp(command.deadline))
     match command.action:
         case Flash() as flash:
-            message.flash.part = flash.part
-            message.flash.reset_after = flash.reset_after
-            message.flash.image = flash.image
-            for part in flash.segments:
-                message.flash.segments.add(
-                    address=part.address, sha256=part.sha256, size_bytes=part.size_bytes
-                )
-        case Reset():
-            message.reset.SetInParent()
+            message.flash.CopyFrom(_flash_message(flash))
+        case Reset(mode=mode):
+            message.reset.mode = (
+                recovery_pb2.RESET_MODE_BOOTLOADER
+                if mode is ResetMode.BOOTLOADER
+                else recovery_pb2.RESET_MODE_APP
+            )
+        case Power(state=state):
+            message.power.state = _POWER_NUMBERS[state]
+        case Identify():
+            message.identify.SetInParent()
+        case Recover() as recover:
+            message.recover.CopyFrom(_recover_message(recover))
         case Send(data=data):
             message.send.data = data
         case None:
             pass
     return message.SerializeToString()
+
+
+def _flash_message(flash: Flash) -> agent_link_pb2.FlashCommand:
+    return agent_link_pb2.FlashCommand(
+        part=flash.part,
+        reset_after=flash.reset_after,
+        image=flash.image,
+        segments=[
+            agent_link_pb2.FlashSegment(
+                address=part.address, sha256=part.sha256, size_bytes=part.size_bytes
+            )
+            for part in flash.segments
+        ],
+    )
+
+
+def _recover_message(recover: Recover) -> agent_link_pb2.RecoverCommand:
+    message = agent_link_pb2.RecoverCommand(
+        trouble=recover.trouble,
+        expect=recover.expect,
+        without_canary=recover.without_canary,
+        order=[_ACTION_NUMBERS[action] for action in recover.order],
+    )
+    if recover.canary is not None:
+        message.canary.CopyFrom(_flash_message(recover.canary))
+    if recover.left is not None:
+        message.left.CopyFrom(_flash_message(recover.left))
+    return message
 
 
 def command_from_bytes(stored: bytes) -> Command:
@@ -126,7 +201,34 @@ def result_message(result: Result, agent: str) -> agent_link_pb2.CommandResult:
         message.flash.CopyFrom(_flash_record(result, result.flash, agent))
     if result.console is not None:
         message.console.CopyFrom(head_message(result.console))
+    if result.chip is not None:
+        message.chip.CopyFrom(_chip_message(result.chip))
+    if result.recovery is not None:
+        message.recovery.left_image = result.recovery.left_image
+        message.recovery.steps.extend(map(_step_message, result.recovery.steps))
     return message
+
+
+def _step_message(step: Step) -> recovery_pb2.RecoveryStep:
+    message = recovery_pb2.RecoveryStep(
+        action=_ACTION_NUMBERS[step.action],
+        reason=step.reason,
+        message=step.message,
+        start_time=timestamp(step.start_time),
+    )
+    if step.outcome is not None:
+        message.outcome = _STEP_OUTCOMES[step.outcome]
+        message.duration.FromMilliseconds(step.duration_ms)
+    return message
+
+
+def step_progress_message(progress: RecoveryProgress) -> agent_link_pb2.RecoveryProgress:
+    """A step of a recovery that began or ended."""
+    return agent_link_pb2.RecoveryProgress(
+        command_id=progress.command_id,
+        board=progress.board,
+        step=_step_message(progress.step),
+    )
 
 
 def _flash_record(result: Result, report: FlashReport, agent: str) -> flash_pb2.FlashRecord:
@@ -199,11 +301,16 @@ def _board_message(board: Board, agent: str) -> bench_pb2.Board:
     if board.usb is not None:
         message.usb.CopyFrom(bench_pb2.UsbDevice(**asdict(board.usb)))
     if board.chip is not None:
-        told = asdict(board.chip)
-        read_time = told.pop("read_time")
-        message.chip.CopyFrom(bench_pb2.Chip(**told))
-        if read_time is not None:
-            message.chip.read_time.CopyFrom(timestamp(read_time))
+        message.chip.CopyFrom(_chip_message(board.chip))
+    return message
+
+
+def _chip_message(chip: Chip) -> bench_pb2.Chip:
+    told = asdict(chip)
+    read_time = told.pop("read_time")
+    message = bench_pb2.Chip(**told)
+    if read_time is not None:
+        message.read_time.CopyFrom(timestamp(read_time))
     return message
 
 

@@ -39,11 +39,15 @@ from controlplane.fleet.link import AgentLink
 from controlplane.fleet.registry import Registry
 from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
+from controlplane.leasing.borrowing import Borrowing
 from controlplane.ops.identity import installation_secret, new_session_id
+from controlplane.pipeline.board_care import BoardCare
 from controlplane.pipeline.build_stage import BuildParts, BuildStage
+from controlplane.pipeline.canary import Canaries
 from controlplane.pipeline.deploy_stage import DeployParts, DeployStage
 from controlplane.pipeline.design_stage import DesignStage
 from controlplane.pipeline.engine import Engine, EngineParts
+from controlplane.pipeline.recovery import Recoveries, RecoveryParts
 from controlplane.pipeline.rollout import Rollouts
 from controlplane.pipeline.rollout_parts import RolloutParts
 from controlplane.pipeline.simulate_stage import SimulateParts, SimulateStage
@@ -54,6 +58,7 @@ from controlplane.simulators.doctor import checks as simulator_checks
 from controlplane.simulators.ladder import SimulatorLadder, all_simulators
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
+from controlplane.storage.board_health import HealthStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.commands import CommandStore
 from controlplane.storage.console_log import ConsoleLog
@@ -63,6 +68,7 @@ from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import SqliteWorkQueue
 from controlplane.toolchains.bare_metal import BareMetalToolchain
 from controlplane.toolchains.doctor import checks as tool_checks
+from controlplane.toolchains.protocol import Toolchain
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +84,25 @@ class _Stores:
     artifacts: ArtifactStore
     console_log: ConsoleLog
     boards: BoardStore
+    health: HealthStore
     commands: CommandStore
     answers: AnswerStore
     queue: SqliteWorkQueue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """What more than one part of the program works with."""
+
+    leases: LeaseBook
+    catalogue: Catalogue
+    designer: Designer
+    registry: Registry
+    ladder: SimulatorLadder
+    slots: Slots
+    toolchain: Toolchain
+    commands: Commands
+    borrowing: Borrowing
 
 
 async def serve(config: Config) -> None:
@@ -108,24 +130,21 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
     stack.push_async_callback(database.close)
     stores = _open_stores(database, instance)
     leases = await stack.enter_async_context(LeaseBook(database, stores.boards))
-    catalogue, registry = load_catalogue(), Registry()
-    designer = OfflineDesigner(catalogue)
-    ladder = _ladder(config)
+    shared = _share(config, stores, leases)
+    recoveries = _recoveries(config, stores, shared)
     engine = Engine(
         EngineParts(
             database=database,
             store=stores.sessions,
             queue=stores.queue,
-            stages=_stages(config, stores, leases, catalogue, designer, registry, ladder),
+            stages=_stages(config, stores, shared, recoveries),
             new_session_id=new_session_id,
             owner=uuid.uuid4().hex,
             session_slots=config.session_slots,
         )
     )
-    rollouts = _rollouts(config, stores, leases, catalogue, registry)
-    services = _services(
-        instance, stores, leases, catalogue, designer, registry, engine, rollouts, ladder
-    )
+    rollouts = _rollouts(config, stores, shared, recoveries)
+    services = _services(instance, stores, shared, engine, rollouts, recoveries)
     server = build_server(services, instance.target)
     await server.start()
     log.info("control plane serves", extra={"target": instance.target, "pid": os.getpid()})
@@ -133,6 +152,7 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
         async with asyncio.TaskGroup() as group:
             group.create_task(engine.run(stop), name="engine")
             group.create_task(rollouts.run(stop), name="rollouts")
+            group.create_task(recoveries.run(stop), name="recoveries")
     finally:
         await server.stop(_STOP_GRACE_S)
         with contextlib.suppress(FileNotFoundError):
@@ -140,13 +160,48 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
         log.info("control plane stopped")
 
 
-def _ladder(config: Config) -> SimulatorLadder:
-    scratch = config.instance.cache_dir / "simulator"
-    return SimulatorLadder(all_simulators(scratch, espressif_folder=config.espressif_qemu))
+def _share(config: Config, stores: _Stores, leases: LeaseBook) -> _Shared:
+    catalogue, registry = load_catalogue(), Registry()
+    cache = config.instance.cache_dir
+    return _Shared(
+        leases=leases,
+        catalogue=catalogue,
+        designer=OfflineDesigner(catalogue),
+        registry=registry,
+        ladder=SimulatorLadder(
+            all_simulators(cache / "simulator", espressif_folder=config.espressif_qemu)
+        ),
+        slots=Slots(compilers=config.compile_slots, simulators=config.simulate_slots),
+        toolchain=BareMetalToolchain(cache / "toolchain"),
+        commands=Commands(stores.commands, registry),
+        borrowing=Borrowing(leases, stores.boards),
+    )
+
+
+def _recoveries(config: Config, stores: _Stores, shared: _Shared) -> Recoveries:
+    return Recoveries(
+        RecoveryParts(
+            boards=stores.boards,
+            borrowing=shared.borrowing,
+            canaries=Canaries(
+                artifacts=stores.artifacts,
+                store=stores.sessions,
+                toolchain=shared.toolchain,
+                slots=shared.slots,
+                work_dir=make_private(config.instance.cache_dir / "work"),
+            ),
+            commands=shared.commands,
+            database=stores.database,
+            health=stores.health,
+            leases=shared.leases,
+            queue=stores.queue,
+            new_id=new_session_id,
+        )
+    )
 
 
 def _open_stores(database: Database, instance: Instance) -> _Stores:
-    journal = Journal(database)
+    journal, boards = Journal(database), BoardStore(database)
     return _Stores(
         database=database,
         journal=journal,
@@ -154,7 +209,8 @@ def _open_stores(database: Database, instance: Instance) -> _Stores:
         deployments=DeploymentStore(database, journal),
         artifacts=ArtifactStore(instance.artifact_dir, database),
         console_log=ConsoleLog(database),
-        boards=BoardStore(database),
+        boards=boards,
+        health=HealthStore(database, boards),
         commands=CommandStore(database),
         answers=AnswerStore(database),
         queue=SqliteWorkQueue(database),
@@ -162,20 +218,13 @@ def _open_stores(database: Database, instance: Instance) -> _Stores:
 
 
 def _stages(
-    config: Config,
-    stores: _Stores,
-    leases: LeaseBook,
-    catalogue: Catalogue,
-    designer: Designer,
-    registry: Registry,
-    ladder: SimulatorLadder,
+    config: Config, stores: _Stores, shared: _Shared, recoveries: Recoveries
 ) -> dict[Stage, StageWork]:
-    instance = config.instance
-    slots = Slots(compilers=config.compile_slots, simulators=config.simulate_slots)
+    instance, catalogue, slots = config.instance, shared.catalogue, shared.slots
     work_dir = make_private(instance.cache_dir / "work")
     secret = installation_secret(instance.state_dir / "secret")
     return {
-        Stage.DESIGN: DesignStage(designer, stores.artifacts, stores.boards),
+        Stage.DESIGN: DesignStage(shared.designer, stores.artifacts, stores.boards),
         Stage.BUILD: BuildStage(
             BuildParts(
                 artifacts=stores.artifacts,
@@ -183,7 +232,7 @@ def _stages(
                 catalogue=catalogue,
                 store=stores.sessions,
                 author=OfflineAuthor(),
-                toolchain=BareMetalToolchain(instance.cache_dir / "toolchain"),
+                toolchain=shared.toolchain,
                 slots=slots,
                 work_dir=work_dir,
             )
@@ -195,7 +244,7 @@ def _stages(
                 catalogue=catalogue,
                 console_log=stores.console_log,
                 store=stores.sessions,
-                ladder=ladder,
+                ladder=shared.ladder,
                 slots=slots,
                 secret=secret,
                 work_dir=work_dir,
@@ -206,10 +255,11 @@ def _stages(
                 artifacts=stores.artifacts,
                 boards=stores.boards,
                 catalogue=catalogue,
-                commands=Commands(stores.commands, registry),
+                commands=shared.commands,
                 console_log=stores.console_log,
                 journal=stores.journal,
-                leases=leases,
+                leases=shared.leases,
+                recoveries=recoveries,
                 board_wait=timedelta(seconds=config.board_wait_s),
                 secret=secret,
             )
@@ -217,24 +267,19 @@ def _stages(
     }
 
 
-def _rollouts(
-    config: Config,
-    stores: _Stores,
-    leases: LeaseBook,
-    catalogue: Catalogue,
-    registry: Registry,
-) -> Rollouts:
+def _rollouts(config: Config, stores: _Stores, shared: _Shared, recoveries: Recoveries) -> Rollouts:
     return Rollouts(
         RolloutParts(
             artifacts=stores.artifacts,
             boards=stores.boards,
-            catalogue=catalogue,
-            commands=Commands(stores.commands, registry),
+            catalogue=shared.catalogue,
+            commands=shared.commands,
             console_log=stores.console_log,
             database=stores.database,
             journal=stores.journal,
-            leases=leases,
+            leases=shared.leases,
             queue=stores.queue,
+            recoveries=recoveries,
             store=stores.deployments,
             board_wait=timedelta(seconds=config.board_wait_s),
             new_id=new_session_id,
@@ -247,42 +292,48 @@ def _rollouts(
 def _services(
     instance: Instance,
     stores: _Stores,
-    leases: LeaseBook,
-    catalogue: Catalogue,
-    designer: Designer,
-    registry: Registry,
+    shared: _Shared,
     engine: Engine,
     rollouts: Rollouts,
-    ladder: SimulatorLadder,
+    recoveries: Recoveries,
 ) -> Services:
+    care = BoardCare(
+        boards=stores.boards,
+        borrowing=shared.borrowing,
+        commands=shared.commands,
+        health=stores.health,
+    )
     return Services(
         sessions=SessionService(
             engine, stores.sessions, stores.journal, stores.artifacts, stores.answers
         ),
-        designs=DesignService(_Previews(designer, stores.boards), list(catalogue.boards.values())),
+        designs=DesignService(
+            _Previews(shared.designer, stores.boards), list(shared.catalogue.boards.values())
+        ),
         builds=BuildService(stores.sessions),
         simulations=SimulationService(stores.sessions),
         deployments=DeploymentService(
             rollouts, stores.deployments, stores.sessions, stores.journal, stores.answers
         ),
-        bench=BenchService(stores.boards, leases),
+        bench=BenchService(stores.boards, shared.leases, care, recoveries),
         consoles=ConsoleService(
             stores.console_log,
             stores.boards,
-            BoardTypist(leases, Commands(stores.commands, registry)),
+            BoardTypist(shared.leases, shared.commands),
         ),
         artifacts=ArtifactService(stores.artifacts),
         server=ServerService(
-            _ToolChecks(ladder, catalogue),
+            _ToolChecks(shared.ladder, shared.catalogue),
             version=__version__,
             data_dir=instance.data_dir,
             start_time=datetime.now(UTC),
         ),
         agent_link=AgentLink(
-            registry=registry,
+            registry=shared.registry,
             boards=stores.boards,
             commands=stores.commands,
             console_log=stores.console_log,
+            health=stores.health,
         ),
     )
 

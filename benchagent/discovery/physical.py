@@ -5,15 +5,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchagent.board import HEALTHY, Board, BoardKind, UsbDevice
+from benchagent.board import ABILITIES, HEALTHY, Board, BoardKind, UsbDevice
 from benchagent.discovery.find import Find
 from benchagent.discovery.record import Seen
 from benchagent.discovery.table import Confidence, InterfaceKind
 
-_ABILITIES = {
-    "esptool": ("reset", "bootloader", "identify"),
-    "pyocd": ("reset", "identify"),
-}
 _ENROL = "`benchline agent boards enrol {board}` asks its chip, which may reset it"
 
 
@@ -74,7 +70,7 @@ def physical_board(seen: Seen, nodes: Nodes) -> Board:
         flash_tool=tool,
         usb=_usb(find),
         chip=record.chip,
-        abilities=_ABILITIES.get(tool, ()),
+        abilities=ABILITIES.get(tool, ()),
     )
 
 

@@ -24,6 +24,7 @@ from benchagent.flashers.protocol import (
     OnProgress,
     ProbeRef,
     Reason,
+    ResetWay,
     TargetIdentity,
     VisibleProbe,
 )
@@ -42,6 +43,8 @@ class EsptoolFlasher:
     or the control socket of a virtual board. `state_dir` keeps the locks of the ports.
     """
 
+    has_soft_reset = False
+    has_bootloader = True
     takes_the_port = True
 
     def __init__(
@@ -95,6 +98,7 @@ class EsptoolFlasher:
                 "segments": [segment_request(segment) for segment in plan.segments],
                 "base": [segment_request(segment) for segment in plan.base],
                 "reset_after": plan.reset_after,
+                "gentle": plan.gentle,
                 "device_uid": plan.expect_device_uid,
                 "record": str(plan.record) if plan.record is not None else None,
             }
@@ -105,10 +109,16 @@ class EsptoolFlasher:
         return observed.flash_result(None, "")
 
     async def reset(
-        self, probe: ProbeRef, part: str, *, before_reset: BeforeReset | None = None
+        self,
+        probe: ProbeRef,
+        part: str,
+        *,
+        way: ResetWay = ResetWay.ANY,
+        before_reset: BeforeReset | None = None,
     ) -> None:
-        """Restart the firmware. Raises FlasherError."""
-        del part
+        """Restart the firmware by the reset lines. Raises FlasherError."""
+        if way is ResetWay.SOFT:
+            raise FlasherError(Reason.NO_RESET, f"a {part} is reset by its reset line alone")
         async with self._operations.lock(probe):
             await reset_lines.restart(probe, before_reset=before_reset)
 

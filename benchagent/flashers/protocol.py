@@ -74,6 +74,17 @@ def outcome_of(reason: Reason | None) -> FlashOutcome:
     return FlashOutcome.REFUSED if reason in REFUSALS else FlashOutcome.BROKEN
 
 
+class ResetWay(StrEnum):
+    """How a board is restarted."""
+
+    ANY = "ANY"
+    """As mildly as works."""
+    SOFT = "SOFT"
+    """Through the core alone; nothing for a tool that has only reset lines."""
+    HARD = "HARD"
+    """By the reset line."""
+
+
 class FlasherError(Exception):
     """An operation other than a flash did not work; carries its reason."""
 
@@ -134,6 +145,8 @@ class FlashPlan:
     """The part's unique id in hex that must be found before the first erase; empty = any."""
     under_reset: bool = False
     """Connect while the reset line is held: for firmware that switches the debug pins off."""
+    gentle: bool = False
+    """Use only the slowest and simplest way of connecting that the tool has."""
     record: Path | None = None
     """Where the child leaves the result as JSON, even if its parent is gone by then: `reason`,
     `message`, `verified`, `was_reset`, the sectors `erased`, `programmed` and `skipped`,
@@ -238,6 +251,10 @@ a few seconds; what it raises is raised by the operation, after the reset."""
 class Flasher(Protocol):
     """Flashes boards through one kind of tool, one operation per probe at a time."""
 
+    has_soft_reset: bool
+    """It can restart the core without pulling the reset line."""
+    has_bootloader: bool
+    """It can bring a chip into a bootloader of its own."""
     takes_the_port: bool
     """It talks through the very port that is the board's console, and restarts the board to do
     so: it is lent the port, leaves the board in its bootloader, and the caller resets it."""
@@ -254,9 +271,14 @@ class Flasher(Protocol):
         """Write and read back; never raises for what a board or a tool does."""
 
     async def reset(
-        self, probe: ProbeRef, part: str, *, before_reset: BeforeReset | None = None
+        self,
+        probe: ProbeRef,
+        part: str,
+        *,
+        way: ResetWay = ResetWay.ANY,
+        before_reset: BeforeReset | None = None,
     ) -> None:
-        """Restart the firmware. Raises FlasherError."""
+        """Restart the firmware. Raises FlasherError, NO_RESET for a way that it does not have."""
 
     async def bootloader(self, probe: ProbeRef, part: str) -> None:
         """Restart into the chip's own bootloader. Raises FlasherError, BAD_REQUEST if there is

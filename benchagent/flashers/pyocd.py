@@ -25,6 +25,7 @@ from benchagent.flashers.protocol import (
     OnProgress,
     ProbeRef,
     Reason,
+    ResetWay,
     TargetIdentity,
     VisibleProbe,
 )
@@ -43,6 +44,8 @@ class PyocdFlasher:
     waits for the one before it. `nursery` is where its children come from.
     """
 
+    has_soft_reset = True
+    has_bootloader = False
     takes_the_port = False
 
     def __init__(
@@ -87,7 +90,8 @@ class PyocdFlasher:
         board that was being written then needs another flash.
         """
         listener = Listener(on_progress=on_progress, before_reset=before_reset)
-        climb = _Climb(rungs=swd_ladder(under_reset=plan.under_reset))
+        ladder = swd_ladder(under_reset=plan.under_reset)
+        climb = _Climb(rungs=ladder[-1:] if plan.gentle else ladder)
         try:
             await self._climb(probe, _flash_request(plan), climb, listener, cancel)
         except FlasherError as error:
@@ -95,12 +99,22 @@ class PyocdFlasher:
         return climb.observed.flash_result(None, "")
 
     async def reset(
-        self, probe: ProbeRef, part: str, *, before_reset: BeforeReset | None = None
+        self,
+        probe: ProbeRef,
+        part: str,
+        *,
+        way: ResetWay = ResetWay.ANY,
+        before_reset: BeforeReset | None = None,
     ) -> None:
-        """Restart the firmware, climbing the ladder as a flash does. Raises FlasherError."""
+        """Restart the firmware, climbing the ladder as a flash does. Raises FlasherError.
+
+        A soft reset only attaches; a hard one only connects while the reset line is held.
+        """
         listener = Listener(before_reset=before_reset)
-        request = {"op": "reset", "part": part}
-        await self._climb(probe, request, _Climb(rungs=swd_ladder()), listener)
+        request = {"op": "reset", "part": part, "soft": way is ResetWay.SOFT}
+        rungs = swd_ladder(under_reset=way is ResetWay.HARD)
+        climb = _Climb(rungs=rungs[:1] if way is ResetWay.SOFT else rungs)
+        await self._climb(probe, request, climb, listener)
 
     async def bootloader(self, probe: ProbeRef, part: str) -> None:
         """A debug probe needs no bootloader. Raises FlasherError BAD_REQUEST."""

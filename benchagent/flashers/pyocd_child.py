@@ -126,17 +126,17 @@ def flash(request: dict[str, Any], talk: Talk) -> dict[str, Any]:
     }
 
 
-def _reset(target: Target, talk: Talk, *, hold: bool) -> None:
+def _reset(target: Target, talk: Talk, *, hold: bool, soft: bool = False) -> None:
     """Start the firmware; with `hold`, once the parent has taken what the old one said.
 
     A board never stays halted for a parent that is gone or stuck.
     """
     if not hold:
-        target.reset()
+        target.reset(soft=soft)
         return
     target.halt()
     release = talk.hold()
-    target.reset()
+    target.reset(soft=soft)
     if release is Release.EXPIRED:
         message = f"the agent did not answer for {HOLD_S:g} s; the board was reset without it"
         raise OperationError(Reason.TOOL_HUNG, message)
@@ -206,7 +206,7 @@ def _verify(
 def reset(request: dict[str, Any], talk: Talk) -> dict[str, Any]:
     """Restart the firmware."""
     with _opened(request, _part(request), talk) as target:
-        _reset(target, talk, hold=bool(request.get("hold")))
+        _reset(target, talk, hold=bool(request.get("hold")), soft=bool(request.get("soft")))
     return {}
 
 

@@ -143,9 +143,13 @@ class Target:
             self._talk.check_cancelled()
         return b"".join(parts)[address - first :][:length]
 
-    def reset(self) -> None:
-        """Restart the firmware."""
-        self._target.reset()
+    def reset(self, *, soft: bool = False) -> None:
+        """Restart the firmware: by the reset line, or softly by AIRCR.SYSRESETREQ."""
+        if soft:
+            kinds = importlib.import_module("pyocd.core.target").Target.ResetType
+            self._target.reset(reset_type=kinds.SYSRESETREQ)
+        else:
+            self._target.reset()
 
     def halt(self) -> None:
         """Stop the core where it is."""

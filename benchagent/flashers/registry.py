@@ -18,14 +18,24 @@ class Tool:
 
     name: str
     package: str
+    families: tuple[str, ...]
+    """Families of parts that it can write."""
     flasher: Callable[[Path], Flasher]
     """Makes it; the path is where it may keep locks."""
 
 
 TOOLS = (
-    Tool(name="pyocd", package="pyocd", flasher=lambda folder: PyocdFlasher(state_dir=folder)),
     Tool(
-        name="esptool", package="esptool", flasher=lambda folder: EsptoolFlasher(state_dir=folder)
+        name="pyocd",
+        package="pyocd",
+        families=("stm32",),
+        flasher=lambda folder: PyocdFlasher(state_dir=folder),
+    ),
+    Tool(
+        name="esptool",
+        package="esptool",
+        families=("esp32",),
+        flasher=lambda folder: EsptoolFlasher(state_dir=folder),
     ),
 )
 
@@ -39,6 +49,14 @@ class Flashers:
     def of(self, tool: str) -> Flasher | None:
         """The flasher of a tool; None for one that nobody here knows."""
         return self._flashers.get(tool)
+
+    def others_for(self, family: str, but: str) -> tuple[str, ...]:
+        """Tools that can write parts of a family too, besides the one that usually does."""
+        return tuple(
+            tool.name
+            for tool in TOOLS
+            if family in tool.families and tool.name != but and tool.name in self.usable
+        )
 
     def __str__(self) -> str:
         """The tools by name, for people."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from controlplane.domain.health import Quarantine
+
 
 class BoardKind(StrEnum):
     """What kind of thing a board is."""
@@ -19,6 +21,7 @@ class BoardState(StrEnum):
     LEASED = "LEASED"
     OFFLINE = "OFFLINE"
     FAULTY = "FAULTY"
+    QUARANTINED = "QUARANTINED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,11 @@ class Board:
     chip: Chip | None = None
     abilities: tuple[str, ...] = ()
     personality: tuple[str, ...] = ()
+    score: int = 80
+    """How reliable it was lately, 0 to 100."""
+    quarantine: Quarantine | None = None
+    recovering: str = ""
+    """What is done to bring it back right now."""
 
     @property
     def board_id(self) -> str:

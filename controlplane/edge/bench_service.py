@@ -14,6 +14,7 @@ from benchline.errors import InvalidRequestError
 from benchline.v1 import bench_pb2, bench_pb2_grpc
 from controlplane.access.principal import current_principal
 from controlplane.domain.bench import Agent, Board
+from controlplane.edge.care_calls import CareCalls
 from controlplane.edge.requests import (
     check_request_id,
     page_size,
@@ -22,6 +23,8 @@ from controlplane.edge.requests import (
 )
 from controlplane.edge.translate import to_wire
 from controlplane.leasing.book import DEFAULT_TTL, LeaseBook
+from controlplane.pipeline.board_care import BoardCare
+from controlplane.pipeline.recovery import Recoveries
 from controlplane.storage.boards import BoardStore
 
 HEARTBEAT_S = 5.0
@@ -35,12 +38,20 @@ _REST = 20
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class BenchService(bench_pb2_grpc.BenchServiceServicer):
+class BenchService(CareCalls, bench_pb2_grpc.BenchServiceServicer):
     """Lends boards and tells what is on each bench."""
 
     def __init__(
-        self, boards: BoardStore, leases: LeaseBook, *, heartbeat_s: float = HEARTBEAT_S
+        self,
+        boards: BoardStore,
+        leases: LeaseBook,
+        care: BoardCare,
+        recoveries: Recoveries,
+        *,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
+        self._care = care
+        self._recoveries = recoveries
         self._boards = boards
         self._leases = leases
         self._heartbeat_s = heartbeat_s

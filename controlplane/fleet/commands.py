@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from benchline.errors import NotFoundError, UnreachableError
 from controlplane.domain.event import FlashProgress
+from controlplane.domain.health import RecoveryStep
 from controlplane.fleet.orders import CommandAnswer, CommandTicket
 from controlplane.fleet.registry import Registry
 from controlplane.fleet.wire import decode_answer, encode_command
@@ -25,6 +26,7 @@ class Commands:
         *,
         timeout: timedelta,
         on_progress: Callable[[FlashProgress], None] | None = None,
+        on_step: Callable[[RecoveryStep], None] | None = None,
     ) -> CommandAnswer:
         """Order and wait for the answer.
 
@@ -33,6 +35,8 @@ class Commands:
         """
         if on_progress is not None:
             self._registry.listen(ticket.command_id, on_progress)
+        if on_step is not None:
+            self._registry.listen_to_steps(ticket.command_id, on_step)
         try:
             await self._give_once(ticket)
             async with asyncio.timeout(timeout.total_seconds()):

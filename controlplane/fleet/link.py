@@ -12,7 +12,14 @@ from benchline.errors import ConflictError, InvalidRequestError, NotFoundError
 from benchline.names import AGENT_ID, BOARD_ID, board_console, board_name
 from benchline.v1 import agent_link_pb2, agent_link_pb2_grpc, verdict_pb2
 from controlplane.fleet.registry import Connection, Registry
-from controlplane.fleet.wire import decode_boards, decode_command, decode_progress
+from controlplane.fleet.wire import (
+    decode_answer,
+    decode_boards,
+    decode_command,
+    decode_progress,
+    decode_step,
+)
+from controlplane.storage.board_health import HealthStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.commands import CommandRecord, CommandState, CommandStore
 from controlplane.storage.console_log import Chunk, ConsoleLog
@@ -23,6 +30,8 @@ HEARTBEAT_S = 2
 SILENCE_S = 7.0  # three heartbeats and a bit
 CONSOLE_CREDIT_BYTES = 1 << 20
 _MAX_BOARDS = 256
+_TELLING = frozenset({"flash", "reset", "identify"})
+"""Commands whose outcome says something about a board."""
 _PASSED = verdict_pb2.OUTCOME_PASSED
 _OUTGOING = 256  # answers that may wait for a slow agent before its stream is ended
 
@@ -40,7 +49,9 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
         boards: BoardStore,
         commands: CommandStore,
         console_log: ConsoleLog,
+        health: HealthStore,
     ) -> None:
+        self._health = health
         self._registry = registry
         self._boards = boards
         self._commands = commands
@@ -168,6 +179,11 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
                     progress = message.flash_progress
                     board = board_name(agent, progress.board.rsplit("/", 1)[-1])
                     self._registry.report(decode_progress(progress, board))
+                case "recovery_progress":
+                    told = message.recovery_progress
+                    step = decode_step(told.step)
+                    if step is not None:
+                        self._registry.report_step(told.command_id, step)
                 case "command_result":
                     await self._result(agent, message.command_result, outgoing)
                 case _:
@@ -180,6 +196,9 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
         outgoing: asyncio.Queue[Answer],
     ) -> None:
         command_id = result.command_id
+        known = await self._given(agent, command_id)
+        if known is not None and known.state is not CommandState.DONE:
+            await self._note(known, result)
         stored = await self._mark(
             agent, command_id, CommandState.DONE, result.SerializeToString(deterministic=True)
         )
@@ -191,10 +210,24 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
         acknowledged = agent_link_pb2.ResultAcknowledged(command_id=command_id)
         outgoing.put_nowait(Answer(result_acknowledged=acknowledged))
 
+    async def _note(self, command: CommandRecord, result: agent_link_pb2.CommandResult) -> None:
+        """Let the board's score follow from what was done to it. A recovery is noted as a whole
+        by whoever asked for it."""
+        action = decode_command(command.payload).WhichOneof("action")
+        if action in _TELLING:
+            answer = decode_answer(result.SerializeToString(), command.board)
+            await self._health.note(command.board, action, answer.outcome, answer.reason)
+
     async def _mark(
         self, agent: str, command_id: str, state: CommandState, result: bytes | None = None
     ) -> CommandRecord | None:
         """Move a command forward, if it is one that this agent was given."""
+        if await self._given(agent, command_id) is None:
+            return None
+        return await self._commands.mark(command_id, state, result)
+
+    async def _given(self, agent: str, command_id: str) -> CommandRecord | None:
+        """A command, if it is one that this agent was given."""
         try:
             record = await self._commands.get(command_id)
         except NotFoundError:
@@ -205,7 +238,7 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
                 extra={"agent": agent, "command": command_id[:80]},
             )
             return None
-        return await self._commands.mark(command_id, state, result)
+        return record
 
     async def _write(self, outgoing: asyncio.Queue[Answer], context: Context) -> None:
         while True:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from controlplane.domain.bench import Chip
 from controlplane.domain.deployment import FlashRecord
+from controlplane.domain.health import PowerState, RecoveryAction, RecoveryStep, ResetMode
 from controlplane.domain.verdict import Outcome
 
 
@@ -15,6 +17,7 @@ class ImageRole(StrEnum):
     TABLE = "table"
     RELEASE = "release"
     IMAGE = "image"
+    CANARY = "canary"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,35 @@ class FlashOrder:
 class ResetOrder:
     """Reset the board."""
 
+    mode: ResetMode = ResetMode.APP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerOrder:
+    """Switch the power of the board."""
+
+    state: PowerState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentifyOrder:
+    """Ask the chip who it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoverOrder:
+    """Bring the board back and prove that it works.
+
+    `expect` is what the canary says, `left` is put on a board whose release image is not known.
+    """
+
+    trouble: str
+    canary: FlashOrder | None
+    expect: str
+    left: FlashOrder | None
+    without_canary: str
+    order: tuple[RecoveryAction, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendOrder:
@@ -48,7 +80,7 @@ class SendOrder:
     data: bytes
 
 
-Order = FlashOrder | ResetOrder | SendOrder
+Order = FlashOrder | ResetOrder | SendOrder | PowerOrder | IdentifyOrder | RecoverOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,3 +107,6 @@ class CommandAnswer:
     flash: FlashRecord | None
     console_offset: int
     console_epoch: int
+    chip: Chip | None = None
+    steps: tuple[RecoveryStep, ...] = ()
+    left_image: str = ""

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from controlplane.domain.event import FlashProgress
+from controlplane.domain.health import RecoveryStep
 
 ProgressListener = Callable[[FlashProgress], None]
+StepListener = Callable[[RecoveryStep], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -27,6 +29,7 @@ class Registry:
     def __init__(self) -> None:
         self._connections: dict[str, Connection] = {}
         self._listeners: dict[str, ProgressListener] = {}
+        self._step_listeners: dict[str, StepListener] = {}
 
     def connect(self, agent: str, epoch: int) -> Connection:
         """Make a new stream the agent's only one; an older one is told to end."""
@@ -63,12 +66,23 @@ class Registry:
         """Hear the progress of a command; one listener a command."""
         self._listeners[command_id] = listener
 
+    def listen_to_steps(self, command_id: str, listener: StepListener) -> None:
+        """Hear the steps of a recovery; one listener a command."""
+        self._step_listeners[command_id] = listener
+
     def unlisten(self, command_id: str) -> None:
         """Stop hearing it."""
         self._listeners.pop(command_id, None)
+        self._step_listeners.pop(command_id, None)
 
     def report(self, progress: FlashProgress) -> None:
         """Pass progress on to whoever listens."""
         listener = self._listeners.get(progress.command_id)
         if listener is not None:
             listener(progress)
+
+    def report_step(self, command_id: str, step: RecoveryStep) -> None:
+        """Pass a step of a recovery on to whoever listens."""
+        listener = self._step_listeners.get(command_id)
+        if listener is not None:
+            listener(step)

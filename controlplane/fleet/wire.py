@@ -1,20 +1,31 @@
 """Orders and answers as messages of the agent link."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from benchline.v1 import agent_link_pb2, bench_pb2, event_pb2, flash_pb2, verdict_pb2
+from benchline.v1 import (
+    agent_link_pb2,
+    bench_pb2,
+    event_pb2,
+    flash_pb2,
+    recovery_pb2,
+    verdict_pb2,
+)
 from controlplane.domain.bench import Board, BoardKind, BoardState, Chip, UsbDevice
 from controlplane.domain.deployment import FlashRecord
 from controlplane.domain.event import FlashProgress
+from controlplane.domain.health import RecoveryAction, RecoveryStep
 from controlplane.domain.verdict import Outcome
 from controlplane.fleet.orders import (
     CommandAnswer,
     CommandTicket,
     FlashOrder,
+    IdentifyOrder,
+    PowerOrder,
+    RecoverOrder,
     ResetOrder,
     SendOrder,
 )
@@ -23,6 +34,12 @@ _MAX_TEXT = 2_000  # an agent's sentence is cut here before it is stored
 _MAX_WORD = 200
 _MAX_WORDS = 16
 _MAX_FLASH_BYTES = 1 << 32
+_MAX_STEPS = 64
+_LONGEST_S = 24 * 3600
+_ACTIONS = {
+    recovery_pb2.RecoveryAction.Value(f"RECOVERY_ACTION_{action}"): action
+    for action in RecoveryAction
+}
 
 
 def encode_command(ticket: CommandTicket) -> bytes:
@@ -36,18 +53,43 @@ def encode_command(ticket: CommandTicket) -> bytes:
     command.deadline.FromDatetime(ticket.deadline)
     match ticket.order:
         case FlashOrder() as order:
-            command.flash.part = order.part
-            command.flash.reset_after = order.reset_after
-            command.flash.image = order.image.value
-            for piece in order.pieces:
-                command.flash.segments.add(
-                    address=piece.address, sha256=piece.sha256, size_bytes=piece.size_bytes
-                )
-        case ResetOrder():
-            command.reset.SetInParent()
+            command.flash.CopyFrom(_flash_message(order))
+        case ResetOrder(mode=mode):
+            command.reset.mode = recovery_pb2.ResetMode.Value(f"RESET_MODE_{mode}")
+        case PowerOrder(state=state):
+            command.power.state = recovery_pb2.PowerState.Value(f"POWER_STATE_{state}")
+        case IdentifyOrder():
+            command.identify.SetInParent()
+        case RecoverOrder() as order:
+            command.recover.CopyFrom(_recover_message(order))
         case SendOrder(data=data):
             command.send.data = data
     return command.SerializeToString(deterministic=True)
+
+
+def _flash_message(order: FlashOrder) -> agent_link_pb2.FlashCommand:
+    message = agent_link_pb2.FlashCommand(
+        part=order.part, reset_after=order.reset_after, image=order.image.value
+    )
+    for piece in order.pieces:
+        message.segments.add(
+            address=piece.address, sha256=piece.sha256, size_bytes=piece.size_bytes
+        )
+    return message
+
+
+def _recover_message(order: RecoverOrder) -> agent_link_pb2.RecoverCommand:
+    message = agent_link_pb2.RecoverCommand(
+        trouble=order.trouble,
+        expect=order.expect,
+        without_canary=order.without_canary,
+        order=[recovery_pb2.RecoveryAction.Value(f"RECOVERY_ACTION_{a}") for a in order.order],
+    )
+    if order.canary is not None:
+        message.canary.CopyFrom(_flash_message(order.canary))
+    if order.left is not None:
+        message.left.CopyFrom(_flash_message(order.left))
+    return message
 
 
 def decode_command(payload: bytes) -> agent_link_pb2.Command:
@@ -66,6 +108,35 @@ def decode_answer(payload: bytes, board: str) -> CommandAnswer:
         flash=_flash_record(result.flash, board) if result.HasField("flash") else None,
         console_offset=result.console.offset,
         console_epoch=result.console.epoch,
+        chip=_chip(result.chip) if result.HasField("chip") else None,
+        steps=_steps(result.recovery.steps),
+        left_image=result.recovery.left_image[:16],
+    )
+
+
+def _steps(messages: Iterable[recovery_pb2.RecoveryStep]) -> tuple[RecoveryStep, ...]:
+    found = (decode_step(message) for message in islice(messages, _MAX_STEPS))
+    return tuple(step for step in found if step is not None)
+
+
+def decode_step(message: recovery_pb2.RecoveryStep) -> RecoveryStep | None:
+    """Read a step of a recovery; None for one that is not known here."""
+    action = _ACTIONS.get(message.action)
+    if action is None:
+        return None
+    duration = None
+    if message.HasField("duration"):
+        duration = timedelta(
+            seconds=max(0, min(message.duration.seconds, _LONGEST_S)),
+            milliseconds=message.duration.nanos // 1_000_000,
+        )
+    return RecoveryStep(
+        action=action,
+        outcome=_outcome(message.outcome),
+        reason=message.reason[:64],
+        message=message.message[:_MAX_TEXT],
+        start_time=_instant(message.start_time),
+        duration=duration,
     )
 
 
@@ -164,5 +235,7 @@ def _flash_record(record: flash_pb2.FlashRecord, board: str) -> FlashRecord:
 
 
 def _outcome(value: "verdict_pb2.Outcome.ValueType") -> Outcome | None:
+    if value not in verdict_pb2.Outcome.values():
+        return None
     name = verdict_pb2.Outcome.Name(value).removeprefix("OUTCOME_")
     return None if name == "UNSPECIFIED" else Outcome(name)

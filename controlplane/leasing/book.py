@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 DEFAULT_TTL = timedelta(seconds=60)
 LONGEST_TTL = timedelta(hours=1)
 _RETRY_DELAY = timedelta(seconds=5)
+_TOLD_QUARANTINES = 3
 
 
 @dataclass(slots=True, eq=False)
@@ -74,16 +75,25 @@ class LeaseBook:
             await asyncio.wait([self._keeper])
 
     async def acquire(
-        self, selector: str, holder: str, ttl: timedelta = DEFAULT_TTL, request_id: str = ""
+        self,
+        selector: str,
+        holder: str,
+        ttl: timedelta = DEFAULT_TTL,
+        request_id: str = "",
+        *,
+        care: bool = False,
     ) -> tuple[Lease, Board]:
         """Lend a free board at once. Whoever waits already for a board that fits goes first.
+
+        With `care` a board is lent to be brought back: also one that is faulty, quarantined or
+        missing, as long as its agent is connected.
 
         Raises:
             NotReadyError: BOARD_BUSY, NO_BOARD_MATCHES.
             InvalidRequestError: INVALID_SELECTOR, INVALID_TTL.
             ConflictError: REQUEST_ID_REUSED.
         """
-        waiter = self._waiter(selector, holder, ttl, request_id)
+        waiter = self._waiter(selector, holder, ttl, request_id, care=care)
         try:
             await self._serve([*self._waiters, waiter])
         except asyncio.CancelledError:
@@ -103,15 +113,16 @@ class LeaseBook:
         request_id: str = "",
         *,
         timeout: timedelta | None = None,
+        care: bool = False,
     ) -> tuple[Lease, Board]:
-        """Wait in line for a board; a caller that leaves never keeps one.
+        """Wait in line for a board; a caller that leaves never keeps one. `care` as in `acquire`.
 
         Raises:
             NotReadyError: BOARD_BUSY or NO_BOARD_MATCHES, still so after `timeout`.
             InvalidRequestError: INVALID_SELECTOR, INVALID_TTL.
             ConflictError: REQUEST_ID_REUSED.
         """
-        waiter = self._waiter(selector, holder, ttl, request_id)
+        waiter = self._waiter(selector, holder, ttl, request_id, care=care)
         self._waiters.append(waiter)
         self._wake.set()
         granted: Granted | None = None
@@ -190,7 +201,9 @@ class LeaseBook:
                     return state
                 await rung.wait()
 
-    def _waiter(self, selector: str, holder: str, ttl: timedelta, request_id: str) -> _Waiter:
+    def _waiter(
+        self, selector: str, holder: str, ttl: timedelta, request_id: str, *, care: bool
+    ) -> _Waiter:
         _check_ttl(ttl)
         request = LeaseRequest(
             name=f"leases/{uuid.uuid4().hex[:16]}",
@@ -199,6 +212,7 @@ class LeaseBook:
             holder=holder,
             ttl=ttl,
             request_id=request_id,
+            care=care,
         )
         return _Waiter(request, asyncio.get_running_loop().create_future())
 
@@ -209,7 +223,8 @@ class LeaseBook:
             answers: list[tuple[_Waiter, Granted | BenchlineError]] = []
             refused = set()
             for waiter in waiters:
-                if waiter.served or waiter.gone or waiter.request.selector in refused:
+                wanted = (waiter.request.selector, waiter.request.care)
+                if waiter.served or waiter.gone or wanted in refused:
                     continue
                 answer: Granted | BenchlineError | None
                 try:
@@ -217,7 +232,7 @@ class LeaseBook:
                 except BenchlineError as error:
                     answer = error
                 if answer is None:
-                    refused.add(waiter.request.selector)
+                    refused.add(wanted)
                 else:
                     waiter.served = True
                     answers.append((waiter, answer))
@@ -318,12 +333,25 @@ class LeaseBook:
             )
         return NotReadyError(
             "BOARD_BUSY",
-            f"of {len(boards)} boards that match, {counts[BoardState.LEASED]} are leased,"
-            f" {counts[BoardState.OFFLINE]} offline and {counts[BoardState.FAULTY]} faulty",
+            _why_busy(boards, counts),
             retry_delay=_RETRY_DELAY,
             matching=str(len(boards)),
             **facts,
         )
+
+
+def _why_busy(boards: list[Board], counts: dict[BoardState, int]) -> str:
+    said = (
+        f"of {len(boards)} boards that match, {counts[BoardState.LEASED]} are leased,"
+        f" {counts[BoardState.OFFLINE]} offline, {counts[BoardState.FAULTY]} faulty"
+        f" and {counts[BoardState.QUARANTINED]} quarantined"
+    )
+    why = [
+        f"{board.board_id}: {board.quarantine.reason}, {board.quarantine.message}"
+        for board in boards
+        if board.quarantine is not None
+    ]
+    return f"{said} ({'; '.join(why[:_TOLD_QUARANTINES])})" if why else said
 
 
 def _check_ttl(ttl: timedelta) -> None:

@@ -48,6 +48,7 @@ _BUSY_REASONS = {
     BoardState.ACTIVE: "BOARD_BUSY",
     BoardState.OFFLINE: "BOARD_AWAY",
     BoardState.FAULTY: "BOARD_UNUSABLE",
+    BoardState.QUARANTINED: "BOARD_QUARANTINED",
 }
 
 
@@ -97,6 +98,7 @@ class BoardRollout:
         self._share = share
         self._load = load
         self.now = board
+        self._blamed: tuple[Board, str] | None = None
 
     async def record(self, *facts: Fact) -> None:
         """Append facts to the journal of the deployment."""
@@ -128,6 +130,9 @@ class BoardRollout:
             )
             message = f"internal error, incident {incident}; the control plane's log has it"
             await self._end(Outcome.BROKEN, "INTERNAL", message)
+        if self._blamed is not None and self.now.outcome is not None:
+            at_fault, why = self._blamed
+            await self._parts.recoveries.blame(at_fault, self.now.outcome, why, self.now.message)
 
     async def _lead(self) -> None:
         async with self._leased() as (lease, board):
@@ -144,7 +149,10 @@ class BoardRollout:
                     part=self.now.part,
                     told=self._share.told,
                 )
-                await self._flash_and_judge(flasher)
+                try:
+                    await self._flash_and_judge(flasher)
+                finally:
+                    self._blamed = (board, flasher.blame)
 
     async def _flash_and_judge(self, flasher: BoardFlasher) -> None:
         memory = self._test_memory()
@@ -337,11 +345,14 @@ class BoardRollout:
             board = await self._parts.boards.get(self.now.board)
         except NotFoundError:
             return "BOARD_AWAY", f"{self.now.board_id} is not known any more"
+        quarantine = board.quarantine
         words = {
             BoardState.LEASED: f"{board.board_id} is held by {board.holder}",
             BoardState.ACTIVE: f"{board.board_id} was just held by somebody else",
             BoardState.OFFLINE: f"{board.board_id} is away: its agent or its cable",
             BoardState.FAULTY: f"{board.board_id} cannot be used: {board.health}",
+            BoardState.QUARANTINED: f"{board.board_id} is out of service: "
+            f"{quarantine.message if quarantine else ''}",
         }
         return _BUSY_REASONS[board.state], words[board.state]
 

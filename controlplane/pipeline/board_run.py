@@ -28,6 +28,11 @@ _TEXT_SLACK_S = 1.0
 class RunInterrupted(Exception):  # noqa: N818 (what happened, not what is wrong)
     """The run cannot be judged, through no fault of the firmware, and may be repeated."""
 
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        """Set where the board itself is at fault."""
+
 
 class BoardRunner:
     """Follows the console of one board from a reset to the END record."""
@@ -131,7 +136,8 @@ class BoardRunner:
         if board.health != "ok":
             raise RunInterrupted(f"{board.board_id} is not healthy: {board.health}")
         if nothing_came:
-            raise RunInterrupted(f"{board.board_id} said nothing after its reset")
+            message = f"{board.board_id} said nothing after its reset"
+            raise RunInterrupted(message, "BOARD_SILENT")
 
     async def _wait_for_agent(self) -> None:
         try:

@@ -42,6 +42,7 @@ from controlplane.pipeline.judging import (
     prepare,
 )
 from controlplane.pipeline.project import Project, load_project, session_seed
+from controlplane.pipeline.recovery import Recoveries
 from controlplane.pipeline.reports import keep_junit
 from controlplane.pipeline.scenario_run import ScenarioParts, ScenarioRunner, evidence_of
 from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
@@ -73,6 +74,7 @@ class DeployParts:
     console_log: ConsoleLog
     journal: Journal
     leases: LeaseBook
+    recoveries: Recoveries
     board_wait: timedelta
     secret: bytes
 
@@ -213,6 +215,7 @@ class DeployStage:
             junit = await keep_junit(self._parts.artifacts, results)
             await run.record(junit, change=lambda s: with_artifact(s, junit))
         message = trouble or first_failure(tuple(results), outcome)
+        await self._parts.recoveries.blame(board, outcome, flasher.blame, message)
         if not message:
             passed = sum(r.outcome is Outcome.PASSED for r in results)
             image = "image" if left == "image" else f"{left} image"

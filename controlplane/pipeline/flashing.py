@@ -138,6 +138,8 @@ class BoardFlasher:
         self.board = board
         self.records: list[FlashRecord] = []
         self.touched = bool(told)
+        self.blame = ""
+        """Reason of the last thing on this board that stayed broken."""
         self._recorder = recorder
         self._subject = subject
         self._commands = commands
@@ -196,6 +198,7 @@ class BoardFlasher:
         """
         answer = await self._order(ResetOrder(), f"reset-{scenario_id}-{again}", _RESET_TIME)
         if answer.outcome is not Outcome.PASSED:
+            self.blame = answer.reason
             raise FlashFailed(f"{self.board.board_id} cannot be reset: {_why(answer)}", answer)
         return ConsoleStart.of(answer)
 
@@ -217,6 +220,7 @@ class BoardFlasher:
             why = f"{reason}; again because the last write ended {_why(answer)}"
             if number < _TRIES:
                 await asyncio.sleep(_TRY_PAUSE_S)
+        self.blame = answer.reason if answer is not None else ""
         raise FlashFailed(
             f"the {_image_name(role)} could not be written to {self.board.board_id}: "
             f"{_why(answer)}",

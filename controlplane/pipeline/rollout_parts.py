@@ -8,6 +8,7 @@ from controlplane.catalog.loader import Catalogue
 from controlplane.fleet.commands import Commands
 from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
+from controlplane.pipeline.recovery import Recoveries
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.console_log import ConsoleLog
@@ -29,6 +30,7 @@ class RolloutParts:
     journal: Journal
     leases: LeaseBook
     queue: SqliteWorkQueue
+    recoveries: Recoveries
     store: DeploymentStore
     board_wait: timedelta
     new_id: Callable[[], str]

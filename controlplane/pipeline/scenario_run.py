@@ -95,10 +95,12 @@ class ScenarioRunner:
                 return await runner.judge(prepared, head, evidence, text_only=text_only)
             except RunInterrupted as interruption:
                 trouble = str(interruption)
+                blame = interruption.reason
             if again < _RERUNS:
                 why = f"{prepared.scenario_id} is run again on {board.board_id}: {trouble}"
                 await self._recorder.record(Note(text=why))
                 head = await self._flasher.reset_for(prepared.scenario_id, again)
+        self._flasher.blame = blame
         return prepared.undecided(Outcome.BROKEN, Stage.DEPLOY, board.board_id, trouble, evidence)
 
 

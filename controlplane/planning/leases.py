@@ -67,9 +67,9 @@ def parse_selector(text: str) -> Selector:
 
 
 def choose_board(boards: Iterable[Board], selector: Selector) -> Board | None:
-    """The free board of the lowest name that the selector accepts.
+    """The free board with the best score that the selector accepts; of equals the lowest name.
 
-    Boards that are leased, offline or faulty are never chosen.
+    Boards that are leased, offline, faulty or quarantined are never chosen.
     """
     free = (b for b in boards if b.state is BoardState.ACTIVE and selector.accepts(b))
-    return min(free, key=lambda board: board.name, default=None)
+    return min(free, key=lambda board: (-board.score, board.name), default=None)

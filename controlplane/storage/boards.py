@@ -9,13 +9,15 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from benchline.errors import InvalidRequestError, NotFoundError
 from benchline.names import board_name
 from controlplane.domain.bench import Agent, Board, BoardState
+from controlplane.domain.health import Quarantine
+from controlplane.planning.health import NEUTRAL, SETTLES_BY_ONE_IN
 from controlplane.planning.leases import Selector, SelectorError, parse_selector
 from controlplane.storage.bell import Bell
 from controlplane.storage.codec import from_json, to_json
@@ -23,14 +25,22 @@ from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import from_us, to_us, utc_now
 
 _ALL = "boards"
-_VIEW = """
+_SETTLE_US = SETTLES_BY_ONE_IN // timedelta(microseconds=1)
+# The score as `planning.health.settled` gives it at the moment that is bound to ?.
+_SCORE = f"""
+CASE WHEN b.score < {NEUTRAL}
+     THEN MIN({NEUTRAL}, b.score + MAX(0, (?1 - b.score_us) / {_SETTLE_US}))
+     ELSE MAX({NEUTRAL}, b.score - MAX(0, (?1 - b.score_us) / {_SETTLE_US})) END
+"""
+_BEST = "SELECT b.name FROM boards b JOIN agents a ON a.agent = b.agent"
+_VIEW = f"""
 SELECT b.name, b.body, b.present, b.usable, b.lease, b.proven_image_sha256, b.last_seen_us,
-       a.online_boot_id, l.holder, c.epoch, c.head
+       a.online_boot_id, l.holder, c.epoch, c.head, {_SCORE} AS score_now, b.quarantine
 FROM boards b
 JOIN agents a ON a.agent = b.agent
 LEFT JOIN leases l ON l.name = b.lease
 LEFT JOIN consoles c ON c.console = 'consoles/' || b.name
-"""
+"""  # noqa: S608
 
 
 class BoardStore:
@@ -41,6 +51,7 @@ class BoardStore:
         self._now = now
         self._bell = Bell()
         self._seen: dict[str, datetime] = {}
+        self._recovering: dict[str, str] = {}
         # Milliseconds since 1970 at start, so that it also rises over restarts.
         self._version = to_us(now()) // 1000
 
@@ -152,7 +163,16 @@ class BoardStore:
             InvalidRequestError: INVALID_SELECTOR.
         """
         wanted = read_selector(selector)
-        return await self._database.read(lambda connection: self.select(connection, wanted))
+        found = await self._database.read(lambda connection: self.select(connection, wanted))
+        return [self._doing(board) for board in found]
+
+    def tell_recovering(self, board: str, words: str) -> None:
+        """What is done to bring a board back right now; "" when nothing is."""
+        if words:
+            self._recovering[board] = words
+        else:
+            self._recovering.pop(board, None)
+        self._raise_version()
 
     async def get(self, name: str) -> Board:
         """One board by its name, or by the last part of it when only one board has that.
@@ -173,7 +193,7 @@ class BoardStore:
             )
         if not found:
             raise NotFoundError("BOARD_NOT_FOUND", f"there is no board {name}", board=name)
-        return self._fresh((exact or found)[0])
+        return self._doing(self._fresh((exact or found)[0]))
 
     async def wait(self, after_version: int) -> int:
         """Return the version as soon as it is greater than `after_version`."""
@@ -199,9 +219,13 @@ class BoardStore:
         selector: Selector,
         *,
         free: bool = False,
+        care: bool = False,
         limit: int = -1,
     ) -> list[Board]:
-        """Boards by name; with `free` only those that may be lent. Any thread."""
+        """Boards by name; with `free` only those that may be lent, best score first. Any thread.
+
+        With `care` they are lent to be brought back: faulty, quarantined and missing ones too.
+        """
         demands: list[tuple[str, list[str]]] = []
         for column in ("model", "part", "kind"):
             value = getattr(selector, column)
@@ -219,12 +243,19 @@ class BoardStore:
             either = " OR ".join(f"b.{column} = ?" for column in columns)
             demands.append((f"({either})", [selector.word] * len(columns)))
         if free:
-            demands.append(("b.present = 1 AND b.usable = 1 AND b.lease = ''", []))
+            demands.append(("b.lease = ''", []))
             demands.append(("a.online_boot_id = ?", [self._database.boot_id]))
+        if free and not care:
+            demands.append(("b.present = 1 AND b.usable = 1 AND b.quarantine = ''", []))
         where = " AND ".join(clause for clause, _ in demands) or "1 = 1"
-        values = [value for _, chosen in demands for value in chosen]
+        values = [to_us(self._now()), *(value for _, chosen in demands for value in chosen)]
+        if free:
+            # Only those that are taken are looked up with all that belongs to them.
+            where = f"b.name IN ({_BEST} WHERE {where} ORDER BY {_SCORE} DESC, b.name LIMIT ?)"
+            values.append(limit)
+        order = "score_now DESC, b.name" if free else "b.name"
         rows = connection.execute(
-            f"{_VIEW} WHERE {where} ORDER BY b.name LIMIT ?",
+            f"{_VIEW} WHERE {where} ORDER BY {order} LIMIT ?",
             (*values, limit),
         ).fetchall()
         return [_board(row, self._database.boot_id) for row in rows]
@@ -234,6 +265,10 @@ class BoardStore:
         if seen is None or board.state is BoardState.OFFLINE:
             return board
         return replace(board, last_seen_time=seen)
+
+    def _doing(self, board: Board) -> Board:
+        words = self._recovering.get(board.name)
+        return replace(board, recovering=words) if words else board
 
     def _raise_version(self) -> None:
         self._version += 1
@@ -281,11 +316,14 @@ def _board_row(agent: str, board: Board, now_us: int) -> tuple[object, ...]:
 # Watchers read whole inventories, in which few rows differ from the last time.
 @lru_cache(maxsize=16_384)
 def _board(row: tuple[Any, ...], boot_id: str) -> Board:
-    name, body, present, usable, lease, proven, seen_us, online_boot_id, holder, epoch, head = row
+    name, body, present, usable, lease, proven, seen_us, online_boot_id, holder, *more = row
+    epoch, head, score, quarantine = more
     inventory = from_json(Board, body)
     state = BoardState.ACTIVE
     if not present or online_boot_id != boot_id:
         state = BoardState.OFFLINE
+    elif quarantine:
+        state = BoardState.QUARANTINED
     elif not usable:
         state = inventory.state
     elif lease:
@@ -300,4 +338,7 @@ def _board(row: tuple[Any, ...], boot_id: str) -> Board:
         last_seen_time=from_us(seen_us),
         console_epoch=epoch or 0,
         console_bytes=head or 0,
+        score=score,
+        quarantine=from_json(Quarantine, quarantine) if quarantine else None,
+        recovering="",
     )

@@ -36,6 +36,8 @@ class LeaseRequest:
     holder: str
     ttl: timedelta
     request_id: str
+    care: bool = False
+    """The board is wanted to be brought back, whatever is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,10 @@ class LeaseRows:
         earlier = self._earlier(tx.connection, request)
         if earlier is not None:
             return earlier
-        free = self._boards.select(tx.connection, request.selector, free=True, limit=1)
-        board = choose_board(free, request.selector)
+        free = self._boards.select(
+            tx.connection, request.selector, free=True, care=request.care, limit=1
+        )
+        board = next(iter(free), None) if request.care else choose_board(free, request.selector)
         if board is None:
             return None
         token = tx.connection.execute(

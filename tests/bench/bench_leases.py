@@ -28,9 +28,13 @@ from benchline.v1 import bench_pb2, bench_pb2_grpc
 from controlplane.domain.bench import Board, BoardKind, BoardState
 from controlplane.edge.bench_service import BenchService
 from controlplane.edge.interceptors import EdgeInterceptor
+from controlplane.fleet.commands import Commands
+from controlplane.fleet.registry import Registry
 from controlplane.leasing.book import LeaseBook
 from controlplane.storage.boards import BoardStore
+from controlplane.storage.commands import CommandStore
 from controlplane.storage.database import Database
+from tests.care import care_of
 
 
 async def serve(folder: Path, agents: int, boards_each: int) -> None:
@@ -56,7 +60,10 @@ async def serve(folder: Path, agents: int, boards_each: int) -> None:
         await boards.put_inventory(agent, inventory)
     async with LeaseBook(database, boards) as book:
         server = grpc.aio.server(interceptors=[EdgeInterceptor()])
-        bench_pb2_grpc.add_BenchServiceServicer_to_server(BenchService(boards, book), server)
+        commands = Commands(CommandStore(database), Registry())
+        care, recoveries, _ = care_of(folder, database, boards, book, commands)
+        service = BenchService(boards, book, care, recoveries)
+        bench_pb2_grpc.add_BenchServiceServicer_to_server(service, server)
         server.add_insecure_port(f"unix:{folder / 's.sock'}")
         await server.start()
         sys.stdout.write("ready\n")

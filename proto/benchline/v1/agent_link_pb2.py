@@ -26,55 +26,64 @@ from benchline.v1 import bench_pb2 as benchline_dot_v1_dot_bench__pb2
 from benchline.v1 import console_pb2 as benchline_dot_v1_dot_console__pb2
 from benchline.v1 import event_pb2 as benchline_dot_v1_dot_event__pb2
 from benchline.v1 import flash_pb2 as benchline_dot_v1_dot_flash__pb2
+from benchline.v1 import recovery_pb2 as benchline_dot_v1_dot_recovery__pb2
 from benchline.v1 import verdict_pb2 as benchline_dot_v1_dot_verdict__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62\x65nchline/v1/agent_link.proto\x12\x0c\x62\x65nchline.v1\x1a\x18\x62\x65nchline/v1/bench.proto\x1a\x1a\x62\x65nchline/v1/console.proto\x1a\x18\x62\x65nchline/v1/event.proto\x1a\x18\x62\x65nchline/v1/flash.proto\x1a\x1a\x62\x65nchline/v1/verdict.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x02\n\x0e\x43onnectRequest\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.benchline.v1.HelloH\x00\x12,\n\theartbeat\x18\x02 \x01(\x0b\x32\x17.benchline.v1.HeartbeatH\x00\x12.\n\x06\x62oards\x18\x03 \x01(\x0b\x32\x1c.benchline.v1.BoardInventoryH\x00\x12\x39\n\x10\x63ommand_accepted\x18\x04 \x01(\x0b\x32\x1d.benchline.v1.CommandAcceptedH\x00\x12\x35\n\x0e\x66lash_progress\x18\x05 \x01(\x0b\x32\x1b.benchline.v1.FlashProgressH\x00\x12\x35\n\x0e\x63ommand_result\x18\x06 \x01(\x0b\x32\x1b.benchline.v1.CommandResultH\x00\x42\t\n\x07message\"\x96\x02\n\x0f\x43onnectResponse\x12(\n\x07welcome\x18\x01 \x01(\x0b\x32\x15.benchline.v1.WelcomeH\x00\x12(\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x15.benchline.v1.CommandH\x00\x12\x35\n\x0e\x63\x61ncel_command\x18\x03 \x01(\x0b\x32\x1b.benchline.v1.CancelCommandH\x00\x12?\n\x13result_acknowledged\x18\x04 \x01(\x0b\x32 .benchline.v1.ResultAcknowledgedH\x00\x12,\n\theartbeat\x18\x05 \x01(\x0b\x32\x17.benchline.v1.HeartbeatH\x00\x42\t\n\x07message\"\xd6\x01\n\x05Hello\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x05 \x03(\t\x12,\n\x06\x62oards\x18\x06 \x01(\x0b\x32\x1c.benchline.v1.BoardInventory\x12\x18\n\x10open_command_ids\x18\x07 \x03(\t\x12\x30\n\rconsole_heads\x18\x08 \x03(\x0b\x32\x19.benchline.v1.ConsoleHead\"\x88\x01\n\x07Welcome\x12\x12\n\nlink_epoch\x18\x01 \x01(\x04\x12\x19\n\x11heartbeat_seconds\x18\x02 \x01(\r\x12\x30\n\rconsole_acked\x18\x03 \x03(\x0b\x32\x19.benchline.v1.ConsoleHead\x12\x1c\n\x14\x63onsole_credit_bytes\x18\x04 \x01(\x04\":\n\tHeartbeat\x12-\n\tsend_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\";\n\x0b\x43onsoleHead\x12\r\n\x05\x62oard\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\"5\n\x0e\x42oardInventory\x12#\n\x06\x62oards\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Board\"\x8f\x02\n\x07\x43ommand\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\r\n\x05lease\x18\x03 \x01(\t\x12\x15\n\rfencing_token\x18\x04 \x01(\x04\x12,\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x05\x66lash\x18\x06 \x01(\x0b\x32\x1a.benchline.v1.FlashCommandH\x00\x12+\n\x05reset\x18\x07 \x01(\x0b\x32\x1a.benchline.v1.ResetCommandH\x00\x12)\n\x04send\x18\x08 \x01(\x0b\x32\x19.benchline.v1.SendCommandH\x00\x42\x08\n\x06\x61\x63tion\"n\n\x0c\x46lashCommand\x12,\n\x08segments\x18\x01 \x03(\x0b\x32\x1a.benchline.v1.FlashSegment\x12\x0c\n\x04part\x18\x02 \x01(\t\x12\x13\n\x0breset_after\x18\x03 \x01(\x08\x12\r\n\x05image\x18\x04 \x01(\t\"C\n\x0c\x46lashSegment\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\x04\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x04\"\x0e\n\x0cResetCommand\"\x1b\n\x0bSendCommand\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"%\n\x0f\x43ommandAccepted\x12\x12\n\ncommand_id\x18\x01 \x01(\t\"\xc2\x01\n\rCommandResult\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12&\n\x07outcome\x18\x02 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12(\n\x05\x66lash\x18\x05 \x01(\x0b\x32\x19.benchline.v1.FlashRecord\x12*\n\x07\x63onsole\x18\x06 \x01(\x0b\x32\x19.benchline.v1.ConsoleHead\"#\n\rCancelCommand\x12\x12\n\ncommand_id\x18\x01 \x01(\t\"(\n\x12ResultAcknowledged\x12\x12\n\ncommand_id\x18\x01 \x01(\t\"j\n\x14UploadConsoleRequest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x12\n\nlink_epoch\x18\x02 \x01(\x04\x12/\n\x06\x63hunks\x18\x03 \x03(\x0b\x32\x1f.benchline.v1.BoardConsoleChunk\"M\n\x11\x42oardConsoleChunk\x12\r\n\x05\x62oard\x18\x01 \x01(\t\x12)\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1a.benchline.v1.ConsoleChunk\"A\n\x15UploadConsoleResponse\x12(\n\x05\x61\x63ked\x18\x01 \x03(\x0b\x32\x19.benchline.v1.ConsoleHead2\xbc\x01\n\x10\x41gentLinkService\x12J\n\x07\x43onnect\x12\x1c.benchline.v1.ConnectRequest\x1a\x1d.benchline.v1.ConnectResponse(\x01\x30\x01\x12\\\n\rUploadConsole\x12\".benchline.v1.UploadConsoleRequest\x1a#.benchline.v1.UploadConsoleResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62\x65nchline/v1/agent_link.proto\x12\x0c\x62\x65nchline.v1\x1a\x18\x62\x65nchline/v1/bench.proto\x1a\x1a\x62\x65nchline/v1/console.proto\x1a\x18\x62\x65nchline/v1/event.proto\x1a\x18\x62\x65nchline/v1/flash.proto\x1a\x1b\x62\x65nchline/v1/recovery.proto\x1a\x1a\x62\x65nchline/v1/verdict.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x85\x03\n\x0e\x43onnectRequest\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.benchline.v1.HelloH\x00\x12,\n\theartbeat\x18\x02 \x01(\x0b\x32\x17.benchline.v1.HeartbeatH\x00\x12.\n\x06\x62oards\x18\x03 \x01(\x0b\x32\x1c.benchline.v1.BoardInventoryH\x00\x12\x39\n\x10\x63ommand_accepted\x18\x04 \x01(\x0b\x32\x1d.benchline.v1.CommandAcceptedH\x00\x12\x35\n\x0e\x66lash_progress\x18\x05 \x01(\x0b\x32\x1b.benchline.v1.FlashProgressH\x00\x12\x35\n\x0e\x63ommand_result\x18\x06 \x01(\x0b\x32\x1b.benchline.v1.CommandResultH\x00\x12;\n\x11recovery_progress\x18\x07 \x01(\x0b\x32\x1e.benchline.v1.RecoveryProgressH\x00\x42\t\n\x07message\"\x96\x02\n\x0f\x43onnectResponse\x12(\n\x07welcome\x18\x01 \x01(\x0b\x32\x15.benchline.v1.WelcomeH\x00\x12(\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x15.benchline.v1.CommandH\x00\x12\x35\n\x0e\x63\x61ncel_command\x18\x03 \x01(\x0b\x32\x1b.benchline.v1.CancelCommandH\x00\x12?\n\x13result_acknowledged\x18\x04 \x01(\x0b\x32 .benchline.v1.ResultAcknowledgedH\x00\x12,\n\theartbeat\x18\x05 \x01(\x0b\x32\x17.benchline.v1.HeartbeatH\x00\x42\t\n\x07message\"\xd6\x01\n\x05Hello\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x05 \x03(\t\x12,\n\x06\x62oards\x18\x06 \x01(\x0b\x32\x1c.benchline.v1.BoardInventory\x12\x18\n\x10open_command_ids\x18\x07 \x03(\t\x12\x30\n\rconsole_heads\x18\x08 \x03(\x0b\x32\x19.benchline.v1.ConsoleHead\"\x88\x01\n\x07Welcome\x12\x12\n\nlink_epoch\x18\x01 \x01(\x04\x12\x19\n\x11heartbeat_seconds\x18\x02 \x01(\r\x12\x30\n\rconsole_acked\x18\x03 \x03(\x0b\x32\x19.benchline.v1.ConsoleHead\x12\x1c\n\x14\x63onsole_credit_bytes\x18\x04 \x01(\x04\":\n\tHeartbeat\x12-\n\tsend_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\";\n\x0b\x43onsoleHead\x12\r\n\x05\x62oard\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\"5\n\x0e\x42oardInventory\x12#\n\x06\x62oards\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Board\"\xa0\x03\n\x07\x43ommand\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\r\n\x05lease\x18\x03 \x01(\t\x12\x15\n\rfencing_token\x18\x04 \x01(\x04\x12,\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x05\x66lash\x18\x06 \x01(\x0b\x32\x1a.benchline.v1.FlashCommandH\x00\x12+\n\x05reset\x18\x07 \x01(\x0b\x32\x1a.benchline.v1.ResetCommandH\x00\x12)\n\x04send\x18\x08 \x01(\x0b\x32\x19.benchline.v1.SendCommandH\x00\x12+\n\x05power\x18\t \x01(\x0b\x32\x1a.benchline.v1.PowerCommandH\x00\x12\x31\n\x08identify\x18\n \x01(\x0b\x32\x1d.benchline.v1.IdentifyCommandH\x00\x12/\n\x07recover\x18\x0b \x01(\x0b\x32\x1c.benchline.v1.RecoverCommandH\x00\x42\x08\n\x06\x61\x63tion\"n\n\x0c\x46lashCommand\x12,\n\x08segments\x18\x01 \x03(\x0b\x32\x1a.benchline.v1.FlashSegment\x12\x0c\n\x04part\x18\x02 \x01(\t\x12\x13\n\x0breset_after\x18\x03 \x01(\x08\x12\r\n\x05image\x18\x04 \x01(\t\"C\n\x0c\x46lashSegment\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\x04\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x04\"5\n\x0cResetCommand\x12%\n\x04mode\x18\x01 \x01(\x0e\x32\x17.benchline.v1.ResetMode\"7\n\x0cPowerCommand\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.benchline.v1.PowerState\"\x11\n\x0fIdentifyCommand\"\xcc\x01\n\x0eRecoverCommand\x12\x0f\n\x07trouble\x18\x01 \x01(\t\x12*\n\x06\x63\x61nary\x18\x02 \x01(\x0b\x32\x1a.benchline.v1.FlashCommand\x12\x0e\n\x06\x65xpect\x18\x03 \x01(\t\x12(\n\x04left\x18\x04 \x01(\x0b\x32\x1a.benchline.v1.FlashCommand\x12\x16\n\x0ewithout_canary\x18\x05 \x01(\t\x12+\n\x05order\x18\x06 \x03(\x0e\x32\x1c.benchline.v1.RecoveryAction\"\x1b\n\x0bSendCommand\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"_\n\x10RecoveryProgress\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12(\n\x04step\x18\x03 \x01(\x0b\x32\x1a.benchline.v1.RecoveryStep\"%\n\x0f\x43ommandAccepted\x12\x12\n\ncommand_id\x18\x01 \x01(\t\"\x8e\x02\n\rCommandResult\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12&\n\x07outcome\x18\x02 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12(\n\x05\x66lash\x18\x05 \x01(\x0b\x32\x19.benchline.v1.FlashRecord\x12*\n\x07\x63onsole\x18\x06 \x01(\x0b\x32\x19.benchline.v1.ConsoleHead\x12 \n\x04\x63hip\x18\x07 \x01(\x0b\x32\x12.benchline.v1.Chip\x12(\n\x08recovery\x18\x08 \x01(\x0b\x32\x16.benchline.v1.Recovery\"#\n\rCancelCommand\x12\x12\n\ncommand_id\x18\x01 \x01(\t\"(\n\x12ResultAcknowledged\x12\x12\n\ncommand_id\x18\x01 \x01(\t\"j\n\x14UploadConsoleRequest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x12\n\nlink_epoch\x18\x02 \x01(\x04\x12/\n\x06\x63hunks\x18\x03 \x03(\x0b\x32\x1f.benchline.v1.BoardConsoleChunk\"M\n\x11\x42oardConsoleChunk\x12\r\n\x05\x62oard\x18\x01 \x01(\t\x12)\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1a.benchline.v1.ConsoleChunk\"A\n\x15UploadConsoleResponse\x12(\n\x05\x61\x63ked\x18\x01 \x03(\x0b\x32\x19.benchline.v1.ConsoleHead2\xbc\x01\n\x10\x41gentLinkService\x12J\n\x07\x43onnect\x12\x1c.benchline.v1.ConnectRequest\x1a\x1d.benchline.v1.ConnectResponse(\x01\x30\x01\x12\\\n\rUploadConsole\x12\".benchline.v1.UploadConsoleRequest\x1a#.benchline.v1.UploadConsoleResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'benchline.v1.agent_link_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONNECTREQUEST']._serialized_start=215
-  _globals['_CONNECTREQUEST']._serialized_end=543
-  _globals['_CONNECTRESPONSE']._serialized_start=546
-  _globals['_CONNECTRESPONSE']._serialized_end=824
-  _globals['_HELLO']._serialized_start=827
-  _globals['_HELLO']._serialized_end=1041
-  _globals['_WELCOME']._serialized_start=1044
-  _globals['_WELCOME']._serialized_end=1180
-  _globals['_HEARTBEAT']._serialized_start=1182
-  _globals['_HEARTBEAT']._serialized_end=1240
-  _globals['_CONSOLEHEAD']._serialized_start=1242
-  _globals['_CONSOLEHEAD']._serialized_end=1301
-  _globals['_BOARDINVENTORY']._serialized_start=1303
-  _globals['_BOARDINVENTORY']._serialized_end=1356
-  _globals['_COMMAND']._serialized_start=1359
-  _globals['_COMMAND']._serialized_end=1630
-  _globals['_FLASHCOMMAND']._serialized_start=1632
-  _globals['_FLASHCOMMAND']._serialized_end=1742
-  _globals['_FLASHSEGMENT']._serialized_start=1744
-  _globals['_FLASHSEGMENT']._serialized_end=1811
-  _globals['_RESETCOMMAND']._serialized_start=1813
-  _globals['_RESETCOMMAND']._serialized_end=1827
-  _globals['_SENDCOMMAND']._serialized_start=1829
-  _globals['_SENDCOMMAND']._serialized_end=1856
-  _globals['_COMMANDACCEPTED']._serialized_start=1858
-  _globals['_COMMANDACCEPTED']._serialized_end=1895
-  _globals['_COMMANDRESULT']._serialized_start=1898
-  _globals['_COMMANDRESULT']._serialized_end=2092
-  _globals['_CANCELCOMMAND']._serialized_start=2094
-  _globals['_CANCELCOMMAND']._serialized_end=2129
-  _globals['_RESULTACKNOWLEDGED']._serialized_start=2131
-  _globals['_RESULTACKNOWLEDGED']._serialized_end=2171
-  _globals['_UPLOADCONSOLEREQUEST']._serialized_start=2173
-  _globals['_UPLOADCONSOLEREQUEST']._serialized_end=2279
-  _globals['_BOARDCONSOLECHUNK']._serialized_start=2281
-  _globals['_BOARDCONSOLECHUNK']._serialized_end=2358
-  _globals['_UPLOADCONSOLERESPONSE']._serialized_start=2360
-  _globals['_UPLOADCONSOLERESPONSE']._serialized_end=2425
-  _globals['_AGENTLINKSERVICE']._serialized_start=2428
-  _globals['_AGENTLINKSERVICE']._serialized_end=2616
+  _globals['_CONNECTREQUEST']._serialized_start=244
+  _globals['_CONNECTREQUEST']._serialized_end=633
+  _globals['_CONNECTRESPONSE']._serialized_start=636
+  _globals['_CONNECTRESPONSE']._serialized_end=914
+  _globals['_HELLO']._serialized_start=917
+  _globals['_HELLO']._serialized_end=1131
+  _globals['_WELCOME']._serialized_start=1134
+  _globals['_WELCOME']._serialized_end=1270
+  _globals['_HEARTBEAT']._serialized_start=1272
+  _globals['_HEARTBEAT']._serialized_end=1330
+  _globals['_CONSOLEHEAD']._serialized_start=1332
+  _globals['_CONSOLEHEAD']._serialized_end=1391
+  _globals['_BOARDINVENTORY']._serialized_start=1393
+  _globals['_BOARDINVENTORY']._serialized_end=1446
+  _globals['_COMMAND']._serialized_start=1449
+  _globals['_COMMAND']._serialized_end=1865
+  _globals['_FLASHCOMMAND']._serialized_start=1867
+  _globals['_FLASHCOMMAND']._serialized_end=1977
+  _globals['_FLASHSEGMENT']._serialized_start=1979
+  _globals['_FLASHSEGMENT']._serialized_end=2046
+  _globals['_RESETCOMMAND']._serialized_start=2048
+  _globals['_RESETCOMMAND']._serialized_end=2101
+  _globals['_POWERCOMMAND']._serialized_start=2103
+  _globals['_POWERCOMMAND']._serialized_end=2158
+  _globals['_IDENTIFYCOMMAND']._serialized_start=2160
+  _globals['_IDENTIFYCOMMAND']._serialized_end=2177
+  _globals['_RECOVERCOMMAND']._serialized_start=2180
+  _globals['_RECOVERCOMMAND']._serialized_end=2384
+  _globals['_SENDCOMMAND']._serialized_start=2386
+  _globals['_SENDCOMMAND']._serialized_end=2413
+  _globals['_RECOVERYPROGRESS']._serialized_start=2415
+  _globals['_RECOVERYPROGRESS']._serialized_end=2510
+  _globals['_COMMANDACCEPTED']._serialized_start=2512
+  _globals['_COMMANDACCEPTED']._serialized_end=2549
+  _globals['_COMMANDRESULT']._serialized_start=2552
+  _globals['_COMMANDRESULT']._serialized_end=2822
+  _globals['_CANCELCOMMAND']._serialized_start=2824
+  _globals['_CANCELCOMMAND']._serialized_end=2859
+  _globals['_RESULTACKNOWLEDGED']._serialized_start=2861
+  _globals['_RESULTACKNOWLEDGED']._serialized_end=2901
+  _globals['_UPLOADCONSOLEREQUEST']._serialized_start=2903
+  _globals['_UPLOADCONSOLEREQUEST']._serialized_end=3009
+  _globals['_BOARDCONSOLECHUNK']._serialized_start=3011
+  _globals['_BOARDCONSOLECHUNK']._serialized_end=3088
+  _globals['_UPLOADCONSOLERESPONSE']._serialized_start=3090
+  _globals['_UPLOADCONSOLERESPONSE']._serialized_end=3155
+  _globals['_AGENTLINKSERVICE']._serialized_start=3158
+  _globals['_AGENTLINKSERVICE']._serialized_end=3346
 # @@protoc_insertion_point(module_scope)

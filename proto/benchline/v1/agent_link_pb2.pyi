@@ -7,6 +7,7 @@ from benchline.v1 import bench_pb2 as _bench_pb2
 from benchline.v1 import console_pb2 as _console_pb2
 from benchline.v1 import event_pb2 as _event_pb2
 from benchline.v1 import flash_pb2 as _flash_pb2
+from benchline.v1 import recovery_pb2 as _recovery_pb2
 from benchline.v1 import verdict_pb2 as _verdict_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -36,6 +37,7 @@ class ConnectRequest(_message.Message):
     COMMAND_ACCEPTED_FIELD_NUMBER: _builtins.int
     FLASH_PROGRESS_FIELD_NUMBER: _builtins.int
     COMMAND_RESULT_FIELD_NUMBER: _builtins.int
+    RECOVERY_PROGRESS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello:
         """First message of a stream."""
@@ -60,6 +62,10 @@ class ConnectRequest(_message.Message):
     def command_result(self) -> Global___CommandResult:
         """A command ended. Repeated after every reconnect until it is acknowledged."""
 
+    @_builtins.property
+    def recovery_progress(self) -> Global___RecoveryProgress:
+        """A step of a recovery began or ended."""
+
     def __init__(
         self,
         *,
@@ -69,12 +75,13 @@ class ConnectRequest(_message.Message):
         command_accepted: Global___CommandAccepted | None = ...,
         flash_progress: _event_pb2.FlashProgress | None = ...,
         command_result: Global___CommandResult | None = ...,
+        recovery_progress: Global___RecoveryProgress | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["boards", b"boards", "command_accepted", b"command_accepted", "command_result", b"command_result", "flash_progress", b"flash_progress", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["boards", b"boards", "command_accepted", b"command_accepted", "command_result", b"command_result", "flash_progress", b"flash_progress", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message", "recovery_progress", b"recovery_progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boards", b"boards", "command_accepted", b"command_accepted", "command_result", b"command_result", "flash_progress", b"flash_progress", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boards", b"boards", "command_accepted", b"command_accepted", "command_result", b"command_result", "flash_progress", b"flash_progress", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message", "recovery_progress", b"recovery_progress"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "heartbeat", "boards", "command_accepted", "flash_progress", "command_result"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "heartbeat", "boards", "command_accepted", "flash_progress", "command_result", "recovery_progress"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -316,6 +323,9 @@ class Command(_message.Message):
     FLASH_FIELD_NUMBER: _builtins.int
     RESET_FIELD_NUMBER: _builtins.int
     SEND_FIELD_NUMBER: _builtins.int
+    POWER_FIELD_NUMBER: _builtins.int
+    IDENTIFY_FIELD_NUMBER: _builtins.int
+    RECOVER_FIELD_NUMBER: _builtins.int
     command_id: _builtins.str
     """Chosen by the control plane; the same id is never run twice."""
     board: _builtins.str
@@ -340,6 +350,18 @@ class Command(_message.Message):
     def send(self) -> Global___SendCommand:
         """Send bytes to its console."""
 
+    @_builtins.property
+    def power(self) -> Global___PowerCommand:
+        """Switch its power."""
+
+    @_builtins.property
+    def identify(self) -> Global___IdentifyCommand:
+        """Ask its chip who it is."""
+
+    @_builtins.property
+    def recover(self) -> Global___RecoverCommand:
+        """Bring it back."""
+
     def __init__(
         self,
         *,
@@ -351,12 +373,15 @@ class Command(_message.Message):
         flash: Global___FlashCommand | None = ...,
         reset: Global___ResetCommand | None = ...,
         send: Global___SendCommand | None = ...,
+        power: Global___PowerCommand | None = ...,
+        identify: Global___IdentifyCommand | None = ...,
+        recover: Global___RecoverCommand | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "deadline", b"deadline", "flash", b"flash", "reset", b"reset", "send", b"send"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "deadline", b"deadline", "flash", b"flash", "identify", b"identify", "power", b"power", "recover", b"recover", "reset", b"reset", "send", b"send"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "board", b"board", "command_id", b"command_id", "deadline", b"deadline", "fencing_token", b"fencing_token", "flash", b"flash", "lease", b"lease", "reset", b"reset", "send", b"send"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "board", b"board", "command_id", b"command_id", "deadline", b"deadline", "fencing_token", b"fencing_token", "flash", b"flash", "identify", b"identify", "lease", b"lease", "power", b"power", "recover", b"recover", "reset", b"reset", "send", b"send"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_action: _TypeAlias = _typing.Literal["flash", "reset", "send"]  # noqa: Y015
+    _WhichOneofReturnType_action: _TypeAlias = _typing.Literal["flash", "reset", "send", "power", "identify", "recover"]  # noqa: Y015
     _WhichOneofArgType_action: _TypeAlias = _typing.Literal["action", b"action"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_action) -> _WhichOneofReturnType_action | None: ...
 
@@ -434,6 +459,50 @@ class ResetCommand(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    MODE_FIELD_NUMBER: _builtins.int
+    mode: _recovery_pb2.ResetMode.ValueType
+    """What is started."""
+    def __init__(
+        self,
+        *,
+        mode: _recovery_pb2.ResetMode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResetCommand: _TypeAlias = ResetCommand  # noqa: Y015
+
+@_typing.final
+class PowerCommand(_message.Message):
+    """Switch the power of a board."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    state: _recovery_pb2.PowerState.ValueType
+    """What to do."""
+    def __init__(
+        self,
+        *,
+        state: _recovery_pb2.PowerState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PowerCommand: _TypeAlias = PowerCommand  # noqa: Y015
+
+@_typing.final
+class IdentifyCommand(_message.Message):
+    """Ask the chip of a board who it is; a board that can show itself does."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
     def __init__(
         self,
     ) -> None: ...
@@ -443,7 +512,55 @@ class ResetCommand(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ResetCommand: _TypeAlias = ResetCommand  # noqa: Y015
+Global___IdentifyCommand: _TypeAlias = IdentifyCommand  # noqa: Y015
+
+@_typing.final
+class RecoverCommand(_message.Message):
+    """Bring a board back and prove that it works."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    CANARY_FIELD_NUMBER: _builtins.int
+    EXPECT_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    WITHOUT_CANARY_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    trouble: _builtins.str
+    """Reason of the outcome that it is done for; empty when nothing is known to be wrong."""
+    expect: _builtins.str
+    """What the canary says on the console once it runs; empty when it cannot be heard."""
+    without_canary: _builtins.str
+    """Why there is no canary, or why it cannot be heard."""
+    @_builtins.property
+    def canary(self) -> Global___FlashCommand:
+        """Known good firmware for the part; not set when there is none."""
+
+    @_builtins.property
+    def left(self) -> Global___FlashCommand:
+        """What is left on the board when no release image of it is known; not set when there is none."""
+
+    @_builtins.property
+    def order(self) -> _containers.RepeatedScalarFieldContainer[_recovery_pb2.RecoveryAction.ValueType]:
+        """Steps in the order in which they are worth trying on this model; the usual order when empty."""
+
+    def __init__(
+        self,
+        *,
+        trouble: _builtins.str = ...,
+        canary: Global___FlashCommand | None = ...,
+        expect: _builtins.str = ...,
+        left: Global___FlashCommand | None = ...,
+        without_canary: _builtins.str = ...,
+        order: _abc.Iterable[_recovery_pb2.RecoveryAction.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "left", b"left"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "expect", b"expect", "left", b"left", "order", b"order", "trouble", b"trouble", "without_canary", b"without_canary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecoverCommand: _TypeAlias = RecoverCommand  # noqa: Y015
 
 @_typing.final
 class SendCommand(_message.Message):
@@ -466,6 +583,38 @@ class SendCommand(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SendCommand: _TypeAlias = SendCommand  # noqa: Y015
+
+@_typing.final
+class RecoveryProgress(_message.Message):
+    """How far a recovery is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    BOARD_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    command_id: _builtins.str
+    """Which command."""
+    board: _builtins.str
+    """Board id."""
+    @_builtins.property
+    def step(self) -> _recovery_pb2.RecoveryStep:
+        """The step, without an outcome when it begins."""
+
+    def __init__(
+        self,
+        *,
+        command_id: _builtins.str = ...,
+        board: _builtins.str = ...,
+        step: _recovery_pb2.RecoveryStep | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "command_id", b"command_id", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecoveryProgress: _TypeAlias = RecoveryProgress  # noqa: Y015
 
 @_typing.final
 class CommandAccepted(_message.Message):
@@ -501,6 +650,8 @@ class CommandResult(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     FLASH_FIELD_NUMBER: _builtins.int
     CONSOLE_FIELD_NUMBER: _builtins.int
+    CHIP_FIELD_NUMBER: _builtins.int
+    RECOVERY_FIELD_NUMBER: _builtins.int
     command_id: _builtins.str
     """Which."""
     outcome: _verdict_pb2.Outcome.ValueType
@@ -517,6 +668,14 @@ class CommandResult(_message.Message):
     def console(self) -> Global___ConsoleHead:
         """Where the console stood when the board was reset."""
 
+    @_builtins.property
+    def chip(self) -> _bench_pb2.Chip:
+        """What the chip said when it was asked."""
+
+    @_builtins.property
+    def recovery(self) -> _recovery_pb2.Recovery:
+        """What a recovery did; name, board, principal and times are left empty."""
+
     def __init__(
         self,
         *,
@@ -526,10 +685,12 @@ class CommandResult(_message.Message):
         message: _builtins.str = ...,
         flash: _flash_pb2.FlashRecord | None = ...,
         console: Global___ConsoleHead | None = ...,
+        chip: _bench_pb2.Chip | None = ...,
+        recovery: _recovery_pb2.Recovery | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["console", b"console", "flash", b"flash"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chip", b"chip", "console", b"console", "flash", b"flash", "recovery", b"recovery"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "console", b"console", "flash", b"flash", "message", b"message", "outcome", b"outcome", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chip", b"chip", "command_id", b"command_id", "console", b"console", "flash", b"flash", "message", b"message", "outcome", b"outcome", "reason", b"reason", "recovery", b"recovery"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

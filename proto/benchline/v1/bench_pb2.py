@@ -22,63 +22,92 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from benchline.v1 import recovery_pb2 as benchline_dot_v1_dot_recovery__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62\x65nchline/v1/bench.proto\x12\x0c\x62\x65nchline.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"x\n\x05\x41gent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06online\x18\x03 \x01(\x08\x12\x32\n\x0elast_seen_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04host\x18\x05 \x01(\t\"\xba\x05\n\x05\x42oard\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04part\x18\x03 \x01(\t\x12&\n\x04kind\x18\x04 \x01(\x0e\x32\x18.benchline.v1.Board.Kind\x12(\n\x05state\x18\x05 \x01(\x0e\x32\x19.benchline.v1.Board.State\x12\x10\n\x08probe_id\x18\x06 \x01(\t\x12\x10\n\x08identity\x18\x07 \x01(\t\x12\x0c\n\x04port\x18\x08 \x01(\t\x12\r\n\x05lease\x18\t \x01(\t\x12\x0e\n\x06holder\x18\n \x01(\t\x12\x0e\n\x06health\x18\x0b \x01(\t\x12\x1b\n\x13proven_image_sha256\x18\x0c \x01(\t\x12\x14\n\x0c\x65xperimental\x18\r \x01(\x08\x12\x32\n\x0elast_seen_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rconsole_epoch\x18\x0f \x01(\x04\x12\x15\n\rconsole_bytes\x18\x10 \x01(\x04\x12\x0e\n\x06\x66\x61mily\x18\x11 \x01(\t\x12\x12\n\nflash_tool\x18\x12 \x01(\t\x12$\n\x03usb\x18\x13 \x01(\x0b\x32\x17.benchline.v1.UsbDevice\x12 \n\x04\x63hip\x18\x14 \x01(\x0b\x32\x12.benchline.v1.Chip\x12\x11\n\tabilities\x18\x15 \x03(\t\x12\x13\n\x0bpersonality\x18\x16 \x03(\t\"A\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_VIRTUAL\x10\x01\x12\x11\n\rKIND_PHYSICAL\x10\x02\"g\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x10\n\x0cSTATE_LEASED\x10\x02\x12\x11\n\rSTATE_OFFLINE\x10\x03\x12\x10\n\x0cSTATE_FAULTY\x10\x04\"\x94\x01\n\tUsbDevice\x12\x11\n\tvendor_id\x18\x01 \x01(\r\x12\x12\n\nproduct_id\x18\x02 \x01(\r\x12\x15\n\rserial_number\x18\x03 \x01(\t\x12\x10\n\x08location\x18\x04 \x01(\t\x12\x0f\n\x07product\x18\x05 \x01(\t\x12\x14\n\x0cmanufacturer\x18\x06 \x01(\t\x12\x10\n\x08known_as\x18\x07 \x01(\t\"\xa3\x01\n\x04\x43hip\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x10\n\x08identity\x18\x03 \x01(\t\x12\x13\n\x0b\x66lash_bytes\x18\x04 \x01(\x04\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\x12\x13\n\x0bprotections\x18\x06 \x03(\t\x12-\n\tread_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xad\x01\n\x05Lease\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\x0e\n\x06holder\x18\x03 \x01(\t\x12\x15\n\rfencing_token\x18\x04 \x01(\x04\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x11ListAgentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x12ListAgentsResponse\x12#\n\x06\x61gents\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Agent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x11ListBoardsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08selector\x18\x03 \x01(\t\"R\n\x12ListBoardsResponse\x12#\n\x06\x62oards\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Board\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fGetBoardRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x10GetBoardResponse\x12\"\n\x05\x62oard\x18\x01 \x01(\x0b\x32\x13.benchline.v1.Board\"\x14\n\x12WatchBoardsRequest\"p\n\x13WatchBoardsResponse\x12#\n\x06\x62oards\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Board\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12#\n\x06\x61gents\x18\x03 \x03(\x0b\x32\x13.benchline.v1.Agent\"c\n\x13\x41\x63quireLeaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08selector\x18\x02 \x01(\t\x12&\n\x03ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"^\n\x14\x41\x63quireLeaseResponse\x12\"\n\x05lease\x18\x01 \x01(\x0b\x32\x13.benchline.v1.Lease\x12\"\n\x05\x62oard\x18\x02 \x01(\x0b\x32\x13.benchline.v1.Board\"I\n\x11RenewLeaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"8\n\x12RenewLeaseResponse\x12\"\n\x05lease\x18\x01 \x01(\x0b\x32\x13.benchline.v1.Lease\"#\n\x13ReleaseLeaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x16\n\x14ReleaseLeaseResponse\":\n\x11ListLeasesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x12ListLeasesResponse\x12#\n\x06leases\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Lease\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xa1\x05\n\x0c\x42\x65nchService\x12O\n\nListAgents\x12\x1f.benchline.v1.ListAgentsRequest\x1a .benchline.v1.ListAgentsResponse\x12O\n\nListBoards\x12\x1f.benchline.v1.ListBoardsRequest\x1a .benchline.v1.ListBoardsResponse\x12I\n\x08GetBoard\x12\x1d.benchline.v1.GetBoardRequest\x1a\x1e.benchline.v1.GetBoardResponse\x12T\n\x0bWatchBoards\x12 .benchline.v1.WatchBoardsRequest\x1a!.benchline.v1.WatchBoardsResponse0\x01\x12U\n\x0c\x41\x63quireLease\x12!.benchline.v1.AcquireLeaseRequest\x1a\".benchline.v1.AcquireLeaseResponse\x12O\n\nRenewLease\x12\x1f.benchline.v1.RenewLeaseRequest\x1a .benchline.v1.RenewLeaseResponse\x12U\n\x0cReleaseLease\x12!.benchline.v1.ReleaseLeaseRequest\x1a\".benchline.v1.ReleaseLeaseResponse\x12O\n\nListLeases\x12\x1f.benchline.v1.ListLeasesRequest\x1a .benchline.v1.ListLeasesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62\x65nchline/v1/bench.proto\x12\x0c\x62\x65nchline.v1\x1a\x1b\x62\x65nchline/v1/recovery.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"x\n\x05\x41gent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06online\x18\x03 \x01(\x08\x12\x32\n\x0elast_seen_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04host\x18\x05 \x01(\t\"\xa2\x06\n\x05\x42oard\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04part\x18\x03 \x01(\t\x12&\n\x04kind\x18\x04 \x01(\x0e\x32\x18.benchline.v1.Board.Kind\x12(\n\x05state\x18\x05 \x01(\x0e\x32\x19.benchline.v1.Board.State\x12\x10\n\x08probe_id\x18\x06 \x01(\t\x12\x10\n\x08identity\x18\x07 \x01(\t\x12\x0c\n\x04port\x18\x08 \x01(\t\x12\r\n\x05lease\x18\t \x01(\t\x12\x0e\n\x06holder\x18\n \x01(\t\x12\x0e\n\x06health\x18\x0b \x01(\t\x12\x1b\n\x13proven_image_sha256\x18\x0c \x01(\t\x12\x14\n\x0c\x65xperimental\x18\r \x01(\x08\x12\x32\n\x0elast_seen_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rconsole_epoch\x18\x0f \x01(\x04\x12\x15\n\rconsole_bytes\x18\x10 \x01(\x04\x12\x0e\n\x06\x66\x61mily\x18\x11 \x01(\t\x12\x12\n\nflash_tool\x18\x12 \x01(\t\x12$\n\x03usb\x18\x13 \x01(\x0b\x32\x17.benchline.v1.UsbDevice\x12 \n\x04\x63hip\x18\x14 \x01(\x0b\x32\x12.benchline.v1.Chip\x12\x11\n\tabilities\x18\x15 \x03(\t\x12\x13\n\x0bpersonality\x18\x16 \x03(\t\x12\r\n\x05score\x18\x17 \x01(\r\x12,\n\nquarantine\x18\x18 \x01(\x0b\x32\x18.benchline.v1.Quarantine\x12\x12\n\nrecovering\x18\x19 \x01(\t\"A\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_VIRTUAL\x10\x01\x12\x11\n\rKIND_PHYSICAL\x10\x02\"~\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x10\n\x0cSTATE_LEASED\x10\x02\x12\x11\n\rSTATE_OFFLINE\x10\x03\x12\x10\n\x0cSTATE_FAULTY\x10\x04\x12\x15\n\x11STATE_QUARANTINED\x10\x05\"\x94\x01\n\tUsbDevice\x12\x11\n\tvendor_id\x18\x01 \x01(\r\x12\x12\n\nproduct_id\x18\x02 \x01(\r\x12\x15\n\rserial_number\x18\x03 \x01(\t\x12\x10\n\x08location\x18\x04 \x01(\t\x12\x0f\n\x07product\x18\x05 \x01(\t\x12\x14\n\x0cmanufacturer\x18\x06 \x01(\t\x12\x10\n\x08known_as\x18\x07 \x01(\t\"\xa3\x01\n\x04\x43hip\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x10\n\x08identity\x18\x03 \x01(\t\x12\x13\n\x0b\x66lash_bytes\x18\x04 \x01(\x04\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\x12\x13\n\x0bprotections\x18\x06 \x03(\t\x12-\n\tread_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xad\x01\n\x05Lease\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\x0e\n\x06holder\x18\x03 \x01(\t\x12\x15\n\rfencing_token\x18\x04 \x01(\x04\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x11ListAgentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x12ListAgentsResponse\x12#\n\x06\x61gents\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Agent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x11ListBoardsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08selector\x18\x03 \x01(\t\"R\n\x12ListBoardsResponse\x12#\n\x06\x62oards\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Board\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fGetBoardRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x10GetBoardResponse\x12\"\n\x05\x62oard\x18\x01 \x01(\x0b\x32\x13.benchline.v1.Board\"\x14\n\x12WatchBoardsRequest\"p\n\x13WatchBoardsResponse\x12#\n\x06\x62oards\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Board\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12#\n\x06\x61gents\x18\x03 \x03(\x0b\x32\x13.benchline.v1.Agent\"c\n\x13\x41\x63quireLeaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08selector\x18\x02 \x01(\t\x12&\n\x03ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"^\n\x14\x41\x63quireLeaseResponse\x12\"\n\x05lease\x18\x01 \x01(\x0b\x32\x13.benchline.v1.Lease\x12\"\n\x05\x62oard\x18\x02 \x01(\x0b\x32\x13.benchline.v1.Board\"I\n\x11RenewLeaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"8\n\x12RenewLeaseResponse\x12\"\n\x05lease\x18\x01 \x01(\x0b\x32\x13.benchline.v1.Lease\"#\n\x13ReleaseLeaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x16\n\x14ReleaseLeaseResponse\":\n\x11ListLeasesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x12ListLeasesResponse\x12#\n\x06leases\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Lease\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"l\n\x11ResetBoardRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\r\n\x05lease\x18\x03 \x01(\t\x12%\n\x04mode\x18\x04 \x01(\x0e\x32\x17.benchline.v1.ResetMode\"C\n\x12ResetBoardResponse\x12\x16\n\x0e\x63onsole_offset\x18\x01 \x01(\x04\x12\x15\n\rconsole_epoch\x18\x02 \x01(\x04\"n\n\x11PowerBoardRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\r\n\x05lease\x18\x03 \x01(\t\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.benchline.v1.PowerState\"\x14\n\x12PowerBoardResponse\"H\n\x14IdentifyBoardRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\r\n\x05lease\x18\x03 \x01(\t\"9\n\x15IdentifyBoardResponse\x12 \n\x04\x63hip\x18\x01 \x01(\x0b\x32\x12.benchline.v1.Chip\"G\n\x13RecoverBoardRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05\x62oard\x18\x02 \x01(\t\x12\r\n\x05lease\x18\x03 \x01(\t\"y\n\x14RecoverBoardResponse\x12*\n\x04step\x18\x01 \x01(\x0b\x32\x1a.benchline.v1.RecoveryStepH\x00\x12*\n\x08recovery\x18\x02 \x01(\x0b\x32\x16.benchline.v1.RecoveryH\x00\x42\t\n\x07message\"7\n\x16QuarantineBoardRequest\x12\r\n\x05\x62oard\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"=\n\x17QuarantineBoardResponse\x12\"\n\x05\x62oard\x18\x01 \x01(\x0b\x32\x13.benchline.v1.Board\"#\n\x12ReturnBoardRequest\x12\r\n\x05\x62oard\x18\x01 \x01(\t\"9\n\x13ReturnBoardResponse\x12\"\n\x05\x62oard\x18\x01 \x01(\x0b\x32\x13.benchline.v1.Board\"&\n\x15GetBoardHealthRequest\x12\r\n\x05\x62oard\x18\x01 \x01(\t\"C\n\x16GetBoardHealthResponse\x12)\n\x06health\x18\x01 \x01(\x0b\x32\x19.benchline.v1.BoardHealth2\x87\n\n\x0c\x42\x65nchService\x12O\n\nListAgents\x12\x1f.benchline.v1.ListAgentsRequest\x1a .benchline.v1.ListAgentsResponse\x12O\n\nListBoards\x12\x1f.benchline.v1.ListBoardsRequest\x1a .benchline.v1.ListBoardsResponse\x12I\n\x08GetBoard\x12\x1d.benchline.v1.GetBoardRequest\x1a\x1e.benchline.v1.GetBoardResponse\x12T\n\x0bWatchBoards\x12 .benchline.v1.WatchBoardsRequest\x1a!.benchline.v1.WatchBoardsResponse0\x01\x12U\n\x0c\x41\x63quireLease\x12!.benchline.v1.AcquireLeaseRequest\x1a\".benchline.v1.AcquireLeaseResponse\x12O\n\nRenewLease\x12\x1f.benchline.v1.RenewLeaseRequest\x1a .benchline.v1.RenewLeaseResponse\x12U\n\x0cReleaseLease\x12!.benchline.v1.ReleaseLeaseRequest\x1a\".benchline.v1.ReleaseLeaseResponse\x12O\n\nListLeases\x12\x1f.benchline.v1.ListLeasesRequest\x1a .benchline.v1.ListLeasesResponse\x12O\n\nResetBoard\x12\x1f.benchline.v1.ResetBoardRequest\x1a .benchline.v1.ResetBoardResponse\x12O\n\nPowerBoard\x12\x1f.benchline.v1.PowerBoardRequest\x1a .benchline.v1.PowerBoardResponse\x12X\n\rIdentifyBoard\x12\".benchline.v1.IdentifyBoardRequest\x1a#.benchline.v1.IdentifyBoardResponse\x12W\n\x0cRecoverBoard\x12!.benchline.v1.RecoverBoardRequest\x1a\".benchline.v1.RecoverBoardResponse0\x01\x12^\n\x0fQuarantineBoard\x12$.benchline.v1.QuarantineBoardRequest\x1a%.benchline.v1.QuarantineBoardResponse\x12R\n\x0bReturnBoard\x12 .benchline.v1.ReturnBoardRequest\x1a!.benchline.v1.ReturnBoardResponse\x12[\n\x0eGetBoardHealth\x12#.benchline.v1.GetBoardHealthRequest\x1a$.benchline.v1.GetBoardHealthResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'benchline.v1.bench_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AGENT']._serialized_start=107
-  _globals['_AGENT']._serialized_end=227
-  _globals['_BOARD']._serialized_start=230
-  _globals['_BOARD']._serialized_end=928
-  _globals['_BOARD_KIND']._serialized_start=758
-  _globals['_BOARD_KIND']._serialized_end=823
-  _globals['_BOARD_STATE']._serialized_start=825
-  _globals['_BOARD_STATE']._serialized_end=928
-  _globals['_USBDEVICE']._serialized_start=931
-  _globals['_USBDEVICE']._serialized_end=1079
-  _globals['_CHIP']._serialized_start=1082
-  _globals['_CHIP']._serialized_end=1245
-  _globals['_LEASE']._serialized_start=1248
-  _globals['_LEASE']._serialized_end=1421
-  _globals['_LISTAGENTSREQUEST']._serialized_start=1423
-  _globals['_LISTAGENTSREQUEST']._serialized_end=1481
-  _globals['_LISTAGENTSRESPONSE']._serialized_start=1483
-  _globals['_LISTAGENTSRESPONSE']._serialized_end=1565
-  _globals['_LISTBOARDSREQUEST']._serialized_start=1567
-  _globals['_LISTBOARDSREQUEST']._serialized_end=1643
-  _globals['_LISTBOARDSRESPONSE']._serialized_start=1645
-  _globals['_LISTBOARDSRESPONSE']._serialized_end=1727
-  _globals['_GETBOARDREQUEST']._serialized_start=1729
-  _globals['_GETBOARDREQUEST']._serialized_end=1760
-  _globals['_GETBOARDRESPONSE']._serialized_start=1762
-  _globals['_GETBOARDRESPONSE']._serialized_end=1816
-  _globals['_WATCHBOARDSREQUEST']._serialized_start=1818
-  _globals['_WATCHBOARDSREQUEST']._serialized_end=1838
-  _globals['_WATCHBOARDSRESPONSE']._serialized_start=1840
-  _globals['_WATCHBOARDSRESPONSE']._serialized_end=1952
-  _globals['_ACQUIRELEASEREQUEST']._serialized_start=1954
-  _globals['_ACQUIRELEASEREQUEST']._serialized_end=2053
-  _globals['_ACQUIRELEASERESPONSE']._serialized_start=2055
-  _globals['_ACQUIRELEASERESPONSE']._serialized_end=2149
-  _globals['_RENEWLEASEREQUEST']._serialized_start=2151
-  _globals['_RENEWLEASEREQUEST']._serialized_end=2224
-  _globals['_RENEWLEASERESPONSE']._serialized_start=2226
-  _globals['_RENEWLEASERESPONSE']._serialized_end=2282
-  _globals['_RELEASELEASEREQUEST']._serialized_start=2284
-  _globals['_RELEASELEASEREQUEST']._serialized_end=2319
-  _globals['_RELEASELEASERESPONSE']._serialized_start=2321
-  _globals['_RELEASELEASERESPONSE']._serialized_end=2343
-  _globals['_LISTLEASESREQUEST']._serialized_start=2345
-  _globals['_LISTLEASESREQUEST']._serialized_end=2403
-  _globals['_LISTLEASESRESPONSE']._serialized_start=2405
-  _globals['_LISTLEASESRESPONSE']._serialized_end=2487
-  _globals['_BENCHSERVICE']._serialized_start=2490
-  _globals['_BENCHSERVICE']._serialized_end=3163
+  _globals['_AGENT']._serialized_start=136
+  _globals['_AGENT']._serialized_end=256
+  _globals['_BOARD']._serialized_start=259
+  _globals['_BOARD']._serialized_end=1061
+  _globals['_BOARD_KIND']._serialized_start=868
+  _globals['_BOARD_KIND']._serialized_end=933
+  _globals['_BOARD_STATE']._serialized_start=935
+  _globals['_BOARD_STATE']._serialized_end=1061
+  _globals['_USBDEVICE']._serialized_start=1064
+  _globals['_USBDEVICE']._serialized_end=1212
+  _globals['_CHIP']._serialized_start=1215
+  _globals['_CHIP']._serialized_end=1378
+  _globals['_LEASE']._serialized_start=1381
+  _globals['_LEASE']._serialized_end=1554
+  _globals['_LISTAGENTSREQUEST']._serialized_start=1556
+  _globals['_LISTAGENTSREQUEST']._serialized_end=1614
+  _globals['_LISTAGENTSRESPONSE']._serialized_start=1616
+  _globals['_LISTAGENTSRESPONSE']._serialized_end=1698
+  _globals['_LISTBOARDSREQUEST']._serialized_start=1700
+  _globals['_LISTBOARDSREQUEST']._serialized_end=1776
+  _globals['_LISTBOARDSRESPONSE']._serialized_start=1778
+  _globals['_LISTBOARDSRESPONSE']._serialized_end=1860
+  _globals['_GETBOARDREQUEST']._serialized_start=1862
+  _globals['_GETBOARDREQUEST']._serialized_end=1893
+  _globals['_GETBOARDRESPONSE']._serialized_start=1895
+  _globals['_GETBOARDRESPONSE']._serialized_end=1949
+  _globals['_WATCHBOARDSREQUEST']._serialized_start=1951
+  _globals['_WATCHBOARDSREQUEST']._serialized_end=1971
+  _globals['_WATCHBOARDSRESPONSE']._serialized_start=1973
+  _globals['_WATCHBOARDSRESPONSE']._serialized_end=2085
+  _globals['_ACQUIRELEASEREQUEST']._serialized_start=2087
+  _globals['_ACQUIRELEASEREQUEST']._serialized_end=2186
+  _globals['_ACQUIRELEASERESPONSE']._serialized_start=2188
+  _globals['_ACQUIRELEASERESPONSE']._serialized_end=2282
+  _globals['_RENEWLEASEREQUEST']._serialized_start=2284
+  _globals['_RENEWLEASEREQUEST']._serialized_end=2357
+  _globals['_RENEWLEASERESPONSE']._serialized_start=2359
+  _globals['_RENEWLEASERESPONSE']._serialized_end=2415
+  _globals['_RELEASELEASEREQUEST']._serialized_start=2417
+  _globals['_RELEASELEASEREQUEST']._serialized_end=2452
+  _globals['_RELEASELEASERESPONSE']._serialized_start=2454
+  _globals['_RELEASELEASERESPONSE']._serialized_end=2476
+  _globals['_LISTLEASESREQUEST']._serialized_start=2478
+  _globals['_LISTLEASESREQUEST']._serialized_end=2536
+  _globals['_LISTLEASESRESPONSE']._serialized_start=2538
+  _globals['_LISTLEASESRESPONSE']._serialized_end=2620
+  _globals['_RESETBOARDREQUEST']._serialized_start=2622
+  _globals['_RESETBOARDREQUEST']._serialized_end=2730
+  _globals['_RESETBOARDRESPONSE']._serialized_start=2732
+  _globals['_RESETBOARDRESPONSE']._serialized_end=2799
+  _globals['_POWERBOARDREQUEST']._serialized_start=2801
+  _globals['_POWERBOARDREQUEST']._serialized_end=2911
+  _globals['_POWERBOARDRESPONSE']._serialized_start=2913
+  _globals['_POWERBOARDRESPONSE']._serialized_end=2933
+  _globals['_IDENTIFYBOARDREQUEST']._serialized_start=2935
+  _globals['_IDENTIFYBOARDREQUEST']._serialized_end=3007
+  _globals['_IDENTIFYBOARDRESPONSE']._serialized_start=3009
+  _globals['_IDENTIFYBOARDRESPONSE']._serialized_end=3066
+  _globals['_RECOVERBOARDREQUEST']._serialized_start=3068
+  _globals['_RECOVERBOARDREQUEST']._serialized_end=3139
+  _globals['_RECOVERBOARDRESPONSE']._serialized_start=3141
+  _globals['_RECOVERBOARDRESPONSE']._serialized_end=3262
+  _globals['_QUARANTINEBOARDREQUEST']._serialized_start=3264
+  _globals['_QUARANTINEBOARDREQUEST']._serialized_end=3319
+  _globals['_QUARANTINEBOARDRESPONSE']._serialized_start=3321
+  _globals['_QUARANTINEBOARDRESPONSE']._serialized_end=3382
+  _globals['_RETURNBOARDREQUEST']._serialized_start=3384
+  _globals['_RETURNBOARDREQUEST']._serialized_end=3419
+  _globals['_RETURNBOARDRESPONSE']._serialized_start=3421
+  _globals['_RETURNBOARDRESPONSE']._serialized_end=3478
+  _globals['_GETBOARDHEALTHREQUEST']._serialized_start=3480
+  _globals['_GETBOARDHEALTHREQUEST']._serialized_end=3518
+  _globals['_GETBOARDHEALTHRESPONSE']._serialized_start=3520
+  _globals['_GETBOARDHEALTHRESPONSE']._serialized_end=3587
+  _globals['_BENCHSERVICE']._serialized_start=3590
+  _globals['_BENCHSERVICE']._serialized_end=4877
 # @@protoc_insertion_point(module_scope)

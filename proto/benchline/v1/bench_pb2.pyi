@@ -3,6 +3,7 @@
 isort:skip_file
 Agents, boards and leases."""
 
+from benchline.v1 import recovery_pb2 as _recovery_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -106,6 +107,8 @@ class Board(_message.Message):
         """Its agent is away, or the board is."""
         STATE_FAULTY: Board._State.ValueType  # 4
         """Present, but it cannot be used; see health."""
+        STATE_QUARANTINED: Board._State.ValueType  # 5
+        """Present, but taken out of service; see quarantine."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """Life cycle of a board as the control plane sees it."""
@@ -120,6 +123,8 @@ class Board(_message.Message):
     """Its agent is away, or the board is."""
     STATE_FAULTY: Board.State.ValueType  # 4
     """Present, but it cannot be used; see health."""
+    STATE_QUARANTINED: Board.State.ValueType  # 5
+    """Present, but taken out of service; see quarantine."""
 
     NAME_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
@@ -143,6 +148,9 @@ class Board(_message.Message):
     CHIP_FIELD_NUMBER: _builtins.int
     ABILITIES_FIELD_NUMBER: _builtins.int
     PERSONALITY_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    QUARANTINE_FIELD_NUMBER: _builtins.int
+    RECOVERING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: agents/{agent}/boards/{board}."""
     model: _builtins.str
@@ -177,6 +185,10 @@ class Board(_message.Message):
     """Family of its part: "stm32" or "esp32"; empty when that is not known."""
     flash_tool: _builtins.str
     """What writes its flash: "pyocd" or "esptool"; empty when nothing here can."""
+    score: _builtins.int
+    """How reliable it was lately, 0 to 100; lab faults lower it, and it moves towards 80 by itself."""
+    recovering: _builtins.str
+    """What is done to bring it back right now, e.g. "power cycle"; empty when nothing is."""
     @_builtins.property
     def last_seen_time(self) -> _timestamp_pb2.Timestamp:
         """Last sign of life."""
@@ -198,6 +210,10 @@ class Board(_message.Message):
     @_builtins.property
     def personality(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it differs in from an ideal board of its model, e.g. "clock=-2%"; virtual boards only."""
+
+    @_builtins.property
+    def quarantine(self) -> _recovery_pb2.Quarantine:
+        """Set while it is out of service."""
 
     def __init__(
         self,
@@ -224,10 +240,13 @@ class Board(_message.Message):
         chip: Global___Chip | None = ...,
         abilities: _abc.Iterable[_builtins.str] | None = ...,
         personality: _abc.Iterable[_builtins.str] | None = ...,
+        score: _builtins.int = ...,
+        quarantine: _recovery_pb2.Quarantine | None = ...,
+        recovering: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chip", b"chip", "last_seen_time", b"last_seen_time", "usb", b"usb"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chip", b"chip", "last_seen_time", b"last_seen_time", "quarantine", b"quarantine", "usb", b"usb"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abilities", b"abilities", "chip", b"chip", "console_bytes", b"console_bytes", "console_epoch", b"console_epoch", "experimental", b"experimental", "family", b"family", "flash_tool", b"flash_tool", "health", b"health", "holder", b"holder", "identity", b"identity", "kind", b"kind", "last_seen_time", b"last_seen_time", "lease", b"lease", "model", b"model", "name", b"name", "part", b"part", "personality", b"personality", "port", b"port", "probe_id", b"probe_id", "proven_image_sha256", b"proven_image_sha256", "state", b"state", "usb", b"usb"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abilities", b"abilities", "chip", b"chip", "console_bytes", b"console_bytes", "console_epoch", b"console_epoch", "experimental", b"experimental", "family", b"family", "flash_tool", b"flash_tool", "health", b"health", "holder", b"holder", "identity", b"identity", "kind", b"kind", "last_seen_time", b"last_seen_time", "lease", b"lease", "model", b"model", "name", b"name", "part", b"part", "personality", b"personality", "port", b"port", "probe_id", b"probe_id", "proven_image_sha256", b"proven_image_sha256", "quarantine", b"quarantine", "recovering", b"recovering", "score", b"score", "state", b"state", "usb", b"usb"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -792,3 +811,372 @@ class ListLeasesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListLeasesResponse: _TypeAlias = ListLeasesResponse  # noqa: Y015
+
+@_typing.final
+class ResetBoardRequest(_message.Message):
+    """Request of ResetBoard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    BOARD_FIELD_NUMBER: _builtins.int
+    LEASE_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Retries with the same id do nothing more (UUID4)."""
+    board: _builtins.str
+    """Format: agents/{agent}/boards/{board}, or the last part alone when it is unambiguous."""
+    lease: _builtins.str
+    """A lease of the caller's on this board; empty to take one for the moment."""
+    mode: _recovery_pb2.ResetMode.ValueType
+    """Firmware or bootloader."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        board: _builtins.str = ...,
+        lease: _builtins.str = ...,
+        mode: _recovery_pb2.ResetMode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "lease", b"lease", "mode", b"mode", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResetBoardRequest: _TypeAlias = ResetBoardRequest  # noqa: Y015
+
+@_typing.final
+class ResetBoardResponse(_message.Message):
+    """Response of ResetBoard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSOLE_OFFSET_FIELD_NUMBER: _builtins.int
+    CONSOLE_EPOCH_FIELD_NUMBER: _builtins.int
+    console_offset: _builtins.int
+    """Bytes of its console before the reset."""
+    console_epoch: _builtins.int
+    """Boot epoch of its console from there on."""
+    def __init__(
+        self,
+        *,
+        console_offset: _builtins.int = ...,
+        console_epoch: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["console_epoch", b"console_epoch", "console_offset", b"console_offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResetBoardResponse: _TypeAlias = ResetBoardResponse  # noqa: Y015
+
+@_typing.final
+class PowerBoardRequest(_message.Message):
+    """Request of PowerBoard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    BOARD_FIELD_NUMBER: _builtins.int
+    LEASE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Retries with the same id do nothing more (UUID4)."""
+    board: _builtins.str
+    """Format: agents/{agent}/boards/{board}, or the last part alone when it is unambiguous."""
+    lease: _builtins.str
+    """A lease of the caller's on this board; empty to take one for the moment."""
+    state: _recovery_pb2.PowerState.ValueType
+    """What to do."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        board: _builtins.str = ...,
+        lease: _builtins.str = ...,
+        state: _recovery_pb2.PowerState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "lease", b"lease", "request_id", b"request_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PowerBoardRequest: _TypeAlias = PowerBoardRequest  # noqa: Y015
+
+@_typing.final
+class PowerBoardResponse(_message.Message):
+    """Response of PowerBoard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PowerBoardResponse: _TypeAlias = PowerBoardResponse  # noqa: Y015
+
+@_typing.final
+class IdentifyBoardRequest(_message.Message):
+    """Request of IdentifyBoard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    BOARD_FIELD_NUMBER: _builtins.int
+    LEASE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Retries with the same id do nothing more (UUID4)."""
+    board: _builtins.str
+    """Format: agents/{agent}/boards/{board}, or the last part alone when it is unambiguous."""
+    lease: _builtins.str
+    """A lease of the caller's on this board; empty to take one for the moment."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        board: _builtins.str = ...,
+        lease: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "lease", b"lease", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IdentifyBoardRequest: _TypeAlias = IdentifyBoardRequest  # noqa: Y015
+
+@_typing.final
+class IdentifyBoardResponse(_message.Message):
+    """Response of IdentifyBoard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHIP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def chip(self) -> Global___Chip:
+        """What the chip said."""
+
+    def __init__(
+        self,
+        *,
+        chip: Global___Chip | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chip", b"chip"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chip", b"chip"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IdentifyBoardResponse: _TypeAlias = IdentifyBoardResponse  # noqa: Y015
+
+@_typing.final
+class RecoverBoardRequest(_message.Message):
+    """Request of RecoverBoard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    BOARD_FIELD_NUMBER: _builtins.int
+    LEASE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Retries with the same id follow the same recovery (UUID4)."""
+    board: _builtins.str
+    """Format: agents/{agent}/boards/{board}, or the last part alone when it is unambiguous."""
+    lease: _builtins.str
+    """A lease of the caller's on this board, which must last; empty to take one."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        board: _builtins.str = ...,
+        lease: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "lease", b"lease", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecoverBoardRequest: _TypeAlias = RecoverBoardRequest  # noqa: Y015
+
+@_typing.final
+class RecoverBoardResponse(_message.Message):
+    """One message of RecoverBoard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    RECOVERY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def step(self) -> _recovery_pb2.RecoveryStep:
+        """A step began (without outcome) or ended."""
+
+    @_builtins.property
+    def recovery(self) -> _recovery_pb2.Recovery:
+        """The recovery is over; the last message."""
+
+    def __init__(
+        self,
+        *,
+        step: _recovery_pb2.RecoveryStep | None = ...,
+        recovery: _recovery_pb2.Recovery | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "recovery", b"recovery", "step", b"step"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "recovery", b"recovery", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["step", "recovery"]  # noqa: Y015
+    _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
+
+Global___RecoverBoardResponse: _TypeAlias = RecoverBoardResponse  # noqa: Y015
+
+@_typing.final
+class QuarantineBoardRequest(_message.Message):
+    """Request of QuarantineBoard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOARD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    board: _builtins.str
+    """Format: agents/{agent}/boards/{board}, or the last part alone when it is unambiguous."""
+    reason: _builtins.str
+    """Why, for those who want the board; 1 to 500 characters."""
+    def __init__(
+        self,
+        *,
+        board: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuarantineBoardRequest: _TypeAlias = QuarantineBoardRequest  # noqa: Y015
+
+@_typing.final
+class QuarantineBoardResponse(_message.Message):
+    """Response of QuarantineBoard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def board(self) -> Global___Board:
+        """The board as it is now."""
+
+    def __init__(
+        self,
+        *,
+        board: Global___Board | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["board", b"board"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuarantineBoardResponse: _TypeAlias = QuarantineBoardResponse  # noqa: Y015
+
+@_typing.final
+class ReturnBoardRequest(_message.Message):
+    """Request of ReturnBoard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOARD_FIELD_NUMBER: _builtins.int
+    board: _builtins.str
+    """Format: agents/{agent}/boards/{board}, or the last part alone when it is unambiguous."""
+    def __init__(
+        self,
+        *,
+        board: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnBoardRequest: _TypeAlias = ReturnBoardRequest  # noqa: Y015
+
+@_typing.final
+class ReturnBoardResponse(_message.Message):
+    """Response of ReturnBoard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def board(self) -> Global___Board:
+        """The board as it is now."""
+
+    def __init__(
+        self,
+        *,
+        board: Global___Board | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["board", b"board"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnBoardResponse: _TypeAlias = ReturnBoardResponse  # noqa: Y015
+
+@_typing.final
+class GetBoardHealthRequest(_message.Message):
+    """Request of GetBoardHealth."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOARD_FIELD_NUMBER: _builtins.int
+    board: _builtins.str
+    """Format: agents/{agent}/boards/{board}, or the last part alone when it is unambiguous."""
+    def __init__(
+        self,
+        *,
+        board: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBoardHealthRequest: _TypeAlias = GetBoardHealthRequest  # noqa: Y015
+
+@_typing.final
+class GetBoardHealthResponse(_message.Message):
+    """Response of GetBoardHealth."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEALTH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def health(self) -> _recovery_pb2.BoardHealth:
+        """Its health."""
+
+    def __init__(
+        self,
+        *,
+        health: _recovery_pb2.BoardHealth | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["health", b"health"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["health", b"health"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBoardHealthResponse: _TypeAlias = GetBoardHealthResponse  # noqa: Y015

@@ -75,6 +75,41 @@ class BenchServiceStub:
                 request_serializer=benchline_dot_v1_dot_bench__pb2.ListLeasesRequest.SerializeToString,
                 response_deserializer=benchline_dot_v1_dot_bench__pb2.ListLeasesResponse.FromString,
                 _registered_method=True)
+        self.ResetBoard = channel.unary_unary(
+                '/benchline.v1.BenchService/ResetBoard',
+                request_serializer=benchline_dot_v1_dot_bench__pb2.ResetBoardRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_bench__pb2.ResetBoardResponse.FromString,
+                _registered_method=True)
+        self.PowerBoard = channel.unary_unary(
+                '/benchline.v1.BenchService/PowerBoard',
+                request_serializer=benchline_dot_v1_dot_bench__pb2.PowerBoardRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_bench__pb2.PowerBoardResponse.FromString,
+                _registered_method=True)
+        self.IdentifyBoard = channel.unary_unary(
+                '/benchline.v1.BenchService/IdentifyBoard',
+                request_serializer=benchline_dot_v1_dot_bench__pb2.IdentifyBoardRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_bench__pb2.IdentifyBoardResponse.FromString,
+                _registered_method=True)
+        self.RecoverBoard = channel.unary_stream(
+                '/benchline.v1.BenchService/RecoverBoard',
+                request_serializer=benchline_dot_v1_dot_bench__pb2.RecoverBoardRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_bench__pb2.RecoverBoardResponse.FromString,
+                _registered_method=True)
+        self.QuarantineBoard = channel.unary_unary(
+                '/benchline.v1.BenchService/QuarantineBoard',
+                request_serializer=benchline_dot_v1_dot_bench__pb2.QuarantineBoardRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_bench__pb2.QuarantineBoardResponse.FromString,
+                _registered_method=True)
+        self.ReturnBoard = channel.unary_unary(
+                '/benchline.v1.BenchService/ReturnBoard',
+                request_serializer=benchline_dot_v1_dot_bench__pb2.ReturnBoardRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_bench__pb2.ReturnBoardResponse.FromString,
+                _registered_method=True)
+        self.GetBoardHealth = channel.unary_unary(
+                '/benchline.v1.BenchService/GetBoardHealth',
+                request_serializer=benchline_dot_v1_dot_bench__pb2.GetBoardHealthRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_bench__pb2.GetBoardHealthResponse.FromString,
+                _registered_method=True)
 
 
 class BenchServiceServicer:
@@ -137,6 +172,57 @@ class BenchServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResetBoard(self, request, context):
+        """Restarts the firmware of a board, or its bootloader. Like the next three calls it takes the board's lease for its
+        time, or works under one of the caller's: FAILED_PRECONDITION/BOARD_BUSY says who holds the board and until when.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PowerBoard(self, request, context):
+        """Switches the power of a board. FAILED_PRECONDITION/CANNOT when nothing here can.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IdentifyBoard(self, request, context):
+        """Asks the chip of a board who it is, which may reset it, and lets the board show itself if it can.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecoverBoard(self, request, context):
+        """Brings a board back, from the mildest means to the harshest, and proves it with known good firmware. Streams each
+        step when it begins and when it ends, and the whole recovery at the end; it goes on when the caller leaves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def QuarantineBoard(self, request, context):
+        """Takes a board out of service until somebody returns it: it is neither lent nor chosen.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReturnBoard(self, request, context):
+        """Puts a board back into service. Returning one that is in service is not an error.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBoardHealth(self, request, context):
+        """What is known of the health of a board.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BenchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -179,6 +265,41 @@ def add_BenchServiceServicer_to_server(servicer, server):
                     servicer.ListLeases,
                     request_deserializer=benchline_dot_v1_dot_bench__pb2.ListLeasesRequest.FromString,
                     response_serializer=benchline_dot_v1_dot_bench__pb2.ListLeasesResponse.SerializeToString,
+            ),
+            'ResetBoard': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetBoard,
+                    request_deserializer=benchline_dot_v1_dot_bench__pb2.ResetBoardRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_bench__pb2.ResetBoardResponse.SerializeToString,
+            ),
+            'PowerBoard': grpc.unary_unary_rpc_method_handler(
+                    servicer.PowerBoard,
+                    request_deserializer=benchline_dot_v1_dot_bench__pb2.PowerBoardRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_bench__pb2.PowerBoardResponse.SerializeToString,
+            ),
+            'IdentifyBoard': grpc.unary_unary_rpc_method_handler(
+                    servicer.IdentifyBoard,
+                    request_deserializer=benchline_dot_v1_dot_bench__pb2.IdentifyBoardRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_bench__pb2.IdentifyBoardResponse.SerializeToString,
+            ),
+            'RecoverBoard': grpc.unary_stream_rpc_method_handler(
+                    servicer.RecoverBoard,
+                    request_deserializer=benchline_dot_v1_dot_bench__pb2.RecoverBoardRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_bench__pb2.RecoverBoardResponse.SerializeToString,
+            ),
+            'QuarantineBoard': grpc.unary_unary_rpc_method_handler(
+                    servicer.QuarantineBoard,
+                    request_deserializer=benchline_dot_v1_dot_bench__pb2.QuarantineBoardRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_bench__pb2.QuarantineBoardResponse.SerializeToString,
+            ),
+            'ReturnBoard': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReturnBoard,
+                    request_deserializer=benchline_dot_v1_dot_bench__pb2.ReturnBoardRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_bench__pb2.ReturnBoardResponse.SerializeToString,
+            ),
+            'GetBoardHealth': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBoardHealth,
+                    request_deserializer=benchline_dot_v1_dot_bench__pb2.GetBoardHealthRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_bench__pb2.GetBoardHealthResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -398,6 +519,195 @@ class BenchService:
             '/benchline.v1.BenchService/ListLeases',
             benchline_dot_v1_dot_bench__pb2.ListLeasesRequest.SerializeToString,
             benchline_dot_v1_dot_bench__pb2.ListLeasesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetBoard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.BenchService/ResetBoard',
+            benchline_dot_v1_dot_bench__pb2.ResetBoardRequest.SerializeToString,
+            benchline_dot_v1_dot_bench__pb2.ResetBoardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PowerBoard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.BenchService/PowerBoard',
+            benchline_dot_v1_dot_bench__pb2.PowerBoardRequest.SerializeToString,
+            benchline_dot_v1_dot_bench__pb2.PowerBoardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IdentifyBoard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.BenchService/IdentifyBoard',
+            benchline_dot_v1_dot_bench__pb2.IdentifyBoardRequest.SerializeToString,
+            benchline_dot_v1_dot_bench__pb2.IdentifyBoardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecoverBoard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/benchline.v1.BenchService/RecoverBoard',
+            benchline_dot_v1_dot_bench__pb2.RecoverBoardRequest.SerializeToString,
+            benchline_dot_v1_dot_bench__pb2.RecoverBoardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QuarantineBoard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.BenchService/QuarantineBoard',
+            benchline_dot_v1_dot_bench__pb2.QuarantineBoardRequest.SerializeToString,
+            benchline_dot_v1_dot_bench__pb2.QuarantineBoardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReturnBoard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.BenchService/ReturnBoard',
+            benchline_dot_v1_dot_bench__pb2.ReturnBoardRequest.SerializeToString,
+            benchline_dot_v1_dot_bench__pb2.ReturnBoardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBoardHealth(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.BenchService/GetBoardHealth',
+            benchline_dot_v1_dot_bench__pb2.GetBoardHealthRequest.SerializeToString,
+            benchline_dot_v1_dot_bench__pb2.GetBoardHealthResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,24 @@ class BenchServiceStub:
     """Gives a board back. Releasing twice is not an error."""
     ListLeases: _grpc.UnaryUnaryMultiCallable[_bench_pb2.ListLeasesRequest, _bench_pb2.ListLeasesResponse]
     """Leases that are held, newest first."""
+    ResetBoard: _grpc.UnaryUnaryMultiCallable[_bench_pb2.ResetBoardRequest, _bench_pb2.ResetBoardResponse]
+    """Restarts the firmware of a board, or its bootloader. Like the next three calls it takes the board's lease for its
+    time, or works under one of the caller's: FAILED_PRECONDITION/BOARD_BUSY says who holds the board and until when.
+    """
+    PowerBoard: _grpc.UnaryUnaryMultiCallable[_bench_pb2.PowerBoardRequest, _bench_pb2.PowerBoardResponse]
+    """Switches the power of a board. FAILED_PRECONDITION/CANNOT when nothing here can."""
+    IdentifyBoard: _grpc.UnaryUnaryMultiCallable[_bench_pb2.IdentifyBoardRequest, _bench_pb2.IdentifyBoardResponse]
+    """Asks the chip of a board who it is, which may reset it, and lets the board show itself if it can."""
+    RecoverBoard: _grpc.UnaryStreamMultiCallable[_bench_pb2.RecoverBoardRequest, _bench_pb2.RecoverBoardResponse]
+    """Brings a board back, from the mildest means to the harshest, and proves it with known good firmware. Streams each
+    step when it begins and when it ends, and the whole recovery at the end; it goes on when the caller leaves.
+    """
+    QuarantineBoard: _grpc.UnaryUnaryMultiCallable[_bench_pb2.QuarantineBoardRequest, _bench_pb2.QuarantineBoardResponse]
+    """Takes a board out of service until somebody returns it: it is neither lent nor chosen."""
+    ReturnBoard: _grpc.UnaryUnaryMultiCallable[_bench_pb2.ReturnBoardRequest, _bench_pb2.ReturnBoardResponse]
+    """Puts a board back into service. Returning one that is in service is not an error."""
+    GetBoardHealth: _grpc.UnaryUnaryMultiCallable[_bench_pb2.GetBoardHealthRequest, _bench_pb2.GetBoardHealthResponse]
+    """What is known of the health of a board."""
 
 @_typing.type_check_only
 class BenchServiceAsyncStub(BenchServiceStub):
@@ -71,6 +89,24 @@ class BenchServiceAsyncStub(BenchServiceStub):
     """Gives a board back. Releasing twice is not an error."""
     ListLeases: _aio.UnaryUnaryMultiCallable[_bench_pb2.ListLeasesRequest, _bench_pb2.ListLeasesResponse]  # type: ignore[assignment]
     """Leases that are held, newest first."""
+    ResetBoard: _aio.UnaryUnaryMultiCallable[_bench_pb2.ResetBoardRequest, _bench_pb2.ResetBoardResponse]  # type: ignore[assignment]
+    """Restarts the firmware of a board, or its bootloader. Like the next three calls it takes the board's lease for its
+    time, or works under one of the caller's: FAILED_PRECONDITION/BOARD_BUSY says who holds the board and until when.
+    """
+    PowerBoard: _aio.UnaryUnaryMultiCallable[_bench_pb2.PowerBoardRequest, _bench_pb2.PowerBoardResponse]  # type: ignore[assignment]
+    """Switches the power of a board. FAILED_PRECONDITION/CANNOT when nothing here can."""
+    IdentifyBoard: _aio.UnaryUnaryMultiCallable[_bench_pb2.IdentifyBoardRequest, _bench_pb2.IdentifyBoardResponse]  # type: ignore[assignment]
+    """Asks the chip of a board who it is, which may reset it, and lets the board show itself if it can."""
+    RecoverBoard: _aio.UnaryStreamMultiCallable[_bench_pb2.RecoverBoardRequest, _bench_pb2.RecoverBoardResponse]  # type: ignore[assignment]
+    """Brings a board back, from the mildest means to the harshest, and proves it with known good firmware. Streams each
+    step when it begins and when it ends, and the whole recovery at the end; it goes on when the caller leaves.
+    """
+    QuarantineBoard: _aio.UnaryUnaryMultiCallable[_bench_pb2.QuarantineBoardRequest, _bench_pb2.QuarantineBoardResponse]  # type: ignore[assignment]
+    """Takes a board out of service until somebody returns it: it is neither lent nor chosen."""
+    ReturnBoard: _aio.UnaryUnaryMultiCallable[_bench_pb2.ReturnBoardRequest, _bench_pb2.ReturnBoardResponse]  # type: ignore[assignment]
+    """Puts a board back into service. Returning one that is in service is not an error."""
+    GetBoardHealth: _aio.UnaryUnaryMultiCallable[_bench_pb2.GetBoardHealthRequest, _bench_pb2.GetBoardHealthResponse]  # type: ignore[assignment]
+    """What is known of the health of a board."""
 
 class BenchServiceServicer(metaclass=_abc_1.ABCMeta):
     """BenchService lends boards and tells what is on each bench."""
@@ -138,5 +174,65 @@ class BenchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_bench_pb2.ListLeasesResponse, _abc.Awaitable[_bench_pb2.ListLeasesResponse]]:
         """Leases that are held, newest first."""
+
+    @_abc_1.abstractmethod
+    def ResetBoard(
+        self,
+        request: _bench_pb2.ResetBoardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bench_pb2.ResetBoardResponse, _abc.Awaitable[_bench_pb2.ResetBoardResponse]]:
+        """Restarts the firmware of a board, or its bootloader. Like the next three calls it takes the board's lease for its
+        time, or works under one of the caller's: FAILED_PRECONDITION/BOARD_BUSY says who holds the board and until when.
+        """
+
+    @_abc_1.abstractmethod
+    def PowerBoard(
+        self,
+        request: _bench_pb2.PowerBoardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bench_pb2.PowerBoardResponse, _abc.Awaitable[_bench_pb2.PowerBoardResponse]]:
+        """Switches the power of a board. FAILED_PRECONDITION/CANNOT when nothing here can."""
+
+    @_abc_1.abstractmethod
+    def IdentifyBoard(
+        self,
+        request: _bench_pb2.IdentifyBoardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bench_pb2.IdentifyBoardResponse, _abc.Awaitable[_bench_pb2.IdentifyBoardResponse]]:
+        """Asks the chip of a board who it is, which may reset it, and lets the board show itself if it can."""
+
+    @_abc_1.abstractmethod
+    def RecoverBoard(
+        self,
+        request: _bench_pb2.RecoverBoardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_bench_pb2.RecoverBoardResponse], _abc.AsyncIterator[_bench_pb2.RecoverBoardResponse]]:
+        """Brings a board back, from the mildest means to the harshest, and proves it with known good firmware. Streams each
+        step when it begins and when it ends, and the whole recovery at the end; it goes on when the caller leaves.
+        """
+
+    @_abc_1.abstractmethod
+    def QuarantineBoard(
+        self,
+        request: _bench_pb2.QuarantineBoardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bench_pb2.QuarantineBoardResponse, _abc.Awaitable[_bench_pb2.QuarantineBoardResponse]]:
+        """Takes a board out of service until somebody returns it: it is neither lent nor chosen."""
+
+    @_abc_1.abstractmethod
+    def ReturnBoard(
+        self,
+        request: _bench_pb2.ReturnBoardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bench_pb2.ReturnBoardResponse, _abc.Awaitable[_bench_pb2.ReturnBoardResponse]]:
+        """Puts a board back into service. Returning one that is in service is not an error."""
+
+    @_abc_1.abstractmethod
+    def GetBoardHealth(
+        self,
+        request: _bench_pb2.GetBoardHealthRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bench_pb2.GetBoardHealthResponse, _abc.Awaitable[_bench_pb2.GetBoardHealthResponse]]:
+        """What is known of the health of a board."""
 
 def add_BenchServiceServicer_to_server(servicer: BenchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

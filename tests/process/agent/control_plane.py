@@ -86,6 +86,7 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
         self.accepted: list[str] = []
         self.results: list[pb.CommandResult] = []
         self.progress: list[event_pb2.FlashProgress] = []
+        self.steps: list[pb.RecoveryProgress] = []
         self.artifacts: dict[str, bytes] = {}
         self.read_offsets: list[int] = []
         self.break_reads_after: int | None = None
@@ -262,6 +263,8 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
                     self.accepted.append(request.command_accepted.command_id)
                 case "flash_progress":
                     self.progress.append(request.flash_progress)
+                case "recovery_progress":
+                    self.steps.append(request.recovery_progress)
                 case "command_result":
                     self.results.append(request.command_result)
                     if self.acknowledges:

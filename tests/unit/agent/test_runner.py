@@ -6,12 +6,15 @@ import asyncio
 from pathlib import Path
 
 from benchagent.bench import Boards
+from benchagent.care import Care
 from benchagent.command import Command, Reset, Result
 from benchagent.flashers.protocol import TargetIdentity
 from benchagent.flashers.registry import Flashers
 from benchagent.images import ImageCache
 from benchagent.inbox import Inbox
 from benchagent.link import ArtifactReader
+from benchagent.power import PowerSwitches
+from benchagent.recovery.climb import Workshop
 from benchagent.runner import QUEUE_COMMANDS, Runner
 
 
@@ -37,11 +40,22 @@ class Bench:
         self.results: list[Result] = []
         self.flashers = Flashers(folder)
         self.inbox = Inbox(folder / "agent.db")
+        boards = Boards(folder / "spool", lambda: None, lambda: None)
+        images = ImageCache(folder / "images", ArtifactReader("unix:/nowhere"))
+        workshop = Workshop(
+            boards=boards,
+            flashers=self.flashers,
+            images=images,
+            switches=PowerSwitches(folder),
+            on_progress=lambda _: None,
+            on_identity=unheard,
+        )
         self.runner = Runner(
             inbox=self.inbox,
-            boards=Boards(folder / "spool", lambda: None, lambda: None),
-            images=ImageCache(folder / "images", ArtifactReader("unix:/nowhere")),
+            boards=boards,
+            images=images,
             flashers=self.flashers,
+            care=Care(workshop, lambda _: None),
             record_dir=folder / "flashing",
             away_s=away_s,
             on_result=self.results.append,

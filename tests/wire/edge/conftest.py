@@ -12,7 +12,6 @@ import pytest
 
 from benchline.channel import open_channel
 from benchline.names import session_name
-from benchline.v1 import agent_link_pb2_grpc
 from controlplane.catalog.loader import load_catalogue
 from controlplane.domain.event import SessionChanged
 from controlplane.domain.finding import Finding
@@ -31,15 +30,18 @@ from controlplane.edge.server import Services, build_server
 from controlplane.edge.server_service import Check, ServerService
 from controlplane.edge.session_service import SessionService
 from controlplane.fleet.commands import Commands
+from controlplane.fleet.link import AgentLink
 from controlplane.fleet.registry import Registry
 from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
 from controlplane.ops.identity import new_session_id
+from controlplane.pipeline.recovery import Recoveries
 from controlplane.pipeline.rollout import Rollouts
 from controlplane.pipeline.rollout_parts import RolloutParts
 from controlplane.pipeline.typist import BoardTypist
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
+from controlplane.storage.board_health import HealthStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.commands import CommandStore
 from controlplane.storage.console_log import ConsoleLog
@@ -47,6 +49,7 @@ from controlplane.storage.database import Database
 from controlplane.storage.deployments import DeploymentStore
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import SqliteWorkQueue
+from tests.care import care_of
 
 HEARTBEAT_S = 0.2
 
@@ -124,6 +127,8 @@ class Edge:
     commands: CommandStore
     deployments: DeploymentStore
     rollouts: Rollouts
+    health: HealthStore
+    recoveries: Recoveries
 
 
 @pytest.fixture
@@ -137,21 +142,24 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     artifacts = ArtifactStore(tmp_path / "artifacts", database)
     consoles = ConsoleLog(database)
     boards = BoardStore(database)
-    commands = CommandStore(database)
+    commands, registry = CommandStore(database), Registry()
     sessions = DirectSessions(store)
     deployments = DeploymentStore(database, journal)
     async with LeaseBook(database, boards) as book:
+        orders = Commands(commands, registry)
+        care, recoveries, health = care_of(tmp_path, database, boards, book, orders)
         rollouts = Rollouts(
             RolloutParts(
                 artifacts=artifacts,
                 boards=boards,
                 catalogue=load_catalogue(),
-                commands=Commands(commands, Registry()),
+                commands=orders,
                 console_log=consoles,
                 database=database,
                 journal=journal,
                 leases=book,
                 queue=SqliteWorkQueue(database),
+                recoveries=recoveries,
                 store=deployments,
                 board_wait=timedelta(seconds=30),
                 new_id=new_session_id,
@@ -179,18 +187,24 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
                 AnswerStore(database),
                 heartbeat_s=HEARTBEAT_S,
             ),
-            bench=BenchService(boards, book, heartbeat_s=HEARTBEAT_S),
+            bench=BenchService(boards, book, care, recoveries, heartbeat_s=HEARTBEAT_S),
             consoles=ConsoleService(
                 consoles,
                 boards,
-                BoardTypist(book, Commands(commands, Registry())),
+                BoardTypist(book, orders),
                 heartbeat_s=HEARTBEAT_S,
             ),
             artifacts=ArtifactService(artifacts),
             server=ServerService(
                 NoChecks(), version="0.1.0", data_dir=tmp_path, start_time=datetime.now(UTC)
             ),
-            agent_link=agent_link_pb2_grpc.AgentLinkServiceServicer(),
+            agent_link=AgentLink(
+                registry=registry,
+                boards=boards,
+                commands=commands,
+                console_log=consoles,
+                health=health,
+            ),
         )
         server = build_server(services, target)
         await server.start()
@@ -209,6 +223,8 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
                 commands,
                 deployments,
                 rollouts,
+                health,
+                recoveries,
             )
         await server.stop(grace=0)
     await database.close()

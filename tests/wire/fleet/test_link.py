@@ -21,6 +21,7 @@ from controlplane.fleet.commands import Commands
 from controlplane.fleet.link import AgentLink
 from controlplane.fleet.orders import CommandTicket, FlashOrder, FlashPiece, ImageRole
 from controlplane.fleet.registry import Registry
+from controlplane.storage.board_health import HealthStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.commands import CommandStore
 from controlplane.storage.console_log import ConsoleLog
@@ -45,7 +46,13 @@ async def link(tmp_path: Path) -> AsyncIterator[Link]:
     store, console_log = CommandStore(database), ConsoleLog(database)
     server = grpc.aio.server(interceptors=[EdgeInterceptor()])
     agent_link_pb2_grpc.add_AgentLinkServiceServicer_to_server(
-        AgentLink(registry=registry, boards=boards, commands=store, console_log=console_log),
+        AgentLink(
+            registry=registry,
+            boards=boards,
+            commands=store,
+            console_log=console_log,
+            health=HealthStore(database, boards),
+        ),
         server,
     )
     target = f"unix:{tmp_path / 'link.sock'}"

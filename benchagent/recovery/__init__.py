@@ -1,0 +1,1 @@
+"""Brings boards back that fell out of step, and proves that they work again."""
