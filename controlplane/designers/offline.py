@@ -21,6 +21,7 @@ from controlplane.domain.design import (
     PinAssignment,
     PinRole,
     Pull,
+    UnderstoodSpan,
     text_digest,
 )
 from controlplane.domain.finding import Finding
@@ -32,7 +33,7 @@ from controlplane.planning.boards import choose_model
 from controlplane.planning.intent import OnBoardModel
 from controlplane.planning.nodes import SUMMARY_LENGTH, single_node, with_electrical
 from controlplane.planning.pins import PinDemand, PinPlan, plan_pins
-from controlplane.planning.reading import PromptReader, Reading
+from controlplane.planning.reading import PromptReader
 from controlplane.planning.resolve import Thing
 from controlplane.planning.validate import is_sound, validate_design
 
@@ -42,6 +43,7 @@ class OfflineDesigner:
 
     name = "offline"
     version = "1"
+    stamp = DesignerStamp(name=name, version=version)
 
     def __init__(self, catalogue: Catalogue | None = None) -> None:
         self._given = catalogue
@@ -69,7 +71,7 @@ class OfflineDesigner:
         intents = [i for i in reading.intents if not isinstance(i, OnBoardModel)]
         part = self._catalogue.part_of(board)
         assembly = assemble(intents, board, self._catalogue.components_on(part))
-        plan = plan_pins(part, board, [_demand(thing, board) for thing in assembly.things])
+        plan = plan_pins(part, board, [pin_demand(thing) for thing in assembly.things])
         findings = tuple(dict.fromkeys((*reading.findings, *assembly.findings, *plan.findings)))
         if reading.findings:
             # What was not understood can be why something else seems to be missing.
@@ -80,14 +82,17 @@ class OfflineDesigner:
             )
         if findings:
             return Refusal(findings=findings, understood=reading.understood)
-        design = _design(request.prompt, choice, board, part, reading, assembly, plan)
+        design = compose_design(
+            request.prompt, choice, board, part, reading.understood, assembly, plan, self.stamp
+        )
         problems = validate_design(design, board, part, self._catalogue.electrical)
         if not is_sound(problems):
             return Refusal(findings=problems, understood=reading.understood)
         return replace(design, findings=problems)
 
 
-def _demand(thing: Thing, board: BoardModel) -> PinDemand:
+def pin_demand(thing: Thing) -> PinDemand:
+    """The wish for the pin of a thing."""
     by = FixedBy.DESIGNER
     if thing.onboard:
         by = FixedBy.BOARD
@@ -103,15 +108,17 @@ def _demand(thing: Thing, board: BoardModel) -> PinDemand:
     )
 
 
-def _design(
+def compose_design(
     prompt: str,
     choice: BoardChoice,
     board: BoardModel,
     part: Part,
-    reading: Reading,
+    understood: tuple[UnderstoodSpan, ...],
     assembly: Assembly,
     plan: PinPlan,
+    stamp: DesignerStamp,
 ) -> Design:
+    """Write the document of what was assembled and wired, with its scenarios."""
     signals = tuple(_signal(thing) for thing in assembly.things)
     pins = (*_wired(assembly.things, plan, board), *_console(board))
     title = _title(assembly)
@@ -121,7 +128,7 @@ def _design(
         title=title,
         prompt=prompt,
         prompt_digest=text_digest(prompt),
-        designer=DesignerStamp(name=OfflineDesigner.name, version=OfflineDesigner.version),
+        designer=stamp,
         board=choice,
         parts=(
             DesignPart(
@@ -153,7 +160,7 @@ def _design(
                 if "fast_time" in s.requires
             ),
         ),
-        understood=reading.understood,
+        understood=understood,
         findings=(),
         scenarios=scenarios,
         summary=" ".join(behaviour.text for behaviour in assembly.behaviours)[:SUMMARY_LENGTH],

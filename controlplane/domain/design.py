@@ -80,7 +80,10 @@ class SignalKind(StrEnum):
 
 
 class BehaviourKind(StrEnum):
-    """The behaviours that designers may ask for."""
+    """The behaviours that designers may ask for.
+
+    CUSTOM is whatever the others are not: its text says what, its scenarios are proposed with it.
+    """
 
     BLINK = "blink"
     REPORT = "report"
@@ -88,6 +91,7 @@ class BehaviourKind(StrEnum):
     BUTTON = "button"
     COMMAND = "command"
     ECHO = "echo"
+    CUSTOM = "custom"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,7 +106,7 @@ def _render(
         "signals:" if signals else "signals: {}",
     ]
     by_signal = {pin.signal: pin for pin in pins}
-    lines += [f"  {_signal_line(signal, by_signal[signal.id])}" for signal in signals]
+    lines += [f"  {signal_line(signal, by_signal[signal.id])}" for signal in signals]
     if timeline.draws:
         lines.append("vars:")
         lines += [f"  {name}: {text}" for name, text in timeline.draws.items()]
@@ -125,7 +125,8 @@ def _render(
     )
 
 
-def _signal_line(signal: DesignSignal, pin: PinAssignment) -> str:
+def signal_line(signal: DesignSignal, pin: PinAssignment) -> str:
+    """How a scenario names a signal and its pin."""
     if signal.kind is SignalKind.ANALOG:
         usual = signal.full_scale_mv == SUPPLY_MV
         scale = "" if usual else f"full_scale_mv: {signal.full_scale_mv}, "

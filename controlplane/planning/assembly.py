@@ -60,7 +60,12 @@ def assemble(
     intents: Sequence[Intent], board: BoardModel, components: Mapping[str, ComponentKind]
 ) -> Assembly:
     """Put clauses together in their order; contradictions become findings."""
-    builder = _Builder(Resolver(board=board, components=components))
+    return assemble_with(Resolver(board=board, components=components), intents)
+
+
+def assemble_with(resolver: Resolver, intents: Sequence[Intent]) -> Assembly:
+    """Put clauses together whose mentions a resolver knows how to take."""
+    builder = _Builder(resolver)
     builder.resolver.survey(intents)
     for position, intent in enumerate(intents):
         builder.add(intent, intents[position - 1] if position else None)
