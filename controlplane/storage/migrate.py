@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchline.errors import CorruptError, NotReadyError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -47,7 +47,7 @@ def _version(path: Path) -> int:
         ) from error
 
 
-def _upgrade(path: Path) -> None:
+def _upgrade(path: Path, version: int | None = None) -> None:
     import sqlalchemy
     from alembic import command
     from alembic.config import Config
@@ -67,6 +67,7 @@ def _upgrade(path: Path) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        command.upgrade(config, "head" if version is None else f"{version:04}")
+        reached = SCHEMA_VERSION if version is None else version
+        connection.exec_driver_sql(f"PRAGMA user_version = {reached}")
     engine.dispose()

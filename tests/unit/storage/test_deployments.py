@@ -14,7 +14,7 @@ from controlplane.domain.verdict import Outcome, State
 from controlplane.journal.journal import Journal
 from controlplane.storage.database import Database
 from controlplane.storage.deployments import DeploymentStore
-from controlplane.storage.migrate import bring_up_to_date
+from controlplane.storage.migrate import _upgrade, bring_up_to_date
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -138,14 +138,8 @@ async def test_deployments_are_found_by_prefix_and_listed_newest_first(
 def test_a_journal_of_the_first_schema_is_kept(tmp_path: Path) -> None:
     """The events of sessions that were stored before deployments existed are still read."""
     path = tmp_path / "old.db"
-    bring_up_to_date(path)
+    _upgrade(path, 1)
     old = sqlite3.connect(path)
-    for table in ("journals", "events"):
-        old.execute(f"ALTER TABLE {table} RENAME COLUMN subject TO session_id")
-    for table in ("model_calls", "deployment_boards", "deployments"):
-        old.execute(f"DROP TABLE {table}")
-    old.execute("UPDATE alembic_version SET version_num = '0001'")
-    old.execute("PRAGMA user_version = 1")
     old.execute("INSERT INTO journals VALUES ('s1', 1, 1)")
     fact = '{"state":"PENDING"}'
     row = "('s1', 1, 0, '', 1, 'session_changed', ?)"
