@@ -11,6 +11,8 @@ from benchagent.board import Chip
 from benchagent.power.protocol import PowerState
 from benchagent.recovery.ladder import RUNGS, Action, Step
 
+RELEASED = frozenset({"release", "image"})
+"""What images are called that a board is left with."""
 MAX_SEGMENTS = 16
 MAX_IMAGE_BYTES = 16 * 1024 * 1024
 MAX_SEND_BYTES = 4 * 1024
@@ -345,3 +347,27 @@ def joined_digest(pieces: Sequence[bytes]) -> str:
     for piece in pieces:
         digest.update(piece)
     return digest.hexdigest()
+
+
+def flash_held_after(result: Result, flash: Flash, before: ProvenImage) -> ProvenImage:
+    """The image that is in flash for certain after a flash."""
+    done = result.flash
+    if done is None:
+        return NOTHING_PROVEN
+    if done.read_back_sha256 == done.image_sha256:
+        return proven_after(done.image_sha256, flash.segments, before)
+    untouched = done.sectors_erased == 0 and done.bytes_programmed == 0
+    is_refused = result.outcome is Outcome.REFUSED
+    return before if untouched and is_refused else NOTHING_PROVEN
+
+
+def released_by(action: Order | None, result: Result) -> ProvenImage | None:
+    """The image that a board is to be left with after a flash; None when that did not change.
+
+    It is what was asked for, without what else the flash is known to hold."""
+    done = result.flash
+    if not isinstance(action, Flash) or action.image not in RELEASED or done is None:
+        return None
+    if done.read_back_sha256 != done.image_sha256:
+        return None
+    return ProvenImage(sha256=done.image_sha256, segments=action.segments)

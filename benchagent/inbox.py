@@ -121,12 +121,15 @@ class Inbox:
         return await self._do(lambda: self._start(command, intent, flashing))
 
     async def finish(
-        self, result: Result, proven: ProvenImage | None = None, *, released: bool = False
+        self,
+        result: Result,
+        proven: ProvenImage | None = None,
+        released: ProvenImage | None = None,
     ) -> None:
         """Write down the answer. `proven` is the image that is in flash for certain, or that
-        there is none; None leaves what is known as it is. With `released` it is the one that the
-        board is to be left with from now on."""
-        await self._do(lambda: self._finish(result, proven, released=released))
+        there is none; None leaves what is known as it is. `released` is the image that the board
+        is to be left with from now on; None leaves that as it is."""
+        await self._do(lambda: self._finish(result, proven, released))
 
     async def acknowledge(self, command_id: str) -> None:
         """The control plane has stored the answer."""
@@ -204,25 +207,28 @@ class Inbox:
         return None
 
     def _finish(
-        self, result: Result, proven: ProvenImage | None, *, released: bool = False
+        self,
+        result: Result,
+        proven: ProvenImage | None,
+        released: ProvenImage | None = None,
     ) -> None:
         self._database.execute(
             "UPDATE command SET state = ?, answer = ? WHERE command_id = ?",
             (CommandState.DONE, _result_text(result), result.command_id),
         )
         if proven is not None:
-            segments = json.dumps([asdict(segment) for segment in proven.segments])
+            segments = _segments_text(proven)
             self._database.execute(
                 "INSERT INTO board(board, proven, proven_segments) VALUES(?, ?, ?) "
                 "ON CONFLICT(board) DO UPDATE SET proven = excluded.proven, "
                 "proven_segments = excluded.proven_segments, flashing = ''",
                 (result.board, proven.sha256, segments),
             )
-            if released and proven.sha256:
-                self._database.execute(
-                    "UPDATE board SET released = ?, released_segments = ? WHERE board = ?",
-                    (proven.sha256, segments, result.board),
-                )
+        if released is not None:
+            self._database.execute(
+                "UPDATE board SET released = ?, released_segments = ? WHERE board = ?",
+                (released.sha256, _segments_text(released), result.board),
+            )
 
     def _acknowledge(self, command_id: str) -> None:
         self._database.execute(
@@ -317,6 +323,10 @@ def _open(path: Path) -> sqlite3.Connection:
         if column not in known:
             database.execute(f"ALTER TABLE board ADD COLUMN {column} {kind}")
     return database
+
+
+def _segments_text(image: ProvenImage) -> str:
+    return json.dumps([asdict(segment) for segment in image.segments])
 
 
 def _result_text(result: Result) -> str:

@@ -29,8 +29,10 @@ from benchagent.command import (
     ResetMode,
     Result,
     Send,
+    flash_held_after,
     late,
     proven_after,
+    released_by,
 )
 from benchagent.flash import (
     BoardTools,
@@ -54,8 +56,6 @@ from benchagent.power import PowerState
 log = logging.getLogger(__name__)
 
 QUEUE_COMMANDS = 64
-RELEASED = frozenset({"release", "image"})
-"""What images are called that a board is left with."""
 AWAY_S = 10.0
 """How long a command waits for a known board that is away: it, or this PC, may just restart."""
 RESTART_S = 5.0
@@ -314,9 +314,9 @@ class Runner:
                 result = replace(refusal.result(command), flash=result.flash)
         except FlasherError as error:
             log.warning("flash not settled", extra={"why": str(error)})
-        released = isinstance(command.action, Flash) and command.action.image in RELEASED
-        self._note_proven(command.board, proven, released=released)
-        await self._answer(result, proven if proven.sha256 else None, released=released)
+        released = released_by(command.action, result)
+        self._note_proven(command.board, proven, released)
+        await self._answer(result, proven if proven.sha256 else None, released)
         record.unlink(missing_ok=True)
         self._on_change()
 
@@ -336,20 +336,22 @@ class Runner:
             again = await self._restarted(job, board)
             if again is not None:
                 result = await self._write(job, again, flash, image, before)
-        proven = _proven_after(result, flash, before)
+        proven = flash_held_after(result, flash, before)
         if result.reason == Reason.CANCELLED and job.why:
             result = _cut_off(result, job.why)
-        released = flash.image in RELEASED
-        self._note_proven(command.board, proven, released=released)
-        await self._answer(result, proven, released=released)
+        released = released_by(flash, result)
+        self._note_proven(command.board, proven, released)
+        await self._answer(result, proven, released)
         self._record(command).unlink(missing_ok=True)
         self._on_change()
 
-    def _note_proven(self, board: str, proven: ProvenImage, *, released: bool = False) -> None:
+    def _note_proven(
+        self, board: str, proven: ProvenImage, released: ProvenImage | None = None
+    ) -> None:
         if proven.sha256:
             self._boards.proven[board] = proven
-            if released:
-                self._boards.released[board] = proven
+        if released is not None:
+            self._boards.released[board] = released
 
     async def _power(self, command: Command, board: Board | None, state: PowerState) -> None:
         fault = self._care.power_fault(command.board, board)
@@ -413,9 +415,12 @@ class Runner:
             raise CommandError(refusal.reason, refusal.message, refusal.outcome)
 
     async def _answer(
-        self, result: Result, proven: ProvenImage | None = None, *, released: bool = False
+        self,
+        result: Result,
+        proven: ProvenImage | None = None,
+        released: ProvenImage | None = None,
     ) -> None:
-        await self._inbox.finish(result, proven, released=released)
+        await self._inbox.finish(result, proven, released)
         log.info(
             "command done",
             extra={
@@ -455,18 +460,6 @@ async def _unless(job: _Job, work: Coroutine[Any, Any, T]) -> T:
         raise _LeftForLaterError
     message = "it was cancelled before anything was written"
     raise CommandError(Reason.CANCELLED, message, Outcome.REFUSED)
-
-
-def _proven_after(result: Result, flash: Flash, before: ProvenImage) -> ProvenImage:
-    """The image that is in flash for certain after a flash."""
-    done = result.flash
-    if done is None:
-        return NOTHING_PROVEN
-    if done.read_back_sha256 == done.image_sha256:
-        return proven_after(done.image_sha256, flash.segments, before)
-    untouched = done.sectors_erased == 0 and done.bytes_programmed == 0
-    is_refused = result.outcome is Outcome.REFUSED
-    return before if untouched and is_refused else NOTHING_PROVEN
 
 
 def _cut_off(result: Result, why: str) -> Result:
