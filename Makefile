@@ -24,11 +24,12 @@ demo: setup ## From a sentence to a verdict on flashed virtual boards
 test: setup-dev ## Run every test
 	$(PYTEST) -n 2 --dist loadgroup -rs
 
-check: setup-dev ## Format, lint, types, import rules, wire rules
+check: setup-dev ## Format, lint, types, import rules, wire rules, skill sheets
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	PYTHONPATH=.:proto $(BIN)/python -m controlplane.skills
 	cd proto && node_modules/.bin/buf lint
 
 format: ## Format the code and mend what can be mended
