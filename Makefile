@@ -44,6 +44,7 @@ docs: ## Generate the pages and tables that are made from code and data
 	$(BIN)/python docs/generate_api.py
 	$(BIN)/python docs/generate_errors.py
 	$(BIN)/python docs/generate_boards.py
+	$(BIN)/python docs/generate_findings.py
 	$(BIN)/python docs/generate_devices.py
 
 lock: ## Renew the hash-locked requirements

@@ -60,10 +60,21 @@ class PinFunction:
 
 
 _ROLES = {role.value: role for role in PinRole if "_" in role.value}
-PLAIN_ROLES = frozenset(
-    {PinRole.GPIO_IN, PinRole.GPIO_OUT, PinRole.ADC, PinRole.UART_TX, PinRole.UART_RX}
+PERIPHERAL_ROLES = frozenset(
+    {
+        PinRole.PWM,
+        PinRole.I2C_SDA,
+        PinRole.I2C_SCL,
+        PinRole.SPI_SCK,
+        PinRole.SPI_MOSI,
+        PinRole.SPI_MISO,
+        PinRole.CAN_TX,
+        PinRole.CAN_RX,
+        PinRole.UART_TX,
+        PinRole.UART_RX,
+    }
 )
-"""Roles by which pads are ranked: those that can do the least are given out first."""
+"""Roles that a peripheral plays on a pin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

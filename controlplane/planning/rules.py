@@ -89,6 +89,12 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "E203": "an unclear reference",
         "E204": "a missing or wrong unit",
     },
+    "Claude": {
+        "E310": "Claude is asked for and not configured",
+        "E311": "a ceiling of cost is reached",
+        "E312": "the price of a model is not known, so no ceiling can be kept",
+        "E313": "Claude declined to answer",
+    },
 }
 
 RULES: Mapping[str, Rule] = MappingProxyType(

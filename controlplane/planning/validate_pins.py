@@ -4,24 +4,8 @@ from collections import defaultdict
 
 from controlplane.domain.design import Design, FixedBy, PinAssignment, PinRole, Pull
 from controlplane.domain.finding import Finding
-from controlplane.domain.part import BoardModel, Family, Part, Pin
+from controlplane.domain.part import PERIPHERAL_ROLES, BoardModel, Family, Part, Pin
 from controlplane.planning.complaints import complaint
-
-PERIPHERAL_ROLES = frozenset(
-    {
-        PinRole.PWM,
-        PinRole.I2C_SDA,
-        PinRole.I2C_SCL,
-        PinRole.SPI_SCK,
-        PinRole.SPI_MOSI,
-        PinRole.SPI_MISO,
-        PinRole.CAN_TX,
-        PinRole.CAN_RX,
-        PinRole.UART_TX,
-        PinRole.UART_RX,
-    }
-)
-"""Roles that a peripheral plays on a pin."""
 
 
 def pin_findings(design: Design, board: BoardModel, part: Part) -> list[Finding]:
