@@ -215,7 +215,7 @@ class _Search:
         """A peripheral for each bus, and a timer for each frequency, that is still without."""
         able: dict[tuple[PinRole | None, str], dict[str, None]] = {}
         for choice in self._choices[index:]:
-            key = (None, choice.group)
+            key: tuple[PinRole | None, str] = (None, choice.group)
             settled = choice.group in self._instances
             if choice.role is PinRole.PWM:
                 key = (PinRole.PWM, str(choice.frequency_hz))
