@@ -10,29 +10,13 @@ from controlplane.skills.sheet import Evidence, Sheet
 REPOSITORY = Path(__file__).parents[2]
 """The checkout: sheets cite its documents, which an installed product does not carry."""
 
-PLANNED = frozenset(
-    {
-        "bme280",
-        "display",
-        "ds18b20",
-        "dht22",
-        "encoder",
-        "hc_sr04",
-        "keypad",
-        "pir",
-        "rgb_led",
-        "servo",
-    }
-)
-"""Component kinds that have a sheet whether or not the catalogue has them."""
-
 
 def known_keys(catalogue: Catalogue) -> Known:
     """What sheets may apply to."""
     return Known(
         parts=frozenset(catalogue.parts),
         boards=frozenset(catalogue.boards),
-        components=frozenset(catalogue.components) | PLANNED,
+        components=frozenset(catalogue.electrical),
         frameworks=FRAMEWORKS,
     )
 

@@ -19,7 +19,7 @@ SECTIONS = ("Pitfalls", "Timing", "API", "Wiring", "Test hints")
 """Sections of every sheet but those on scenarios, in this order."""
 
 _MARK = re.compile(r"\[([a-z][\w-]*(?:, [a-z][\w-]*)*)\]")
-_NUMBER = re.compile(r"(?<![\w.#/+\[-])[-+±]?\d[\d_]*(?:[.,]\d+)*")
+_NUMBER = re.compile(r"(?<![\w.#/+\[-])[-+±]?\d[\d_]*(?:[.,]\d+)*(?!\w)")
 _WORDS = (
     "half|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty"
     "|fifty|hundred|thousand|dozen"
@@ -29,7 +29,7 @@ _UNITS = (
     r"|[kM]?Ohm|Ω|kΩ|°C|°|C|K|%|percent|degrees?|lux|bits?|bytes?|[KM]i?B|baud|cm|mm|km|hPa|Pa|dB"
     r"|g|kg|volts?|amps?|LSB|counts?)"
 )
-_WITH_UNIT = re.compile(rf"(?<![\w.]){_NUMBER.pattern}[ -]?{_UNITS}(?![\w(])")
+_WITH_UNIT = re.compile(rf"(?<![\w.#/+\[-])[-+±]?\d[\d_]*(?:[.,]\d+)*[ -]?{_UNITS}(?![\w(])")
 _IN_WORDS = re.compile(rf"\b(?:{_WORDS})[ -]{_UNITS}(?!\w)", re.IGNORECASE)
 _CODE = re.compile(r"`[^`]*`")
 _COMMENT = re.compile(r"//(.*)")

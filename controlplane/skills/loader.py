@@ -13,7 +13,7 @@ VENDOR_ARDUINO = "vendor-arduino"
 FRAMEWORKS = frozenset({BENCH_CORE, VENDOR_ARDUINO})
 """What firmware is written against."""
 
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 80 * 1024
 """Bytes of all sheets of one choice: what they may cost in a prompt."""
 
 

@@ -70,7 +70,7 @@ def test_a_number_without_a_mark_in_its_own_sentence_is_an_error(text: str) -> N
         "```cpp\nint x = 500;\n```",
         "```cpp\nint x = 5;  // 5 V at most [core]\n```",
         "```yaml\nwithin: 300ms\n```",
-        "Version v0.3 and `v2.1`",
+        "Version v0.3 and `v2.1`, a 74HC595 and a 28BYJ-48",
     ],
 )
 def test_marked_numbers_names_and_code_are_accepted(text: str) -> None:
