@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benchline import __version__
-from benchline.errors import NotReadyError
+from benchline.errors import InvalidRequestError, NotReadyError
 from benchline.instance import Instance, make_private
 from controlplane.catalog.loader import Catalogue, load_catalogue
 from controlplane.config import Config
@@ -56,6 +56,7 @@ from controlplane.pipeline.stage import StageWork
 from controlplane.pipeline.typist import BoardTypist
 from controlplane.simulators.doctor import checks as simulator_checks
 from controlplane.simulators.ladder import SimulatorLadder, all_simulators
+from controlplane.simulators.wokwi import WokwiSettings
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.board_health import HealthStore
@@ -168,9 +169,7 @@ def _share(config: Config, stores: _Stores, leases: LeaseBook) -> _Shared:
         catalogue=catalogue,
         designer=OfflineDesigner(catalogue),
         registry=registry,
-        ladder=SimulatorLadder(
-            all_simulators(cache / "simulator", espressif_folder=config.espressif_qemu)
-        ),
+        ladder=_ladder(config),
         slots=Slots(compilers=config.compile_slots, simulators=config.simulate_slots),
         toolchain=BareMetalToolchain(cache / "toolchain"),
         commands=Commands(stores.commands, registry),
@@ -198,6 +197,22 @@ def _recoveries(config: Config, stores: _Stores, shared: _Shared) -> Recoveries:
             new_id=new_session_id,
         )
     )
+
+
+def _ladder(config: Config) -> SimulatorLadder:
+    """The simulators of this control plane.
+
+    Raises:
+        InvalidRequestError: CONFIG_INVALID, the chosen one is not known.
+    """
+    scratch = config.instance.cache_dir / "simulator"
+    wokwi = WokwiSettings(token=config.wokwi_token, server=config.wokwi_server)
+    simulators = all_simulators(scratch, espressif_folder=config.espressif_qemu, wokwi=wokwi)
+    known = [simulator.key for simulator in simulators]
+    if config.simulator not in ("", *known):
+        problem = f"simulator must be one of {', '.join(known)}, not {config.simulator!r}"
+        raise InvalidRequestError("CONFIG_INVALID", problem, problems=problem)
+    return SimulatorLadder(simulators, chosen=config.simulator)
 
 
 def _open_stores(database: Database, instance: Instance) -> _Stores:

@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchline.errors import InvalidRequestError
@@ -23,6 +23,11 @@ class Config:
     session_slots: int
     # The folder of Espressif's QEMU, where it is not on the PATH and not among ESP-IDF's tools.
     espressif_qemu: Path | None
+    # The only simulator to use, such as "wokwi"; "" lets each board model's ladder decide.
+    simulator: str
+    # Wokwi's service: without a token it is never asked.
+    wokwi_token: str = field(repr=False)
+    wokwi_server: str
 
 
 _NUMBERS: dict[str, tuple[float, float, float]] = {  # name: (default, least, most)
@@ -32,6 +37,12 @@ _NUMBERS: dict[str, tuple[float, float, float]] = {  # name: (default, least, mo
     "session_slots": (16, 1, 1024),
 }
 _FOLDERS = ("espressif_qemu",)
+# name: (default, variables of other tools that mean the same)
+_WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "simulator": ("", ()),
+    "wokwi_token": ("", ("WOKWI_CLI_TOKEN",)),
+    "wokwi_server": ("wss://wokwi.com/api/ws/beta", ("WOKWI_CLI_SERVER",)),
+}
 
 
 def load_config(environment: dict[str, str] | None = None) -> Config:
@@ -46,10 +57,13 @@ def load_config(environment: dict[str, str] | None = None) -> Config:
     problems: list[str] = []
     table = _read_table(path, problems)
     problems += [
-        f"{path}: unknown key {key!r}" for key in table if key not in {*_NUMBERS, *_FOLDERS}
+        f"{path}: unknown key {key!r}"
+        for key in table
+        if key not in {*_NUMBERS, *_FOLDERS, *_WORDS}
     ]
     values = {name: _number(name, table, variables, problems) for name in _NUMBERS}
     folders = {name: _folder(name, table, variables, problems) for name in _FOLDERS}
+    words = {name: _word(name, table, variables, problems) for name in _WORDS}
     if problems:
         raise InvalidRequestError(
             "CONFIG_INVALID", "; ".join(problems), problems="; ".join(problems)
@@ -61,6 +75,9 @@ def load_config(environment: dict[str, str] | None = None) -> Config:
         board_wait_s=values["board_wait_s"],
         session_slots=int(values["session_slots"]),
         espressif_qemu=folders["espressif_qemu"],
+        simulator=words["simulator"],
+        wokwi_token=words["wokwi_token"],
+        wokwi_server=words["wokwi_server"],
     )
 
 
@@ -87,6 +104,20 @@ def _number(
         problems.append(f"{name} must be a number from {least:g} to {most:g}, not {given!r}")
         return default
     return value
+
+
+def _word(
+    name: str, table: dict[str, object], variables: dict[str, str], problems: list[str]
+) -> str:
+    default, others = _WORDS[name]
+    for variable in (f"BENCHLINE_{name.upper()}", *others):
+        if variables.get(variable):
+            return variables[variable].strip()
+    given = table.get(name, default)
+    if not isinstance(given, str):
+        problems.append(f"{name} must be a text")  # what was given may be a secret
+        return default
+    return given.strip()
 
 
 def _folder(

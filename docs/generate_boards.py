@@ -98,8 +98,22 @@ def _board(board: BoardModel, catalogue: Catalogue) -> str:
         lines.append(f"- Kept on this board: {kept}.")
     simulators = "; ".join(f"{s.backend} `{s.machine}`" for s in board.simulators)
     lines.append(f"- Simulators: {simulators or 'none'}.")
+    lines += _elsewhere(board)
     lines += _tail(board.notes, board.sources)
     return "\n".join(lines)
+
+
+def _elsewhere(board: BoardModel) -> list[str]:
+    """What other tools call the board, as exported projects name it."""
+    lines = []
+    if board.platformio is not None:
+        known = board.platformio
+        lines.append(f"- PlatformIO: `{known.board}` of `{known.platform}` ({known.source}).")
+    if board.arduino is not None:
+        lines.append(f"- Arduino: `{board.arduino.fqbn}` ({board.arduino.source}).")
+    if board.wokwi is not None:
+        lines.append(f"- Wokwi: `{board.wokwi.board}` ({board.wokwi.source}).")
+    return lines
 
 
 def _part(part: Part, catalogue: Catalogue) -> str:

@@ -45,6 +45,7 @@ def board_problems(parts: Mapping[str, Part], boards: Mapping[str, BoardModel]) 
             *board.preferred,
             *(pin for pin, _ in board.reserved),
             *(item.pin for item in board.onboard),
+            *(pin for pin, _ in (board.wokwi.pins if board.wokwi else ())),
         ]
         problems += [f"{board.key}: {part.key} has no {pin}" for pin in named if not part.pin(pin)]
         kept = {pin.name for pin in part.pins if pin.kept_for}
@@ -56,6 +57,9 @@ def board_problems(parts: Mapping[str, Part], boards: Mapping[str, BoardModel]) 
             problems.append(f"{board.key}: less flash than its part")
         if not board.sources:
             problems.append(f"{board.key}: no sources")
+        machines = {way.machine for way in board.simulators if way.backend == "wokwi"}
+        if machines != ({board.wokwi.board} if board.wokwi else set()):
+            problems.append(f"{board.key}: its Wokwi board and its Wokwi rung are not the same")
     return problems
 
 

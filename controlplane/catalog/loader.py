@@ -12,6 +12,7 @@ from controlplane.domain.design import Active, PinRole, Pull, SignalKind
 from controlplane.domain.hardware import BusKind
 from controlplane.domain.part import (
     SUPPLY_MV,
+    ArduinoBoard,
     BoardModel,
     ComponentKind,
     Console,
@@ -22,9 +23,11 @@ from controlplane.domain.part import (
     OnBoard,
     Part,
     Pin,
+    PlatformioBoard,
     Simulator,
     UartPin,
     UsbId,
+    WokwiBoard,
 )
 from controlplane.domain.units import Unit
 
@@ -209,6 +212,38 @@ def _board(table: Table) -> BoardModel:
         preferred=table.texts("preferred"),
         notes=table.texts("notes"),
         sources=table.texts("sources"),
+        platformio=_platformio(table),
+        arduino=_arduino(table),
+        wokwi=_wokwi(table),
+    )
+
+
+def _platformio(table: Table) -> PlatformioBoard | None:
+    if "platformio" not in table:
+        return None
+    known = table.table("platformio")
+    return PlatformioBoard(
+        platform=known.text("platform"), board=known.text("board"), source=known.text("source")
+    )
+
+
+def _arduino(table: Table) -> ArduinoBoard | None:
+    if "arduino" not in table:
+        return None
+    known = table.table("arduino")
+    return ArduinoBoard(fqbn=known.text("fqbn"), source=known.text("source"))
+
+
+def _wokwi(table: Table) -> WokwiBoard | None:
+    if "wokwi" not in table:
+        return None
+    known = table.table("wokwi")
+    return WokwiBoard(
+        board=known.text("board"),
+        ground=known.text("ground"),
+        supply=known.text("supply"),
+        pins=tuple((pin, str(name)) for pin, name in known.table("pins").items()),
+        source=known.text("source"),
     )
 
 

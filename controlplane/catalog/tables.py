@@ -24,6 +24,10 @@ class Table:
         self._data = data
         self._path = path
 
+    def __contains__(self, key: str) -> bool:
+        """Whether there is an entry of this name."""
+        return key in self._data
+
     def items(self) -> list[tuple[str, object]]:
         """All entries."""
         return list(self._data.items())

@@ -239,6 +239,42 @@ class UsbId:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformioBoard:
+    """What PlatformIO calls a board model."""
+
+    platform: str
+    board: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArduinoBoard:
+    """What Arduino's tools call a board model: vendor, architecture, board, options."""
+
+    fqbn: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WokwiBoard:
+    """A board model as Wokwi draws it.
+
+    ``board`` is the type of the part in a diagram, ``ground`` and ``supply`` are pins of it, and
+    ``pins`` names those pins whose name there is not their number.
+    """
+
+    board: str
+    ground: str
+    supply: str
+    pins: tuple[tuple[str, str], ...]
+    source: str
+
+    def pin(self, name: str) -> str:
+        """What the diagram calls a pin such as "GPIO8"."""
+        return dict(self.pins).get(name, name.removeprefix("GPIO"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoardModel:
     """A catalogue entry for a board one can buy.
 
@@ -246,7 +282,8 @@ class BoardModel:
     the board or module, which for parts without flash of their own is no fact of the part.
     ``clock_input`` says that something else on the board gives the part its main clock, instead of
     a crystal.
-    ``simulators`` come in the order in which they are tried.
+    ``simulators`` come in the order in which they are tried. What other tools call the board is
+    None where they do not know it.
     """
 
     key: str
@@ -266,6 +303,9 @@ class BoardModel:
     preferred: tuple[str, ...]
     notes: tuple[str, ...]
     sources: tuple[str, ...]
+    platformio: PlatformioBoard | None = None
+    arduino: ArduinoBoard | None = None
+    wokwi: WokwiBoard | None = None
 
     def fixed(self, kind: str) -> OnBoard | None:
         """Find the on-board component of a kind."""

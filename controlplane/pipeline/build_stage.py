@@ -16,6 +16,7 @@ from controlplane.domain.image import flat_image, read_image
 from controlplane.domain.session import Session
 from controlplane.domain.verdict import Outcome, Severity, Stage, StageFinding
 from controlplane.firmware.protocol import FirmwareAuthor
+from controlplane.pipeline.exports import keep_project_files
 from controlplane.pipeline.project import DESIGN_KEY, Project, load_project
 from controlplane.pipeline.slots import Slots
 from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
@@ -176,14 +177,16 @@ class BuildStage:
         from_cache: bool,
     ) -> StageResult:
         await run.keep(BUILD_KEY, to_json(build))
+        exported = await keep_project_files(self._parts.artifacts, project, build.sources)
+        made = (*build.artifacts, exported)
 
         def with_build(session: Session) -> Session:
-            for artifact in build.artifacts:
+            for artifact in made:
                 session = with_artifact(session, artifact)
             return replace(session, board_model=project.board_model.key)
 
         told = build.diagnostics[:_MAX_DIAGNOSTIC_EVENTS]
-        await run.record(*told, *build.artifacts, change=with_build)
+        await run.record(*told, *made, change=with_build)
         errors = [d for d in build.diagnostics if d.severity is Severity.ERROR]
         if build.outcome is Outcome.PASSED:
             flash, ram = build.flash_used_bytes, build.ram_used_bytes

@@ -1,7 +1,8 @@
-"""What makes two simulations the same run. Pure."""
+"""What makes two simulations the same run."""
 
 import hashlib
 import json
+from pathlib import Path
 
 from benchline.scenario import RunPlan, pack_table
 
@@ -32,3 +33,9 @@ def simulation_key(
     table = hashlib.sha256(pack_table(plan, nonce=0)).hexdigest()
     facts = [image_sha256, table, rung, machine, version, clock]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """The sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

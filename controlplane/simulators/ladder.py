@@ -15,14 +15,21 @@ from controlplane.simulators.machine import rung_name
 from controlplane.simulators.protocol import Simulator, Target
 from controlplane.simulators.qemu import qemu_simulator
 from controlplane.simulators.unicorn import emulator_simulator
+from controlplane.simulators.wokwi import WokwiSettings, WokwiSimulator
 
 
-def all_simulators(scratch: Path, *, espressif_folder: Path | None = None) -> list[Simulator]:
+def all_simulators(
+    scratch: Path,
+    *,
+    espressif_folder: Path | None = None,
+    wokwi: WokwiSettings | None = None,
+) -> list[Simulator]:
     """Every simulator that this control plane knows; `scratch` holds the directories of runs."""
     return [
         qemu_simulator(scratch),
         espressif_simulator(scratch, folder=espressif_folder),
         emulator_simulator(scratch),
+        WokwiSimulator(wokwi or WokwiSettings()),
     ]
 
 
@@ -54,13 +61,27 @@ class Rung:
 
 
 class SimulatorLadder:
-    """Chooses a rung for each board model."""
+    """Chooses a rung for each board model; `chosen` is the only simulator to take, "" for any.
 
-    def __init__(self, simulators: Iterable[Simulator]) -> None:
+    A simulator outside this machine is never taken because one of this machine is at fault.
+    """
+
+    def __init__(self, simulators: Iterable[Simulator], *, chosen: str = "") -> None:
         self._simulators = {simulator.key: simulator for simulator in simulators}
+        self._chosen = chosen
 
-    async def choose(self, model: BoardModel, part: Part, *, closely: bool = False) -> Rung:
+    @property
+    def simulators(self) -> tuple[Simulator, ...]:
+        """All that are known."""
+        return tuple(self._simulators.values())
+
+    async def choose(
+        self, model: BoardModel, part: Part, *, closely: bool = False, text_only: bool = False
+    ) -> Rung:
         """The first rung of a board model that can be used; `closely` as a doctor looks.
+
+        With `text_only` the firmware prints no records: only what knows the time of its text will
+        do.
 
         Raises:
             NoSimulatorError: it has none, or only such as no package brings and nobody installed.
@@ -70,8 +91,12 @@ class SimulatorLadder:
         broken: ToolBrokenError | None = None
         for way in model.simulators:
             simulator = self._simulators.get(way.backend)
-            if simulator is None:
+            if simulator is None or self._chosen not in ("", way.backend):
                 continue
+            if text_only and not simulator.tells_time_of_text:
+                continue
+            if simulator.remote and broken is not None:
+                break
             try:
                 look = simulator.examine if closely else simulator.version
                 version = await look(way.machine)
@@ -98,4 +123,8 @@ class SimulatorLadder:
         if broken is not None:
             raise broken
         hint = f" (install {' or '.join(wanted)})" if wanted else ""
-        raise NoSimulatorError(f"no simulator here for the {part.name}{hint}")
+        kind = f"the chosen simulator {self._chosen}" if self._chosen else "no simulator here"
+        what = "is not" if self._chosen else ""
+        text = " for firmware that prints text alone" if text_only else ""
+        sentence = " ".join(filter(None, (kind, what, f"for the {part.name}{text}{hint}")))
+        raise NoSimulatorError(sentence)

@@ -1,7 +1,6 @@
 """Simulators that are child programs with a console: what each says, and all that they share."""
 
 import asyncio
-import hashlib
 import shutil
 import tempfile
 import time
@@ -34,7 +33,7 @@ from controlplane.simulators.fault import (
     seen_in_log,
 )
 from controlplane.simulators.following import GATHER_SECONDS, Run, child_limits, follow, log_pipe
-from controlplane.simulators.identity import run_nonce, simulation_key
+from controlplane.simulators.identity import digest_of, run_nonce, simulation_key
 from controlplane.simulators.pads import RegisterLog
 from controlplane.simulators.protocol import (
     TEST_BUILD_CAPABILITIES,
@@ -124,6 +123,8 @@ class ChildSimulator:
     """Runs a machine as a confined child, follows its console, and judges."""
 
     capabilities = TEST_BUILD_CAPABILITIES
+    remote = ""
+    tells_time_of_text = False
 
     def __init__(
         self, machine: Machine, scratch: Path, *, confinement: Confinement | None = None
@@ -321,7 +322,7 @@ class ChildSimulator:
         self, target: Target, plan: RunPlan, level: Confinement, nonce: int
     ) -> SimulationResult:
         return SimulationResult(
-            scenario=_no_verdict(plan),
+            scenario=no_verdict(plan),
             rung=rung_name(self.key, target.machine),
             machine=target.machine,
             versions={},
@@ -335,7 +336,7 @@ class ChildSimulator:
     async def _identified(
         self, known: SimulationResult, tool: LocatedTool, image: Path, plan: RunPlan
     ) -> SimulationResult:
-        digest = await asyncio.to_thread(_sha256, image)
+        digest = await asyncio.to_thread(digest_of, image)
         key = simulation_key(
             image_sha256=digest,
             plan=plan,
@@ -359,7 +360,8 @@ def _died(tool: LocatedTool, run: Run) -> ToolBrokenError:
     return ToolBrokenError(tool.tool, ToolTrouble.CRASHED, f"ended early with {ending}", detail)
 
 
-def _no_verdict(plan: RunPlan) -> ScenarioResult:
+def no_verdict(plan: RunPlan) -> ScenarioResult:
+    """What is said of a run before anything of it happened."""
     return ScenarioResult(
         scenario_id=plan.scenario_id,
         title=plan.title,
@@ -368,8 +370,3 @@ def _no_verdict(plan: RunPlan) -> ScenarioResult:
         seed=plan.seed,
         values=plan.shown,
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

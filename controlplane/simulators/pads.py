@@ -73,6 +73,12 @@ class Pads:
         found = self._pads.get(pin)
         return b"" if found is None else bytes(found.levels)
 
+    def forget_first(self, pin: str) -> None:
+        """The first level that appeared on a pin is no longer counted."""
+        found = self._pads.get(pin)
+        if found is not None:
+            del found.levels[:1]
+
     def hidden_writes(self, pin: str) -> int:
         """How often the pin's latch was written while it was not an output."""
         found = self._pads.get(pin)

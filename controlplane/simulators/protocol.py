@@ -104,6 +104,17 @@ class Simulator(Protocol):
 
     capabilities: frozenset[str]
 
+    tells_time_of_text: bool
+    """Whether it knows the device time of text, for firmware that prints no records."""
+
+    @property
+    def remote(self) -> str:
+        """What a run sends to where, if it runs outside this machine; "" for all others.
+
+        It is taken only when chosen, or where nothing on this machine would do.
+        """
+        ...
+
     @property
     def optional(self) -> str:
         """How to get it, where no package brings it; "" where its absence is a broken instance."""

@@ -1,7 +1,9 @@
 """``project export``: a session's project as files that ``run --from`` takes back."""
 
 import argparse
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from benchline.errors import InvalidRequestError, NotReadyError
@@ -10,23 +12,34 @@ from tui.headless.output import data, talk
 from tui.headless.show_verb import Held, hold
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
-_EXTRA_KINDS = ("platformio.ini", "project.platformio")
+_PROJECT_FILES = "project.files"
+# Where the project's other files say that the image is.
+_IMAGES = {
+    "firmware.release.bin": "firmware/firmware.bin",
+    "firmware.release.elf": "firmware/firmware.elf",
+}
 
 
 async def export(options: argparse.Namespace) -> int:
-    """Write sketch, design and scenarios of a session into a directory."""
+    """Write a session's project, with what other tools need to open it, into a directory."""
     folder = Path(options.directory)
     _demand_empty(folder)
     connection = await local.ensure_up(need_boards=False)
     async with connection:
         held = await hold(connection, options.session)
-        files = project_files(held)
+        files: dict[str, str | bytes] = {**project_files(held)}
+        notes: list[str] = []
         for artifact in held.session.artifacts:
-            if artifact.kind in _EXTRA_KINDS or artifact.filename == "platformio.ini":
-                extra = await connection.download(artifact.sha256)
-                files["platformio.ini"] = extra.decode("utf-8", errors="replace")
+            if artifact.kind == _PROJECT_FILES:
+                extra, notes = read_project_files(await connection.download(artifact.sha256))
+                # What the session itself holds is never replaced.
+                files = {**extra, **files}
+            elif artifact.kind in _IMAGES:
+                files[_IMAGES[artifact.kind]] = await connection.download(artifact.sha256)
     for path in _write(folder, files):
         data(str(path))
+    for note in notes:
+        talk(note)
     talk(f"`benchline run --from {folder}` takes it back")
     return 0
 
@@ -38,12 +51,28 @@ def _demand_empty(folder: Path) -> None:
         )
 
 
-def _write(folder: Path, files: dict[str, str]) -> list[Path]:
+def read_project_files(document: bytes) -> tuple[dict[str, str], list[str]]:
+    """Texts by relative path and notes, of the artifact that holds them. Pure.
+
+    Raises:
+        InvalidRequestError: PROJECT_FILES_INVALID or UNSAFE_PATH.
+    """
+    try:
+        found = json.loads(document)
+        files = {_inside(str(path)): str(text) for path, text in found["files"].items()}
+        return files, [str(note) for note in found["notes"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InvalidRequestError(
+            "PROJECT_FILES_INVALID", f"the session's project files cannot be read: {error!r}"
+        ) from error
+
+
+def _write(folder: Path, files: Mapping[str, str | bytes]) -> list[Path]:
     written = []
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
         written.append(path)
     return written
 

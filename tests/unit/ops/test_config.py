@@ -45,3 +45,28 @@ def test_a_file_that_is_no_toml_is_told(tmp_path: Path, monkeypatch: pytest.Monk
 
     with pytest.raises(InvalidRequestError, match=r"benchline\.toml"):
         load_config({})
+
+
+def test_wokwis_own_variables_are_understood_and_the_token_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+    (tmp_path / "benchline.toml").write_text("wokwi_token = 'from file'\nsimulator = 'wokwi'\n")
+
+    config = load_config({"WOKWI_CLI_TOKEN": "secret-1", "WOKWI_CLI_SERVER": "wss://example.org"})
+
+    assert (config.wokwi_token, config.wokwi_server) == ("secret-1", "wss://example.org")
+    assert config.simulator == "wokwi"
+    assert "secret-1" not in repr(config)
+
+
+def test_a_token_of_a_wrong_kind_is_told_without_its_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+    (tmp_path / "benchline.toml").write_text("wokwi_token = 42424242\n")
+
+    with pytest.raises(InvalidRequestError, match="wokwi_token must be a text") as caught:
+        load_config({})
+
+    assert "42424242" not in str(caught.value)

@@ -19,13 +19,23 @@ class Pretended:
     """A simulator that is there, missing, or broken."""
 
     capabilities = frozenset({"serial.rx"})
+    tells_time_of_text = False
 
-    def __init__(self, key: str, trouble: ToolTrouble | None = None, optional: str = "") -> None:
+    def __init__(
+        self,
+        key: str,
+        trouble: ToolTrouble | None = None,
+        optional: str = "",
+        remote: str = "",
+    ) -> None:
         self.key = key
         self.optional = optional
+        self.remote = remote
+        self.asked = 0
         self._trouble = trouble
 
     async def version(self, machine: str) -> str:
+        self.asked += 1
         if self._trouble is not None:
             tool = Tool(name=self.key, package=f"{self.key}-package", version_pattern="")
             raise ToolBrokenError(tool, self._trouble, "is at fault")
@@ -112,6 +122,69 @@ async def test_a_missing_tool_that_a_package_brings_is_broken(model: str) -> Non
     missing = [Pretended(key, ToolTrouble.MISSING) for key in ("qemu", "unicorn")]
     with pytest.raises(ToolBrokenError, match="install the package"):
         await choose(model, *missing, NO_ESPRESSIF)
+
+
+def service(trouble: ToolTrouble | None = None) -> Pretended:
+    return Pretended("wokwi", trouble, optional="a token", remote="a run sends the image away")
+
+
+async def test_a_service_is_not_asked_while_this_machine_has_a_rung() -> None:
+    away = service()
+    rung = await choose("esp32-c3-devkitm-1", UNICORN, NO_ESPRESSIF, away)
+
+    assert rung.name == "unicorn-esp32c3"
+    assert away.asked == 0
+
+
+async def test_a_service_is_taken_where_this_machine_has_no_rung_for_the_part() -> None:
+    rung = await choose("esp32-devkitc-v4", NO_ESPRESSIF, service())
+
+    assert rung.name == "wokwi-board-esp32-devkit-c-v4"
+
+
+async def test_a_broken_rung_of_this_machine_sends_nothing_to_a_service() -> None:
+    away = service()
+    with pytest.raises(ToolBrokenError, match="unicorn is at fault"):
+        await choose("esp32-c3-devkitm-1", Pretended("unicorn", ToolTrouble.HUNG), away)
+
+    assert away.asked == 0
+
+
+async def test_the_chosen_simulator_is_taken_and_no_other() -> None:
+    board = CATALOGUE.boards["esp32-c3-devkitm-1"]
+    ladder = SimulatorLadder([UNICORN, NO_ESPRESSIF, service()], chosen="wokwi")
+    assert (await ladder.choose(board, CATALOGUE.part_of(board))).simulator.key == "wokwi"
+
+    without = SimulatorLadder([UNICORN, service(ToolTrouble.MISSING)], chosen="wokwi")
+    with pytest.raises(NoSimulatorError) as refused:
+        await without.choose(board, CATALOGUE.part_of(board))
+    said = "the chosen simulator wokwi is not for the ESP32-C3 (install a token)"
+    assert str(refused.value) == said
+
+
+async def test_text_alone_needs_a_simulator_that_knows_its_time() -> None:
+    board = CATALOGUE.boards["esp32-c3-devkitm-1"]
+    with pytest.raises(NoSimulatorError, match="for firmware that prints text alone"):
+        await SimulatorLadder([UNICORN, ESPRESSIF]).choose(
+            board, CATALOGUE.part_of(board), text_only=True
+        )
+
+
+async def test_the_doctor_says_what_leaves_this_machine() -> None:
+    for away, said in (
+        (service(), "a run sends the image away"),
+        (service(ToolTrouble.MISSING), "not configured: nothing leaves this machine"),
+    ):
+        found = await checks(SimulatorLadder([QEMU, UNICORN, away]), CATALOGUE)
+        [check] = [one for one in found if one.name == "wokwi"]
+        assert check.ok
+        assert said in check.detail
+
+
+async def test_the_doctor_tells_a_service_that_does_not_answer() -> None:
+    found = await checks(SimulatorLadder([QEMU, UNICORN, service(ToolTrouble.HUNG)]), CATALOGUE)
+    [check] = [one for one in found if one.name == "wokwi"]
+    assert not check.ok
 
 
 async def test_the_doctor_names_each_parts_rung() -> None:

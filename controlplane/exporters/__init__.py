@@ -1,0 +1,1 @@
+"""A project as the files that other tools open: Wokwi, PlatformIO, Arduino. Pure."""
