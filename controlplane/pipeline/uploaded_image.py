@@ -79,7 +79,9 @@ async def take_uploaded_image(
         )
     uploaded = UploadedImage(board_model=model, test_build=is_test_build(content.segments))
     artifact = await _as_one_file(artifacts, image, content)
-    await run.record(artifact, change=lambda s: with_artifact(s, artifact))
+    await run.record(
+        artifact, change=lambda s: replace(with_artifact(s, artifact), board_model=model)
+    )
     await run.keep(_KEY, to_json(uploaded))
     return uploaded
 
