@@ -11,21 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from controlplane.domain.event import Fact
-
-
-class Role(StrEnum):
-    """Who says a turn."""
-
-    USER = "user"
-    ASSISTANT = "assistant"
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One turn of a conversation."""
-
-    role: Role
-    text: str
+from controlplane.domain.model_call import Role, Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +84,19 @@ def body_hash(body: Mapping[str, Any]) -> str:
     """The name of a request: the sha256 of its text."""
     return hashlib.sha256(body_text(body).encode("utf-8", "surrogatepass")).hexdigest()
 
+
+__all__ = [
+    "AnswerShape",
+    "Asker",
+    "Call",
+    "CallRefusedError",
+    "Form",
+    "Role",
+    "Tell",
+    "Turn",
+    "body_hash",
+    "body_text",
+]
 
 Tell = Callable[[Fact], Awaitable[None]]
 

@@ -1,31 +1,46 @@
 """What every designer does."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from controlplane.domain.bench import Board
 from controlplane.domain.design import Design, UnderstoodSpan
+from controlplane.domain.event import Fact
 from controlplane.domain.finding import Finding
+from controlplane.domain.hardware import OpenQuestion
+
+
+async def tell_nobody(fact: Fact) -> None:
+    """The listener of those who do not listen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesignRequest:
     """A wish. ``board`` is a name or selector of a board, "" lets the designer choose.
 
-    ``bench`` are the boards that there are, for wishes that name one of them.
+    ``bench`` are the boards that there are, for wishes that name one of them. ``session_id`` and
+    ``attempt`` say on whose account a designer spends ("": nobody's); ``tell`` hears what happens.
     """
 
     prompt: str
     board: str = ""
     bench: tuple[Board, ...] = ()
+    session_id: str = ""
+    attempt: int = 1
+    tell: Callable[[Fact], Awaitable[None]] = tell_nobody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why there is no design: all findings at once, and what was understood nevertheless."""
+    """Why there is no design: all findings at once, and what was understood nevertheless.
+
+    ``questions`` are those that a person's answer would settle.
+    """
 
     findings: tuple[Finding, ...]
     understood: tuple[UnderstoodSpan, ...] = ()
+    questions: tuple[OpenQuestion, ...] = ()
 
 
 class Designer(Protocol):

@@ -45,6 +45,7 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "W116": "an input of the second converter",
         "E117": "a pin without a converter",
         "E118": "the pin solver stopped before it knew an answer",
+        "E119": "a pin that a designer fixed although the prompt does not name it",
         "E120": "a function that is not on that pin, or not as that alternate function",
         "E121": "two users of one peripheral, or none is left with free pins",
         "E122": "a timer channel with two users, a timer with two frequencies, or none is left",
@@ -89,11 +90,14 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "E203": "an unclear reference",
         "E204": "a missing or wrong unit",
     },
-    "Claude": {
-        "E310": "Claude is asked for and not configured",
-        "E311": "a ceiling of cost is reached",
-        "E312": "the price of a model is not known, so no ceiling can be kept",
-        "E313": "Claude declined to answer",
+    "Answers of a model": {
+        "E300": "an answer that does not have the shape that was asked for",
+        "E301": "a proposed scenario that cannot be used, or proves too little",
+        "E302": "a source file that breaks the rules for sketches",
+        "E310": "Claude is not configured",
+        "E311": "a ceiling of costs that the next call could break",
+        "E312": "a model whose price is not known, under a ceiling",
+        "E313": "the model declined to answer",
     },
 }
 
