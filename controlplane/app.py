@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,10 @@ from benchline import __version__
 from benchline.errors import InvalidRequestError, NotReadyError
 from benchline.instance import Instance, make_private
 from controlplane.catalog.loader import Catalogue, load_catalogue
+from controlplane.claude.service import Claude
+from controlplane.claude.settings import ClaudeSettings, claude_detail
 from controlplane.config import Config
+from controlplane.designers.claude import ClaudeDesigner
 from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import Designer, DesignRequest, Refusal
 from controlplane.domain.verdict import Stage
@@ -33,6 +36,7 @@ from controlplane.edge.result_services import (
 from controlplane.edge.server import Services, build_server
 from controlplane.edge.server_service import Check, ServerService
 from controlplane.edge.session_service import SessionService
+from controlplane.firmware.claude import ClaudeAuthor
 from controlplane.firmware.offline import OfflineAuthor
 from controlplane.fleet.commands import Commands
 from controlplane.fleet.link import AgentLink
@@ -65,6 +69,7 @@ from controlplane.storage.commands import CommandStore
 from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
 from controlplane.storage.deployments import DeploymentStore
+from controlplane.storage.model_calls import ModelCallStore
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import SqliteWorkQueue
 from controlplane.toolchains.bare_metal import BareMetalToolchain
@@ -97,7 +102,8 @@ class _Shared:
 
     leases: LeaseBook
     catalogue: Catalogue
-    designer: Designer
+    claude: Claude
+    designers: Mapping[str, Designer]
     registry: Registry
     ladder: SimulatorLadder
     slots: Slots
@@ -132,6 +138,7 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
     stores = _open_stores(database, instance)
     leases = await stack.enter_async_context(LeaseBook(database, stores.boards))
     shared = _share(config, stores, leases)
+    stack.push_async_callback(shared.claude.close)
     recoveries = _recoveries(config, stores, shared)
     engine = Engine(
         EngineParts(
@@ -145,7 +152,7 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
         )
     )
     rollouts = _rollouts(config, stores, shared, recoveries)
-    services = _services(instance, stores, shared, engine, rollouts, recoveries)
+    services = _services(config, stores, shared, engine, rollouts, recoveries)
     server = build_server(services, instance.target)
     await server.start()
     log.info("control plane serves", extra={"target": instance.target, "pid": os.getpid()})
@@ -164,10 +171,15 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
 def _share(config: Config, stores: _Stores, leases: LeaseBook) -> _Shared:
     catalogue, registry = load_catalogue(), Registry()
     cache = config.instance.cache_dir
+    claude = Claude(config.claude, ModelCallStore(stores.database), stores.artifacts)
     return _Shared(
         leases=leases,
         catalogue=catalogue,
-        designer=OfflineDesigner(catalogue),
+        claude=claude,
+        designers={
+            OfflineDesigner.name: OfflineDesigner(catalogue),
+            ClaudeDesigner.name: ClaudeDesigner(claude, catalogue),
+        },
         registry=registry,
         ladder=_ladder(config),
         slots=Slots(compilers=config.compile_slots, simulators=config.simulate_slots),
@@ -239,14 +251,17 @@ def _stages(
     work_dir = make_private(instance.cache_dir / "work")
     secret = installation_secret(instance.state_dir / "secret")
     return {
-        Stage.DESIGN: DesignStage(shared.designer, stores.artifacts, stores.boards),
+        Stage.DESIGN: DesignStage(shared.designers, stores.artifacts, stores.boards),
         Stage.BUILD: BuildStage(
             BuildParts(
                 artifacts=stores.artifacts,
                 boards=stores.boards,
                 catalogue=catalogue,
                 store=stores.sessions,
-                author=OfflineAuthor(),
+                authors={
+                    OfflineAuthor.name: OfflineAuthor(),
+                    ClaudeAuthor.name: ClaudeAuthor(shared.claude, catalogue),
+                },
                 toolchain=shared.toolchain,
                 slots=slots,
                 work_dir=work_dir,
@@ -305,7 +320,7 @@ def _rollouts(config: Config, stores: _Stores, shared: _Shared, recoveries: Reco
 
 
 def _services(
-    instance: Instance,
+    config: Config,
     stores: _Stores,
     shared: _Shared,
     engine: Engine,
@@ -323,7 +338,8 @@ def _services(
             engine, stores.sessions, stores.journal, stores.artifacts, stores.answers
         ),
         designs=DesignService(
-            _Previews(shared.designer, stores.boards), list(shared.catalogue.boards.values())
+            _Previews(shared.designers[OfflineDesigner.name], stores.boards),
+            list(shared.catalogue.boards.values()),
         ),
         builds=BuildService(stores.sessions),
         simulations=SimulationService(stores.sessions),
@@ -338,9 +354,9 @@ def _services(
         ),
         artifacts=ArtifactService(stores.artifacts),
         server=ServerService(
-            _ToolChecks(shared.ladder, shared.catalogue),
+            _ToolChecks(shared.ladder, shared.catalogue, config.claude),
             version=__version__,
-            data_dir=instance.data_dir,
+            data_dir=config.instance.data_dir,
             start_time=datetime.now(UTC),
         ),
         agent_link=AgentLink(
@@ -373,13 +389,17 @@ class _Previews:
 class _ToolChecks:
     """The checks of the compilers, the simulators and the confinement."""
 
-    def __init__(self, ladder: SimulatorLadder, catalogue: Catalogue) -> None:
+    def __init__(
+        self, ladder: SimulatorLadder, catalogue: Catalogue, claude: ClaudeSettings
+    ) -> None:
         self._ladder = ladder
         self._catalogue = catalogue
+        self._claude = claude
 
     async def run(self) -> Sequence[Check]:
         found = [*await tool_checks(), *await simulator_checks(self._ladder, self._catalogue)]
-        return [Check(check_name=c.name, ok=c.ok, detail=c.detail, fix=c.fix) for c in found]
+        checks = [Check(check_name=c.name, ok=c.ok, detail=c.detail, fix=c.fix) for c in found]
+        return [*checks, Check(check_name="claude", ok=True, detail=claude_detail(self._claude))]
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from benchline.errors import InvalidRequestError
 from benchline.instance import Instance, current_instance
+from controlplane.claude.configuring import read_claude
+from controlplane.claude.settings import ClaudeSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class Config:
     # Wokwi's service: without a token it is never asked.
     wokwi_token: str = field(repr=False)
     wokwi_server: str
+    # The service that the designer `claude` asks.
+    claude: ClaudeSettings
 
 
 _NUMBERS: dict[str, tuple[float, float, float]] = {  # name: (default, least, most)
@@ -59,11 +63,12 @@ def load_config(environment: dict[str, str] | None = None) -> Config:
     problems += [
         f"{path}: unknown key {key!r}"
         for key in table
-        if key not in {*_NUMBERS, *_FOLDERS, *_WORDS}
+        if key not in {*_NUMBERS, *_FOLDERS, *_WORDS, "claude"}
     ]
     values = {name: _number(name, table, variables, problems) for name in _NUMBERS}
     folders = {name: _folder(name, table, variables, problems) for name in _FOLDERS}
     words = {name: _word(name, table, variables, problems) for name in _WORDS}
+    claude = read_claude(table.get("claude", {}), variables, path.parent, problems)
     if problems:
         raise InvalidRequestError(
             "CONFIG_INVALID", "; ".join(problems), problems="; ".join(problems)
@@ -78,6 +83,7 @@ def load_config(environment: dict[str, str] | None = None) -> Config:
         simulator=words["simulator"],
         wokwi_token=words["wokwi_token"],
         wokwi_server=words["wokwi_server"],
+        claude=claude,
     )
 
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 from controlplane.claude.prices import Price, PriceTable, price_table
 from controlplane.claude.retry import RetryPolicy
 from controlplane.claude.secret import Secret
+from controlplane.domain.model_call import usd
 
 DEFAULT_MODEL = "claude-opus-5-5"
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
@@ -44,3 +45,20 @@ class ClaudeSettings:
         if self.price_input is not None and self.price_output is not None:
             return table.with_price(self.model, Price(self.price_input, self.price_output))
         return table
+
+
+def claude_detail(settings: ClaudeSettings) -> str:
+    """What a person should know about the configuration; asks nobody."""
+    if not settings.configured:
+        return f"not configured, which only the designer claude needs. {HOW_TO_CONFIGURE}"
+    price = settings.prices.price(settings.model)
+    known = f"prices as of {settings.prices.as_of}" if price else "its price is not known"
+    return (
+        f"{settings.model}, effort {settings.effort}, at {settings.base_url}; {known}; at most "
+        f"{_ceiling(settings.session_ceiling_micro_usd)} a session and "
+        f"{_ceiling(settings.month_ceiling_micro_usd)} a month. The key was not tried."
+    )
+
+
+def _ceiling(micro_usd: int) -> str:
+    return usd(micro_usd) if micro_usd else "any amount"

@@ -1,6 +1,5 @@
 """The designer that asks Claude: any sentence, judged by the same validator as the offline one."""
 
-from collections.abc import Callable
 from functools import cached_property
 
 from controlplane.catalog.loader import Catalogue, load_catalogue
@@ -18,6 +17,7 @@ from controlplane.planning.boards import choose_model
 from controlplane.planning.complaints import complaint
 from controlplane.planning.intent import OnBoardModel
 from controlplane.planning.reading import PromptReader
+from controlplane.skills.loader import BENCH_CORE, sheets_for
 
 ROUNDS = 2
 """How often findings go back to the model."""
@@ -28,27 +28,15 @@ _MEND = (
 )
 
 
-def no_pages() -> str:
-    """No skill sheets."""
-    return ""
-
-
 class ClaudeDesigner:
     """Asks, reads strictly, sends findings back, and refuses what stays wrong."""
 
     name = "claude"
     version = "1"
 
-    def __init__(
-        self,
-        claude: Claude,
-        catalogue: Catalogue | None = None,
-        *,
-        pages: Callable[[], str] = no_pages,
-    ) -> None:
+    def __init__(self, claude: Claude, catalogue: Catalogue | None = None) -> None:
         self._claude = claude
         self._given = catalogue
-        self._pages = pages
 
     @cached_property
     def _catalogue(self) -> Catalogue:
@@ -61,7 +49,8 @@ class ClaudeDesigner:
     @cached_property
     def prefix(self) -> tuple[str, ...]:
         """What all requests begin with; the same bytes in every session."""
-        return (rules("designer"), catalogue_page(self._catalogue) + self._pages())
+        sheets = sheets_for("", "", self._catalogue.components, BENCH_CORE)
+        return (rules("designer"), f"{catalogue_page(self._catalogue)}\n{sheets.text()}")
 
     async def design(self, request: DesignRequest) -> Design | Refusal:
         """Design with at most two rounds of findings.

@@ -25,7 +25,7 @@ from controlplane.edge.requests import (
     write_page_token,
 )
 from controlplane.edge.translate import enum_from_wire, to_wire
-from controlplane.edge.upload_rules import LONGEST_WISH, read_prompt, read_source
+from controlplane.edge.upload_rules import LONGEST_WISH, read_designer, read_prompt, read_source
 from controlplane.journal.journal import Journal
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
@@ -34,7 +34,6 @@ from controlplane.storage.sessions import SessionStore
 
 HEARTBEAT_S = 5.0
 _LIST_REST_S = 0.2
-_DESIGNERS = ("", "offline")
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -186,11 +185,6 @@ def _read_request(request: session_pb2.CreateSessionRequest) -> SessionRequest:
         raise InvalidRequestError(
             "BOARD_WISH_TOO_LONG", f"a board wish has at most {LONGEST_WISH} characters"
         )
-    if request.designer not in _DESIGNERS:
-        raise InvalidRequestError(
-            "UNKNOWN_DESIGNER",
-            f"there is no designer {request.designer[:40]!r}; there is: offline",
-        )
     until = enum_from_wire(Stage, verdict_pb2.Stage.DESCRIPTOR, request.until)
     if until is Stage.PROVISION:
         raise InvalidRequestError(
@@ -201,6 +195,6 @@ def _read_request(request: session_pb2.CreateSessionRequest) -> SessionRequest:
         source=read_source(request.source) if has_source else None,
         board_wish=request.board.strip(),
         until=until or Stage.DEPLOY,
-        designer=request.designer,
+        designer=read_designer(request.designer),
         seed=request.seed if request.HasField("seed") else None,
     )

@@ -12,6 +12,7 @@ from controlplane.storage.artifacts import check_digest
 
 LONGEST_PROMPT = 4_000
 LONGEST_WISH = 400
+DESIGNERS = ("offline", "claude")
 LONGEST_TITLE = 200
 MOST_FILES = 40
 LARGEST_FILE_BYTES = 256 * 1024
@@ -173,3 +174,17 @@ def _invalid(message: str) -> InvalidRequestError:
 
 def _too_large(message: str) -> InvalidRequestError:
     return InvalidRequestError("SOURCE_TOO_LARGE", message)
+
+
+def read_designer(name: str) -> str:
+    """The designer of a request; "" is the default one.
+
+    Raises:
+        InvalidRequestError: UNKNOWN_DESIGNER.
+    """
+    if name and name not in DESIGNERS:
+        known = ", ".join(DESIGNERS)
+        raise InvalidRequestError(
+            "UNKNOWN_DESIGNER", f"there is no designer {name[:40]!r}; there is: {known}"
+        )
+    return name

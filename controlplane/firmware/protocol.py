@@ -1,21 +1,48 @@
 """What every firmware author does."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from controlplane.domain.build import SourceFile
 from controlplane.domain.design import Design
+from controlplane.domain.event import Fact
+from controlplane.domain.finding import Finding
+from controlplane.domain.model_call import Turn
+
+
+async def tell_nobody(fact: Fact) -> None:
+    """The listener of those who do not listen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What went before: on whose account an author spends, and the conversation so far.
+
+    A repair is written by the turns of the project before it, and a user's turn with the evidence
+    behind them: ``History(turns=(*project.turns, Turn(Role.USER, evidence)))``. Turns are only
+    appended to. ``model`` and ``effort`` replace the configured ones where they are not "".
+    """
+
+    session_id: str = ""
+    attempt: int = 1
+    turns: tuple[Turn, ...] = ()
+    model: str = ""
+    effort: str = ""
+    tell: Callable[[Fact], Awaitable[None]] = tell_nobody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceProject:
     """A sketch project; paths are relative to its folder, which is called ``name``.
 
-    The files are ``<name>.ino``, ``design.json`` and ``scenarios/<id>.yaml``.
+    The files are ``<name>.ino``, perhaps further sources, ``design.json`` and
+    ``scenarios/<id>.yaml``. ``turns`` is the whole conversation that led to it.
     """
 
     name: str
     files: tuple[SourceFile, ...]
+    turns: tuple[Turn, ...] = ()
 
     @property
     def sketch(self) -> SourceFile:
@@ -29,11 +56,24 @@ class SourceProject:
         return tuple(file for file in self.files if file.path.endswith(code))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotWritten:
+    """Why there are no sources; ``turns`` as for a project."""
+
+    findings: tuple[Finding, ...]
+    turns: tuple[Turn, ...] = ()
+
+
+NO_HISTORY = History()
+
+
 class FirmwareAuthor(Protocol):
     """Writes the sources of a design."""
 
     name: str
     version: str
 
-    async def write(self, design: Design) -> SourceProject:
-        """Write the project. Raises only when a tool or service is broken."""
+    async def write(
+        self, design: Design, history: History = NO_HISTORY
+    ) -> SourceProject | NotWritten:
+        """Write the project, or say why not. Raises only when a tool or service is broken."""

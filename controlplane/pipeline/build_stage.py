@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,11 +16,18 @@ from controlplane.domain.build import Build, SourceFile
 from controlplane.domain.image import flat_image, read_image
 from controlplane.domain.session import Session
 from controlplane.domain.verdict import Outcome, Severity, Stage, StageFinding
-from controlplane.firmware.protocol import FirmwareAuthor
+from controlplane.firmware.protocol import FirmwareAuthor, History, NotWritten
 from controlplane.pipeline.exports import keep_project_files
 from controlplane.pipeline.project import DESIGN_KEY, Project, load_project
 from controlplane.pipeline.slots import Slots
-from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
+from controlplane.pipeline.stage import (
+    StageResult,
+    StageRun,
+    chosen,
+    stage_findings,
+    telling,
+    with_artifact,
+)
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.codec import from_json, to_json
@@ -38,7 +46,7 @@ class BuildParts:
     boards: BoardStore
     catalogue: Catalogue
     store: SessionStore
-    author: FirmwareAuthor
+    authors: Mapping[str, FirmwareAuthor]
     toolchain: Toolchain
     slots: Slots
     work_dir: Path
@@ -59,6 +67,8 @@ class BuildStage:
                 raise
             return await self._unsupported(run, error)
         request = await self._request(run, project)
+        if isinstance(request, NotWritten):
+            return await self._not_written(run, request)
         try:
             fingerprint = await self._parts.toolchain.fingerprint(request.board_model)
         except ToolBrokenError as error:
@@ -77,14 +87,18 @@ class BuildStage:
             return await self._unbuilt(run, result, inputs_hash)
         return await self._conclude(run, project, build, inputs_hash, from_cache=False)
 
-    async def _request(self, run: StageRun, project: Project) -> BuildRequest:
+    async def _request(self, run: StageRun, project: Project) -> BuildRequest | NotWritten:
         source = run.session.request.source
         if source is not None:
             files = source.files
             if project.design is not None:
                 await run.keep(DESIGN_KEY, project.design.to_json())
         elif project.design is not None:
-            files = (await self._parts.author.write(project.design)).sources
+            author = chosen(self._parts.authors, run.session.request.designer)
+            written = await author.write(project.design, stage_history(run))
+            if isinstance(written, NotWritten):
+                return written
+            files = written.sources
         else:
             raise InvalidRequestError("NOTHING_TO_BUILD", "there is neither a design nor a sketch")
         return BuildRequest(
@@ -154,6 +168,14 @@ class BuildStage:
         await run.record(finding)
         return StageResult(outcome=result.outcome, message=result.message, inputs_hash=inputs_hash)
 
+    async def _not_written(self, run: StageRun, written: NotWritten) -> StageResult:
+        """The author has no sources to offer, and says why."""
+        findings = stage_findings(written.findings, Stage.BUILD)
+        await run.record(*findings)
+        first = written.findings[0]
+        message = f"cannot, because {first.message} {first.fix}".strip()
+        return StageResult(outcome=Outcome.REFUSED, message=message)
+
     async def _unsupported(self, run: StageRun, error: InvalidRequestError) -> StageResult:
         """Nothing is wrong with the firmware or the lab: there is no builder for this board."""
         built = ", ".join(sorted(name for port in PORTS.values() for name in port.variants))
@@ -199,6 +221,11 @@ class BuildStage:
         return StageResult(
             outcome=build.outcome, message=message, cached=from_cache, inputs_hash=inputs_hash
         )
+
+
+def stage_history(run: StageRun) -> History:
+    """The account of a stage's session, without turns."""
+    return History(session_id=run.session_id, attempt=run.attempt, tell=telling(run))
 
 
 def broken_build(error: ToolBrokenError) -> BuildResult:

@@ -1,16 +1,22 @@
 """DESIGN: a sentence becomes a design, or is refused whole."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from controlplane.designers.protocol import Designer, DesignRequest, Refusal
 from controlplane.domain.design import Design
 from controlplane.domain.event import DesignMade
-from controlplane.domain.finding import Finding
-from controlplane.domain.finding import Severity as FindingSeverity
 from controlplane.domain.session import Session
-from controlplane.domain.verdict import Outcome, Severity, Stage, StageFinding
+from controlplane.domain.verdict import Outcome, Stage
 from controlplane.pipeline.project import DESIGN_KEY
-from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
+from controlplane.pipeline.stage import (
+    StageResult,
+    StageRun,
+    chosen,
+    stage_findings,
+    telling,
+    with_artifact,
+)
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
 
@@ -18,20 +24,30 @@ from controlplane.storage.boards import BoardStore
 class DesignStage:
     """Asks the designer, stores the design."""
 
-    def __init__(self, designer: Designer, artifacts: ArtifactStore, boards: BoardStore) -> None:
-        self._designer = designer
+    def __init__(
+        self, designers: Mapping[str, Designer], artifacts: ArtifactStore, boards: BoardStore
+    ) -> None:
+        self._designers = designers
         self._artifacts = artifacts
         self._boards = boards
 
     async def run(self, run: StageRun) -> StageResult:
-        """Design. The offline designer is deterministic, so a second run gives the same."""
+        """Design. A second run gives the same: the offline designer is deterministic, and answers
+        that another one received are stored."""
         request = run.session.request
         bench = await self._boards.boards() if request.board_wish else []
-        answer = await self._designer.design(
-            DesignRequest(prompt=request.prompt, board=request.board_wish, bench=tuple(bench))
+        answer = await chosen(self._designers, request.designer).design(
+            DesignRequest(
+                prompt=request.prompt,
+                board=request.board_wish,
+                bench=tuple(bench),
+                session_id=run.session_id,
+                attempt=run.attempt,
+                tell=telling(run),
+            )
         )
         if isinstance(answer, Refusal):
-            findings = stage_findings(answer.findings)
+            findings = stage_findings(answer.findings, Stage.DESIGN)
             if findings:
                 await run.record(*findings)
             return StageResult(outcome=Outcome.REFUSED, message=refusal_message(answer))
@@ -55,7 +71,9 @@ class DesignStage:
             board_model=design.board.model,
             scenarios=tuple(f"{s.id}: {s.title}" for s in design.scenarios),
         )
-        await run.record(made, stored, *stage_findings(design.findings), change=with_design)
+        await run.record(
+            made, stored, *stage_findings(design.findings, Stage.DESIGN), change=with_design
+        )
         behaviours, scenarios = len(design.behaviours), len(design.scenarios)
         message = (
             f"{design.title}: {behaviours} behaviour{'s' * (behaviours != 1)}, "
@@ -64,23 +82,6 @@ class DesignStage:
         return StageResult(
             outcome=Outcome.PASSED, message=message, inputs_hash=design.prompt_digest
         )
-
-
-def stage_findings(findings: tuple[Finding, ...]) -> tuple[StageFinding, ...]:
-    """A designer's findings as a session keeps them."""
-    return tuple(
-        StageFinding(
-            code=finding.code,
-            subject=finding.subject,
-            message=finding.message,
-            fix=finding.fix,
-            severity=(
-                Severity.ERROR if finding.severity is FindingSeverity.ERROR else Severity.WARNING
-            ),
-            stage=Stage.DESIGN,
-        )
-        for finding in findings
-    )
 
 
 def refusal_message(refusal: Refusal) -> str:

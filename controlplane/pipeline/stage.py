@@ -1,14 +1,20 @@
 """What a stage is given and what it gives back."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from benchline.errors import InvalidRequestError
 from controlplane.domain.artifact import Artifact
 from controlplane.domain.event import Fact
+from controlplane.domain.finding import Finding
+from controlplane.domain.finding import Severity as FindingSeverity
 from controlplane.domain.session import Session
-from controlplane.domain.verdict import Evidence, Outcome, Stage, StageFinding
+from controlplane.domain.verdict import Evidence, Outcome, Severity, Stage, StageFinding
 from controlplane.storage.sessions import Fence, SessionStore
+
+_T = TypeVar("_T")
+DEFAULT_DESIGNER = "offline"
 
 SessionChange = Callable[[Session], Session]
 
@@ -124,3 +130,47 @@ class StageWork(Protocol):
             BenchlineError: ends the stage BROKEN with the error's sentence.
         """
         ...
+
+
+def chosen(among: Mapping[str, _T], name: str) -> _T:
+    """The designer or author of a name; "" means the default.
+
+    Raises:
+        InvalidRequestError: UNKNOWN_DESIGNER.
+    """
+    found = among.get(name or DEFAULT_DESIGNER)
+    if found is None:
+        known = ", ".join(sorted(among))
+        raise InvalidRequestError(
+            "UNKNOWN_DESIGNER", f"there is no designer {name!r}; there is: {known}", designer=name
+        )
+    return found
+
+
+def telling(run: StageRun) -> Callable[[Fact], Awaitable[None]]:
+    """What a designer or author tells, told in the session, which keeps its artifacts."""
+
+    async def tell(fact: Fact) -> None:
+        if isinstance(fact, Artifact):
+            await run.record(fact, change=lambda session: with_artifact(session, fact))
+        else:
+            await run.record(fact)
+
+    return tell
+
+
+def stage_findings(findings: tuple[Finding, ...], stage: Stage) -> tuple[StageFinding, ...]:
+    """A designer's or author's findings as a session keeps them."""
+    return tuple(
+        StageFinding(
+            code=finding.code,
+            subject=finding.subject,
+            message=finding.message,
+            fix=finding.fix,
+            severity=(
+                Severity.ERROR if finding.severity is FindingSeverity.ERROR else Severity.WARNING
+            ),
+            stage=stage,
+        )
+        for finding in findings
+    )

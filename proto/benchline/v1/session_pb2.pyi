@@ -279,7 +279,7 @@ class CreateSessionRequest(_message.Message):
     until: _verdict_pb2.Stage.ValueType
     """Last stage to run; unset means DEPLOY."""
     designer: _builtins.str
-    """"offline", or empty for the server's default."""
+    """"offline" (the default, also when empty) or "claude", which asks a service and costs money."""
     seed: _builtins.int
     """Seed of the stimulus values; unset lets the server derive one."""
     @_builtins.property

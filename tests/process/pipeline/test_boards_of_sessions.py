@@ -55,7 +55,7 @@ async def run(folder: Path, **wishes: Any) -> Session:
             boards=boards,
             catalogue=CATALOGUE,
             store=store,
-            author=OfflineAuthor(),
+            authors={"offline": OfflineAuthor()},
             toolchain=BareMetalToolchain(folder / "cache"),
             slots=Slots(compilers=1, simulators=1),
             work_dir=folder / "work",
@@ -67,7 +67,7 @@ async def run(folder: Path, **wishes: Any) -> Session:
             store=store,
             queue=SqliteWorkQueue(database),
             stages={
-                Stage.DESIGN: DesignStage(OfflineDesigner(), artifacts, boards),
+                Stage.DESIGN: DesignStage({"offline": OfflineDesigner()}, artifacts, boards),
                 Stage.BUILD: build,
             },
             new_session_id=new_session_id,
