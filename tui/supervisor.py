@@ -37,6 +37,7 @@ STOP_GRACE_S = 10.0
 LOG_CAP_BYTES = 8 * 1024 * 1024
 _LOG_CHECK_S = 10.0
 _LOCK_PATIENCE_S = 1.0
+CONTROL_PLANE = "controlplane"
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
@@ -61,7 +62,7 @@ def programs_of(instance: Instance, boards: Sequence[VirtualBoard]) -> tuple[Pro
         )
         for board in boards
     )
-    server = Program(name="controlplane", arguments=("controlplane", "serve"), stop_rank=1)
+    server = Program(name=CONTROL_PLANE, arguments=("controlplane", "serve"), stop_rank=1)
     agent = Program(
         name="agent",
         arguments=(
@@ -79,6 +80,15 @@ def import_path() -> str:
     given = os.environ.get("PYTHONPATH", "")
     found = [*map(str, dict.fromkeys(roots)), *filter(None, given.split(os.pathsep))]
     return os.pathsep.join(dict.fromkeys(found))
+
+
+def _without_foreign_keys(program: Program) -> dict[str, str]:
+    """The environment of a program: the key of a service is nobody's but the control plane's."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if program.name == CONTROL_PLANE or not name.startswith("ANTHROPIC_")
+    }
 
 
 class _Child:
@@ -114,7 +124,7 @@ class _Child:
     def start(self, before_exec: Callable[[], None]) -> None:
         """Start it, its talk appended to its log."""
         self.cap_log()
-        environment = os.environ | {
+        environment = _without_foreign_keys(self.program) | {
             "BENCHLINE_DATA_DIR": str(self._instance.data_dir),
             "BENCHLINE_PID_FILE": str(self.pid_file),
             "PYTHONPATH": import_path(),

@@ -10,6 +10,8 @@ from typing import NoReturn
 NEVER_PARSED = ("serve", "agent")
 """Verbs whose words belong to another program."""
 
+DESIGNERS = ("offline", "claude")
+
 _MAX_SEND_BYTES = 4096  # of one SendConsole, the newline included
 
 Entry = Callable[[argparse.Namespace], Coroutine[None, None, int]]
@@ -61,7 +63,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
         choices=("design", "build", "simulate", "deploy"),
         help="last stage to run",
     )
-    parser.add_argument("--designer", choices=("offline",), help="who designs")
+    _designer(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the stimulus values")
     parser.add_argument("--demo", action="store_true", help="use the demonstration prompt")
     parser.add_argument("--examples", action="store_true", help="list prompts that work, and end")
@@ -81,9 +83,18 @@ def _check_run(options: argparse.Namespace) -> str | None:
     return None
 
 
+def _designer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--designer",
+        choices=DESIGNERS,
+        help="who designs and writes: offline (the default), or claude, which costs money",
+    )
+
+
 def _design(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", metavar="PROMPT", help="what the device should do")
     parser.add_argument("--board", metavar="BOARD", help="board model or part")
+    _designer(parser)
 
 
 def _session(parser: argparse.ArgumentParser) -> None:

@@ -24,10 +24,12 @@ class Preview:
     findings: tuple[Finding, ...] = ()
 
 
-async def start_session(connection: Connection, prompt: str, board: str) -> SessionSummary:
+async def start_session(
+    connection: Connection, prompt: str, board: str, designer: str = ""
+) -> SessionSummary:
     """Start a session from a sentence."""
     request = session_pb2.CreateSessionRequest(
-        request_id=new_request_id(), prompt=prompt, board=board
+        request_id=new_request_id(), prompt=prompt, board=board, designer=designer
     )
     answer = await connection.sessions.CreateSession(
         request, timeout=CALL_TIMEOUT_S, wait_for_ready=True

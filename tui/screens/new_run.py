@@ -24,6 +24,12 @@ from tui.widgets.paint import BOLD, DIM
 from tui.wording import visible
 
 _PAUSE_S = 0.3
+_OFFLINE, _CLAUDE = "offline", "claude"
+_DESIGNERS = [
+    ("designer: offline, from known wordings", _OFFLINE),
+    ("designer: Claude, any sentence, costs money (docs/designers.md)", _CLAUDE),
+]
+_ASKED_LATER = "Claude is asked when the run starts: enter what the device should do, then f5."
 _TEACH = "Type what the device should do; what is understood appears here.\nexamples: ctrl+e"
 
 
@@ -35,6 +41,7 @@ class NewRunScreen(FramedScreen):
         Binding("f5,ctrl+enter,ctrl+j", "start", "Start", id="new.start", priority=True),
         Binding("ctrl+e", "examples", "Examples", id="new.examples", priority=True),
         Binding("ctrl+b", "board", "Board", id="new.board", priority=True),
+        Binding("ctrl+g", "designer", "Designer", id="new.designer", priority=True),
     ]
 
     def __init__(self, session: ConsoleSession) -> None:
@@ -53,6 +60,9 @@ class NewRunScreen(FramedScreen):
         yield prompt
         yield Select[str](
             [], prompt="board: the designer chooses and says why", id="board", compact=True
+        )
+        yield Select[str](
+            _DESIGNERS, value=_OFFLINE, allow_blank=False, id="designer", compact=True
         )
         yield OptionList(*[Option(Text(one)) for one in EXAMPLES], id="examples", markup=False)
         with VerticalScroll(id="preview", can_focus=False):
@@ -82,6 +92,10 @@ class NewRunScreen(FramedScreen):
         value = self.query_one("#board", Select).value
         return value if isinstance(value, str) else ""
 
+    @property
+    def _designer(self) -> str:
+        return str(self.query_one("#designer", Select).value)
+
     @on(TextArea.Changed)
     def _typed(self) -> None:
         self.session.draft = self.query_one("#prompt", TextArea).text
@@ -101,8 +115,8 @@ class NewRunScreen(FramedScreen):
         self.run_worker(self._read_preview(), group="preview", exclusive=True)
 
     async def _read_preview(self) -> None:
-        if not self._prompt:
-            self._tell(Text(_TEACH, DIM))
+        if not self._prompt or self._designer == _CLAUDE:
+            self._tell(Text(_ASKED_LATER if self._prompt else _TEACH, DIM))
             return
         try:
             asked = (self._prompt, self._board)
@@ -128,6 +142,8 @@ class NewRunScreen(FramedScreen):
 
     def _refused(self) -> bool:
         """The preview of this very sentence says that it cannot be met."""
+        if self._designer == _CLAUDE:
+            return False
         current = self._previewed == (self._prompt, self._board)
         return current and self._preview is not None and self._preview.outcome is Outcome.REFUSED
 
@@ -147,7 +163,14 @@ class NewRunScreen(FramedScreen):
 
     def action_board(self) -> None:
         """Go to the choice of the board."""
-        select = self.query_one("#board", Select)
+        self._open("#board")
+
+    def action_designer(self) -> None:
+        """Go to the choice of the designer."""
+        self._open("#designer")
+
+    def _open(self, name: str) -> None:
+        select = self.query_one(name, Select)
         select.focus()
         select.action_show_overlay()
 
@@ -166,7 +189,8 @@ class NewRunScreen(FramedScreen):
 
     async def _start(self) -> None:
         try:
-            started = await start_session(self.session.connection, self._prompt, self._board)
+            asked = (self._prompt, self._board, self._designer)
+            started = await start_session(self.session.connection, *asked)
         except grpc.aio.AioRpcError as error:
             failure = failure_of(error)
             self.notify(failure.message, title=failure.reason, severity="error")

@@ -70,3 +70,58 @@ def test_a_token_of_a_wrong_kind_is_told_without_its_value(
         load_config({})
 
     assert "42424242" not in str(caught.value)
+
+
+def test_claude_is_configured_by_a_table_a_file_and_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+    key = tmp_path / "key"
+    key.write_text("sk-ant-0123456789\n")
+    key.chmod(0o600)
+    (tmp_path / "benchline.toml").write_text(
+        '[claude]\napi_key_file = "key"\nmodel = "claude-sonnet-5-5"\nsession_ceiling_usd = 0.5\n'
+        "month_ceiling_usd = 0\n"
+    )
+
+    claude = load_config({"BENCHLINE_CLAUDE_EFFORT": "low", "ANTHROPIC_API_KEY": "other"}).claude
+
+    assert claude.api_key.reveal() == "sk-ant-0123456789"
+    assert (claude.model, claude.effort) == ("claude-sonnet-5-5", "low")
+    assert (claude.session_ceiling_micro_usd, claude.month_ceiling_micro_usd) == (500_000, 0)
+    assert "0123456789" not in repr(load_config({}))
+
+
+def test_claude_needs_no_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+
+    assert not load_config({}).claude.configured
+    assert load_config({"ANTHROPIC_API_KEY": "sk-ant-0123456789"}).claude.configured
+
+
+def test_all_mistakes_about_claude_are_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+    (tmp_path / "open-key").write_text("sk-ant-0123456789")
+    (tmp_path / "open-key").chmod(0o644)
+    (tmp_path / "benchline.toml").write_text(
+        '[claude]\napi_key = "x"\napi_key_file = "open-key"\nbase_url = "http://example.org"\n'
+        'effort = "mad"\nmax_tokens = 1\nprice_input = 3\nwhatever = 1\n'
+    )
+
+    with pytest.raises(InvalidRequestError) as caught:
+        load_config({})
+
+    said = str(caught.value)
+    for word in (
+        "use api_key_file",
+        "chmod 600",
+        "base_url",
+        "effort",
+        "max_tokens",
+        "belong together",
+        "whatever",
+    ):
+        assert word in said
+    assert "0123456789" not in said
