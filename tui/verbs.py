@@ -118,10 +118,49 @@ def _sessions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most this many")
 
 
+BOARD_ACTIONS = ("reset", "power", "identify", "recover", "quarantine", "return", "health")
+"""What `boards` does to one board, instead of listing them."""
+
+
 def _boards(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "selector", nargs="?", default="", help='e.g. "model=olimex-stm32-h405,kind=virtual"'
+        "words",
+        nargs="*",
+        metavar="[SELECTOR] | ACTION BOARD",
+        help='list what matches, e.g. "model=olimex-stm32-h405,kind=virtual"; or do something to '
+        f"one board: {', '.join(BOARD_ACTIONS)}",
     )
+    parser.add_argument("--bootloader", action="store_true", help="reset: into the bootloader")
+    power = parser.add_mutually_exclusive_group()
+    power.add_argument("--on", action="store_true", help="power: on")
+    power.add_argument("--off", action="store_true", help="power: off")
+    power.add_argument("--cycle", action="store_true", help="power: off and on again")
+    parser.add_argument("--reason", metavar="TEXT", help="quarantine: why")
+    parser.add_argument("--lease", metavar="LEASE", help="a lease of yours, to work under")
+
+
+def _check_boards(options: argparse.Namespace) -> str | None:
+    action = options.words[0] if options.words else ""
+    given = {
+        "--bootloader": ("reset", options.bootloader),
+        "--on, --off and --cycle": ("power", options.on or options.off or options.cycle),
+        "--reason": ("quarantine", options.reason is not None),
+    }
+    if action not in BOARD_ACTIONS:
+        options.selector = ",".join(options.words)
+        if options.lease or any(used for _, used in given.values()):
+            return f"that goes with one of {', '.join(BOARD_ACTIONS)}, and a BOARD"
+        return None
+    if len(options.words) != 2:
+        return f"boards {action} takes one BOARD"
+    for name, (of, used) in given.items():
+        if used and of != action:
+            return f"{name} go{'es' if name.count('--') == 1 else ''} with boards {of}"
+    if action == "power" and not given["--on, --off and --cycle"][1]:
+        return "say --on, --off or --cycle"
+    if action == "quarantine" and not (options.reason or "").strip():
+        return "say why: --reason TEXT"
+    return None
 
 
 def _console(parser: argparse.ArgumentParser) -> None:
@@ -326,7 +365,13 @@ VERBS = (
     Verb(
         name="cancel", help="ask a session to end", entry="session_verbs:cancel", options=_session
     ),
-    Verb(name="boards", help="list the boards", entry="bench_verbs:boards", options=_boards),
+    Verb(
+        name="boards",
+        help="list the boards; reset, power, identify, recover, quarantine or return one",
+        entry="bench_verbs:boards",
+        options=_boards,
+        check=_check_boards,
+    ),
     Verb(
         name="console",
         help="follow a board's console, or type at it",

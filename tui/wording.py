@@ -199,18 +199,20 @@ def passed_count(view: RunView) -> tuple[int, int]:
 
 
 def board_line(board: BoardFact) -> tuple[str, ...]:
-    """The cells of one board: name, model, family, tool, kind, state, firmware, remark."""
+    """The cells of one board: name, model, family, tool, kind, state, score, firmware, remark."""
     firmware = board.proven_image[:8] or "-"
-    remark = board.holder or ("" if board.health in ("", "ok") else board.health)
+    health = "" if board.health in ("", "ok") else board.health
+    doing = f"recovering: {board.recovering}" if board.recovering else ""
+    remark = doing or board.quarantine or board.holder or health
     if board.experimental:
         remark = f"experimental  {remark}".rstrip()
     what = (board.model or board.part or "?", board.family or "?", board.flash_tool or "?")
-    return (board.name, *what, board.kind, board.state, firmware, remark)
+    return (board.name, *what, board.kind, board.state, str(board.score), firmware, remark)
 
 
 def busy_sentence(board: BoardFact) -> str:
     """Why nothing can be typed at a board, and what to do."""
-    if board.state in ("OFFLINE", "FAULTY"):
+    if board.state in ("OFFLINE", "FAULTY", "QUARANTINED"):
         return f"{board.board_id} is {board.state.lower()}; nothing can be sent to it"
     holder = runner_name(board.holder)
     by = f"held by {holder}" if holder else "in use"

@@ -3,11 +3,12 @@
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from benchline.v1 import bench_pb2, build_pb2, event_pb2, flash_pb2, session_pb2, verdict_pb2
+from tui.client.care_wording import quarantine_words
 from tui.state import fact as f
 
 _SEVERITY = {1: f.Severity.NOTE, 2: f.Severity.WARNING, 3: f.Severity.ERROR}
 _KINDS = {1: "virtual", 2: "physical"}
-_BOARD_STATES = {1: "ACTIVE", 2: "LEASED", 3: "OFFLINE", 4: "FAULTY"}
+_BOARD_STATES = {1: "ACTIVE", 2: "LEASED", 3: "OFFLINE", 4: "FAULTY", 5: "QUARANTINED"}
 
 
 def state_of(value: int) -> f.State:
@@ -332,6 +333,9 @@ def board_of(wire: bench_pb2.Board) -> f.BoardFact:
         usb=_usb_words(wire.usb) if wire.HasField("usb") else "",
         abilities=tuple(wire.abilities),
         personality=tuple(wire.personality),
+        score=wire.score,
+        quarantine=quarantine_words(wire.quarantine) if wire.HasField("quarantine") else "",
+        recovering=wire.recovering,
     )
 
 

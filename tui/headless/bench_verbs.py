@@ -16,13 +16,18 @@ from tui.client.watch import Back, follow_console
 from tui.headless import local
 from tui.headless.output import EXIT_LEFT, data, json_line, table, talk
 from tui.state.console import ConsoleText
+from tui.verbs import BOARD_ACTIONS
 from tui.wording import board_line, busy_sentence
 
 _TAIL_BYTES = 4096
 
 
 async def boards(options: argparse.Namespace) -> int:
-    """List the boards."""
+    """List the boards, or do something to one."""
+    if options.words and options.words[0] in BOARD_ACTIONS:
+        from tui.headless.care_verbs import care
+
+        return await care(options)
     connection = await local.ensure_up()
     async with connection:
         found = await connection.all_boards(options.selector)
@@ -31,7 +36,7 @@ async def boards(options: argparse.Namespace) -> int:
             data(json_line(board, whole=True))
         return 0
     rows = [board_line(board_of(board)) for board in found]
-    heads = ("BOARD", "MODEL", "FAMILY", "TOOL", "KIND", "STATE", "FIRMWARE", "HELD BY / HEALTH")
+    heads = ("BOARD", "MODEL", "FAMILY", "TOOL", "KIND", "STATE", "SCORE", "FIRMWARE", "REMARK")
     for line in table([heads, *rows]) if rows else []:
         data(line)
     if not rows:

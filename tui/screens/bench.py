@@ -16,9 +16,10 @@ from benchline.errors import BenchlineError
 from tui.client.connection import failure_of
 from tui.rollout_wording import board_doing, rollout_ending, wave_line
 from tui.screens.board import BoardScreen
+from tui.screens.board_care import BoardCareScreen
 from tui.screens.dialogs import AskScreen
 from tui.screens.flash import FlashScreen, FlashWish
-from tui.screens.frame import FramedScreen
+from tui.session import ConsoleSession
 from tui.state.fact import BoardFact, Outcome
 from tui.state.model import BoardMarked, Link, Model, shown_rollout
 from tui.widgets.paint import DIM, outcome_style
@@ -32,10 +33,16 @@ EMPTY = (
     "  benchline up        starts them\n"
     "  benchline doctor    tells what is missing"
 )
-_STATE_STYLE = {"ACTIVE": "green", "LEASED": "cyan", "OFFLINE": "dim", "FAULTY": "red"}
+_STATE_STYLE = {
+    "ACTIVE": "green",
+    "LEASED": "cyan",
+    "OFFLINE": "dim",
+    "FAULTY": "red",
+    "QUARANTINED": "yellow",
+}
 
 
-class BenchScreen(FramedScreen):
+class BenchScreen(BoardCareScreen):
     """Boards with state, firmware, health, and how a deployment onto them goes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,6 +68,10 @@ class BenchScreen(FramedScreen):
         yield RowTable("Console", id="boards")
         yield Static(id="wave", markup=False)
         yield Static(id="detail")
+
+    def __init__(self, session: ConsoleSession) -> None:
+        super().__init__(session)
+        self.lately = {}
 
     def on_mount(self) -> None:
         """Fixed columns; a deployment that goes on is shown."""
@@ -150,7 +161,8 @@ class BenchScreen(FramedScreen):
         text = Text()
         if board is not None:
             width = max(20, self.app.size.width - 14)
-            for word, value in board_facts(board, self.model).items():
+            facts = board_facts(board, self.model) | {"lately": self.watch_health(board)}
+            for word, value in facts.items():
                 if value:
                     text.append(f"{word:<9} ", DIM)
                     text.append(f"{one_line(value, width)}\n")
@@ -174,7 +186,7 @@ class BenchScreen(FramedScreen):
                 return "boards are still being flashed; x ends that"
             if not view.not_passed:
                 return "every board passed"
-        return super().reason_against(action)
+        return self.care_reason_against(action) or super().reason_against(action)
 
     @on(DataTable.RowSelected)
     def _opened(self) -> None:
@@ -291,6 +303,9 @@ def board_facts(board: BoardFact, model: Model) -> dict[str, str]:
         "firmware": board.proven_image[:16] and f"{board.proven_image[:16]} (read back)",
         "console": f"{board.console_bytes:,} bytes, reset {board.console_epoch} times",
         "lease": board.lease and f"{board.lease} of {board.holder}",
+        "out": board.quarantine,
+        "recovery": board.recovering,
+        "score": f"{board.score} of 100",
     }
 
 
@@ -309,6 +324,10 @@ def board_now(board: BoardFact, model: Model) -> Text:
         if flashing and not run.state.ended:
             flash = flashing[-1]
             return Text(flash_bar(flash), "cyan")
+    if board.recovering:
+        return Text(one_line(f"▶ recovering: {board.recovering}", 60), "yellow")
+    if board.quarantine:
+        return Text(one_line(f"out of service: {board.quarantine}", 90), "yellow")
     if board.health not in ("", "ok"):
         return Text(one_line(board.health, 60), "red")
     if board.holder:

@@ -19,6 +19,9 @@ x       cancel a run (asks)            r       a run's sentence again
 s       type a line at a board         y       copy
 space   mark a board                   F       flash the marked boards
 R       flash again what did not pass  x       abort a flash (asks)
+i       a board: ask its chip          r       a board: reset it
+v       a board: recover it            h       a board: its health
+Q       a board: quarantine or return  y       copy its name
 q       leave; runs go on without you  ctrl+p  palette
 
 ▶ running   … waiting   ✓ PASSED   ✗ FAILED: the firmware is wrong

@@ -375,6 +375,12 @@ class BoardFact:
     """What is on USB, and in which socket; empty for virtual boards."""
     abilities: tuple[str, ...] = ()
     personality: tuple[str, ...] = ()
+    score: int = 0
+    """How reliable it was lately, 0 to 100."""
+    quarantine: str = ""
+    """Why it is out of service; empty when it is not."""
+    recovering: str = ""
+    """What is done to bring it back right now."""
 
     @property
     def board_id(self) -> str:

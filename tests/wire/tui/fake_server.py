@@ -35,6 +35,7 @@ from benchline.v1 import (
     session_pb2_grpc,
     verdict_pb2,
 )
+from tests.wire.tui.fake_care import FakeCare
 
 BOARD = "agents/bench/boards/vf405-01"
 CONSOLE = f"consoles/{BOARD}"
@@ -207,6 +208,8 @@ class FakeControlPlane:
         self.list_watches = 0
         self.sent: list[bytes] = []
         self.busy = False
+        self.cared: list[str] = []
+        self.recovers: verdict_pb2.Outcome.ValueType = verdict_pb2.OUTCOME_PASSED
         self.break_after: int | None = None
         self.hold_at: int | None = None
         self.changed = asyncio.Event()
@@ -362,7 +365,7 @@ class _Sessions(session_pb2_grpc.SessionServiceServicer):
         raise AssertionError
 
 
-class _Bench(bench_pb2_grpc.BenchServiceServicer):
+class _Bench(FakeCare, bench_pb2_grpc.BenchServiceServicer):
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
 
