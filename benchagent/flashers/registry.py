@@ -18,10 +18,10 @@ class Tool:
 
     name: str
     package: str
-    families: tuple[str, ...]
-    """Families of parts that it can write."""
     flasher: Callable[[Path], Flasher]
     """Makes it; the path is where it may keep locks."""
+    families: tuple[str, ...] = ()
+    """Families of whose boards it can write any, so that it may stand in for another tool."""
 
 
 TOOLS = (

@@ -151,6 +151,15 @@ def _assigned(
     declared_part: str,
 ) -> BoardDeployment:
     part = board.part or declared_part
+    # One that is being recovered may be back before its turn, and is waited for.
+    if board.quarantine is not None and not board.recovering:
+        return _refused(
+            board,
+            part,
+            "BOARD_QUARANTINED",
+            f"{board.board_id} is out of service: {board.quarantine.message}",
+            next_action(Outcome.REFUSED, "BOARD_QUARANTINED"),
+        )
     if not part:
         return _refused(
             board,
@@ -265,6 +274,8 @@ _NEXT_ACTIONS = {
     "AGENT_SILENT": "look at the agent's log on the lab PC, then flash it again",
     "BOARD_AWAY": "start its agent or plug it in, then flash it again",
     "BOARD_BUSY": "wait for its holder, or end the lease (`benchline lease list`); flash it again",
+    "BOARD_QUARANTINED": "`benchline boards health` tells why; mend that, "
+    "`benchline boards recover` or `return` it, then flash it again",
     "BOARD_UNUSABLE": "look at its health (`benchline boards`), mend that, then flash it again",
     "CANCELLED": "flash it again when you want it",
     "INTERRUPTED": "flash it again; its flash holds an unknown image until then",

@@ -1,6 +1,7 @@
 """Waves, stop rules and which image goes onto which board."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from controlplane.domain.bench import Board, BoardKind, BoardState, Chip
 from controlplane.domain.deployment import BoardDeployment, DeploymentRequest, StopRule
 from controlplane.domain.firmware_image import FirmwareContent, ImageTarget
+from controlplane.domain.health import Quarantine
 from controlplane.domain.image import ImageSegment
 from controlplane.domain.session import SourceScenario
 from controlplane.domain.verdict import Outcome, State
@@ -53,6 +55,23 @@ def candidate(title: str, target: ImageTarget, *, address: int = 0, size: int = 
 C3 = candidate("c3.json", ImageTarget(family="esp32", parts=frozenset({"esp32c3"})))
 STM = candidate("stm.elf", ImageTarget(family="stm32"), address=0x0800_0000)
 BOUNDS = {"stm32f405rg": FlashBounds(base=0x0800_0000, size=1 << 20)}
+
+
+def test_a_board_out_of_service_is_left_out_unless_it_is_being_recovered() -> None:
+    kept = Quarantine(
+        reason="MANUAL",
+        message="loose cable",
+        principal="ana",
+        automatic=False,
+        create_time=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    out = replace(board("a", "esp32c3"), quarantine=kept)
+    busy = replace(out, name="agents/bench/boards/b", recovering="power cycle")
+    refused, placed = assign_images([out, busy], [C3], {})
+    assert (refused.reason, refused.wave) == ("BOARD_QUARANTINED", 0)
+    assert "loose cable" in refused.message
+    assert "boards recover" in refused.next_action
+    assert placed.wave == 1
 
 
 @given(st.integers(0, 60), SIZES, st.booleans())
