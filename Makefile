@@ -1,6 +1,6 @@
 # What a person does with this checkout. `make` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check format proto docs lock bench chaos clean
+.PHONY: help setup setup-dev demo test check format proto docs lock bench chaos claude-live clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -55,6 +55,9 @@ bench: setup-dev ## Measure, and write docs/performance.md
 
 chaos: setup-dev ## Kill the programs at random moments, at length
 	BENCHLINE_CHAOS_ROUNDS=25 $(PYTEST) tests/e2e/test_chaos.py
+
+claude-live: setup-dev ## Ask the real Claude service once, for at most a dollar (needs ANTHROPIC_API_KEY)
+	$(BIN)/python -m tests.claude_live
 
 clean: ## Remove what was made here
 	rm -rf .venv proto/node_modules docs/examples/node/node_modules

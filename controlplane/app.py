@@ -18,7 +18,7 @@ from benchline.errors import InvalidRequestError, NotReadyError
 from benchline.instance import Instance, make_private
 from controlplane.catalog.loader import Catalogue, load_catalogue
 from controlplane.claude.service import Claude
-from controlplane.claude.settings import ClaudeSettings, claude_detail
+from controlplane.claude.settings import claude_detail
 from controlplane.config import Config
 from controlplane.designers.claude import ClaudeDesigner
 from controlplane.designers.offline import OfflineDesigner
@@ -354,7 +354,7 @@ def _services(
         ),
         artifacts=ArtifactService(stores.artifacts),
         server=ServerService(
-            _ToolChecks(shared.ladder, shared.catalogue, config.claude),
+            _ToolChecks(shared.ladder, shared.catalogue, shared.claude),
             version=__version__,
             data_dir=config.instance.data_dir,
             start_time=datetime.now(UTC),
@@ -389,9 +389,7 @@ class _Previews:
 class _ToolChecks:
     """The checks of the compilers, the simulators and the confinement."""
 
-    def __init__(
-        self, ladder: SimulatorLadder, catalogue: Catalogue, claude: ClaudeSettings
-    ) -> None:
+    def __init__(self, ladder: SimulatorLadder, catalogue: Catalogue, claude: Claude) -> None:
         self._ladder = ladder
         self._catalogue = catalogue
         self._claude = claude
@@ -399,7 +397,8 @@ class _ToolChecks:
     async def run(self) -> Sequence[Check]:
         found = [*await tool_checks(), *await simulator_checks(self._ladder, self._catalogue)]
         checks = [Check(check_name=c.name, ok=c.ok, detail=c.detail, fix=c.fix) for c in found]
-        return [*checks, Check(check_name="claude", ok=True, detail=claude_detail(self._claude))]
+        detail = claude_detail(self._claude.settings, await self._claude.spent_this_month())
+        return [*checks, Check(check_name="claude", ok=True, detail=detail)]
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from controlplane.claude.prices import Price
 from controlplane.claude.retry import UNBILLED, FailureKind, TryFailedError, next_wait
 from controlplane.claude.settings import HOW_TO_CONFIGURE, ClaudeSettings
 from controlplane.domain.event import Note
-from controlplane.domain.model_call import ModelAnswer, ModelCall, TokenUsage, usd
+from controlplane.domain.model_call import ModelAnswer, ModelCall, Spent, TokenUsage, usd
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.model_calls import Ceiling, CeilingReached, ModelCallStore
 
@@ -81,6 +81,10 @@ class Claude:
         """Close the connections to the service."""
         if self._sender is not None:
             await self._sender.close()
+
+    async def spent_this_month(self) -> Spent:
+        """What the calls of this calendar month (UTC) have cost."""
+        return await self._store.spent_in_month(datetime.now(UTC))
 
     async def ask(self, call: Call, asker: Asker) -> ModelAnswer:
         """The answer to a call: the stored one, or a new one.
@@ -322,11 +326,11 @@ def _ceilings(settings: ClaudeSettings) -> list[Ceiling]:
 
 
 def _refused_by(reached: CeilingReached, worst: int) -> CallRefusedError:
-    of, spent = reached.ceiling.of, reached.spent
+    of, spent = reached.ceiling.of, reached.spent_micro_usd
     return CallRefusedError(
         "E311",
         f"The next call can cost {usd(worst)} and the {of} has spent "
-        f"{usd(spent.at_most_micro_usd)} of at most {usd(reached.ceiling.micro_usd)}.",
+        f"{usd(spent)} of at most {usd(reached.ceiling.micro_usd)}.",
         f"Raise {of}_ceiling_usd in [claude] of benchline.toml, or use a cheaper model.",
     )
 

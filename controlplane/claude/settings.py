@@ -6,7 +6,7 @@ from fractions import Fraction
 from controlplane.claude.prices import Price, PriceTable, price_table
 from controlplane.claude.retry import RetryPolicy
 from controlplane.claude.secret import Secret
-from controlplane.domain.model_call import usd
+from controlplane.domain.model_call import Spent, usd
 
 DEFAULT_MODEL = "claude-opus-5-5"
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
@@ -47,7 +47,7 @@ class ClaudeSettings:
         return table
 
 
-def claude_detail(settings: ClaudeSettings) -> str:
+def claude_detail(settings: ClaudeSettings, spent: Spent) -> str:
     """What a person should know about the configuration; asks nobody."""
     if not settings.configured:
         return f"not configured, which only the designer claude needs. {HOW_TO_CONFIGURE}"
@@ -56,8 +56,13 @@ def claude_detail(settings: ClaudeSettings) -> str:
     return (
         f"{settings.model}, effort {settings.effort}, at {settings.base_url}; {known}; at most "
         f"{_ceiling(settings.session_ceiling_micro_usd)} a session and "
-        f"{_ceiling(settings.month_ceiling_micro_usd)} a month. The key was not tried."
+        f"{_ceiling(settings.month_ceiling_micro_usd)} a month; this month {spent.calls} calls, "
+        f"{usd(spent.known_micro_usd)}{_unknown(spent)}. The key was not tried."
     )
+
+
+def _unknown(spent: Spent) -> str:
+    return f" and {spent.unknown} of unknown cost" if spent.unknown else ""
 
 
 def _ceiling(micro_usd: int) -> str:

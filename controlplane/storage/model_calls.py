@@ -29,10 +29,10 @@ class Ceiling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CeilingReached:
-    """A ceiling that a try could break, and what had been spent under it."""
+    """A ceiling that a try could break, and what had been spent under it at most."""
 
     ceiling: Ceiling
-    spent: Spent
+    spent_micro_usd: int
 
 
 class ModelCallStore:
@@ -47,9 +47,9 @@ class ModelCallStore:
         def work(tx: Transaction) -> CeilingReached | None:
             for ceiling in ceilings:
                 key = call.session_id if ceiling.of == "session" else _month(call.start_time)
-                spent = _spent(tx.connection, ceiling.of, key)
-                if spent.at_most_micro_usd + (call.worst_micro_usd or 0) > ceiling.micro_usd:
-                    return CeilingReached(ceiling=ceiling, spent=spent)
+                spent = _at_most(tx.connection, ceiling.of, key)
+                if spent + (call.worst_micro_usd or 0) > ceiling.micro_usd:
+                    return CeilingReached(ceiling=ceiling, spent_micro_usd=spent)
             tx.connection.execute(
                 "INSERT INTO model_calls (call_id, session_id, request_hash, month, start_us,"
                 " cost_micro_usd, worst_micro_usd, body, answer)"
@@ -116,6 +116,15 @@ class ModelCallStore:
 
 def _month(moment: datetime) -> str:
     return moment.strftime(_MONTH)
+
+
+def _at_most(connection: sqlite3.Connection, of: str, key: str) -> int:
+    row = connection.execute(
+        "SELECT SUM(COALESCE(cost_micro_usd, worst_micro_usd, 0)) FROM model_calls"  # noqa: S608
+        f" WHERE {_WHERE[of]}",
+        (key,),
+    ).fetchone()
+    return int(row[0] or 0)
 
 
 def _spent(connection: sqlite3.Connection, of: str, key: str) -> Spent:

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
+import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -164,6 +167,43 @@ def test_a_design_and_a_program_that_are_mended_pass(asking: Asking) -> None:
     assert run.code == 0, run
     assert len(server.requests) == 4
     assert "PB0 is a pin by itself" in json.dumps(repaired[2])
+
+
+def test_a_killed_control_plane_does_not_pay_again(asking: Asking) -> None:
+    """Its answers are stored before they are used: only what was under way is asked anew."""
+    wrong = staircase_design(STM32) | {"scenarios": []}
+    rules = [
+        asked_for_design(wrong, times=1),
+        {"nth": 2, "fault": {"hang_s": 300}},
+        asked_for_design(staircase_design(STM32), times=1),
+        {"nth": 4, "fault": {"hang_s": 300}},
+        asked_for_firmware(STAIRCASE_SKETCH),
+    ]
+    with serving(*rules) as server:
+        operator = configured(asking, server)
+        assert operator("up").code == 0
+        wish = ("--designer", "claude", "--board", STM32, "--until", "simulate", "--json")
+        run = operator.start("run", CUSTOM_PROMPT, *wish)
+        for pending in (2, 4):  # the second round of the design, then the firmware
+            wait_until(lambda pending=pending: len(server.requests) == pending)
+            os.kill(operator.instance()["pids"]["controlplane"], signal.SIGKILL)
+        out, talk = run.communicate(timeout=180)
+        texts = [request.text for request in server.requests]
+
+    finished = Finished(run.returncode, out, talk)
+    assert finished.code == 0, finished
+    assert len(texts) == 5
+    assert texts.count(texts[0]) == 1  # answered, and stored: asked once
+    assert texts[1] == texts[2]  # was under way when the first kill came
+    assert texts[3] == texts[4]
+    assert "costs nothing" in told(finished)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_firmware_that_does_something_else_fails(asking: Asking) -> None:
