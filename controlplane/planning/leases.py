@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controlplane.domain.bench import Board, BoardState
+from controlplane.planning.health import NEUTRAL
 
 _KEYS = ("model", "part", "family", "kind", "name", "flash_tool")
 _LONGEST = 400
@@ -69,7 +70,8 @@ def parse_selector(text: str) -> Selector:
 def choose_board(boards: Iterable[Board], selector: Selector) -> Board | None:
     """The free board with the best score that the selector accepts; of equals the lowest name.
 
-    Boards that are leased, offline, faulty or quarantined are never chosen.
+    A board is avoided for its faults, never preferred for having been used most: scores of neutral
+    and more are equal. Boards that are leased, offline, faulty or quarantined are never chosen.
     """
     free = (b for b in boards if b.state is BoardState.ACTIVE and selector.accepts(b))
-    return min(free, key=lambda board: (-board.score, board.name), default=None)
+    return min(free, key=lambda board: (-min(board.score, NEUTRAL), board.name), default=None)

@@ -32,7 +32,6 @@ CASE WHEN b.score < {NEUTRAL}
      THEN MIN({NEUTRAL}, b.score + MAX(0, (?1 - b.score_us) / {_SETTLE_US}))
      ELSE MAX({NEUTRAL}, b.score - MAX(0, (?1 - b.score_us) / {_SETTLE_US})) END
 """
-_BEST = "SELECT b.name FROM boards b JOIN agents a ON a.agent = b.agent"
 _VIEW = f"""
 SELECT b.name, b.body, b.present, b.usable, b.lease, b.proven_image_sha256, b.last_seen_us,
        a.online_boot_id, l.holder, c.epoch, c.head, {_SCORE} AS score_now, b.quarantine
@@ -214,46 +213,40 @@ class BoardStore:
         tx.after_commit(self._raise_version)
 
     def select(
+        self, connection: sqlite3.Connection, selector: Selector, *, limit: int = -1
+    ) -> list[Board]:
+        """Boards by name. Any thread."""
+        demands = _demands(selector)
+        return self._rows(connection, demands, "b.name", limit)
+
+    def best_free(
+        self, connection: sqlite3.Connection, selector: Selector, *, care: bool = False
+    ) -> Board | None:
+        """The board that is lent next, as `planning.leases.choose_board` says. Any thread.
+
+        With `care` it is lent to be brought back: also one that is faulty, quarantined or missing.
+        """
+        demands = _demands(selector)
+        demands.append(("b.lease = ''", []))
+        demands.append(("a.online_boot_id = ?", [self._database.boot_id]))
+        if not care:
+            demands.append(("b.present = 1 AND b.usable = 1 AND b.quarantine = ''", []))
+        # Mostly there is one without blame, which is found by name without looking at the others.
+        good = [*demands, (f"({_SCORE}) >= {NEUTRAL}", [])]
+        found = self._rows(connection, good, "b.name", 1) or self._rows(
+            connection, demands, "score_now DESC, b.name", 1
+        )
+        return found[0] if found else None
+
+    def _rows(
         self,
         connection: sqlite3.Connection,
-        selector: Selector,
-        *,
-        free: bool = False,
-        care: bool = False,
-        limit: int = -1,
+        demands: list[tuple[str, list[str]]],
+        order: str,
+        limit: int,
     ) -> list[Board]:
-        """Boards by name; with `free` only those that may be lent, best score first. Any thread.
-
-        With `care` they are lent to be brought back: faulty, quarantined and missing ones too.
-        """
-        demands: list[tuple[str, list[str]]] = []
-        for column in ("model", "part", "kind"):
-            value = getattr(selector, column)
-            if value:
-                demands.append((f"b.{column} = ?", [value]))
-        for field in ("family", "flash_tool"):
-            value = getattr(selector, field)
-            if value:
-                demands.append((f"json_extract(b.body, '$.{field}') = ?", [value]))
-        if selector.name:
-            column = "name" if "/" in selector.name else "board_id"
-            demands.append((f"b.{column} = ?", [selector.name]))
-        if selector.word:
-            columns = ("name", "board_id", "model", "part")
-            either = " OR ".join(f"b.{column} = ?" for column in columns)
-            demands.append((f"({either})", [selector.word] * len(columns)))
-        if free:
-            demands.append(("b.lease = ''", []))
-            demands.append(("a.online_boot_id = ?", [self._database.boot_id]))
-        if free and not care:
-            demands.append(("b.present = 1 AND b.usable = 1 AND b.quarantine = ''", []))
         where = " AND ".join(clause for clause, _ in demands) or "1 = 1"
         values = [to_us(self._now()), *(value for _, chosen in demands for value in chosen)]
-        if free:
-            # Only those that are taken are looked up with all that belongs to them.
-            where = f"b.name IN ({_BEST} WHERE {where} ORDER BY {_SCORE} DESC, b.name LIMIT ?)"
-            values.append(limit)
-        order = "score_now DESC, b.name" if free else "b.name"
         rows = connection.execute(
             f"{_VIEW} WHERE {where} ORDER BY {order} LIMIT ?",
             (*values, limit),
@@ -273,6 +266,27 @@ class BoardStore:
     def _raise_version(self) -> None:
         self._version += 1
         self._bell.ring(_ALL)
+
+
+def _demands(selector: Selector) -> list[tuple[str, list[str]]]:
+    """Conditions on a row, each with its values."""
+    demands: list[tuple[str, list[str]]] = []
+    for column in ("model", "part", "kind"):
+        value = getattr(selector, column)
+        if value:
+            demands.append((f"b.{column} = ?", [value]))
+    for field in ("family", "flash_tool"):
+        value = getattr(selector, field)
+        if value:
+            demands.append((f"json_extract(b.body, '$.{field}') = ?", [value]))
+    if selector.name:
+        column = "name" if "/" in selector.name else "board_id"
+        demands.append((f"b.{column} = ?", [selector.name]))
+    if selector.word:
+        columns = ("name", "board_id", "model", "part")
+        either = " OR ".join(f"b.{column} = ?" for column in columns)
+        demands.append((f"({either})", [selector.word] * len(columns)))
+    return demands
 
 
 def read_selector(text: str) -> Selector:

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchline.errors import ConflictError, InvalidRequestError, NotFoundError
 from controlplane.domain.bench import Board, Lease
-from controlplane.planning.leases import Selector, choose_board
+from controlplane.planning.leases import Selector
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.database import Transaction
 from controlplane.storage.instants import from_us, to_us
@@ -63,10 +63,7 @@ class LeaseRows:
         earlier = self._earlier(tx.connection, request)
         if earlier is not None:
             return earlier
-        free = self._boards.select(
-            tx.connection, request.selector, free=True, care=request.care, limit=1
-        )
-        board = next(iter(free), None) if request.care else choose_board(free, request.selector)
+        board = self._boards.best_free(tx.connection, request.selector, care=request.care)
         if board is None:
             return None
         token = tx.connection.execute(

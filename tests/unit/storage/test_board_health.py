@@ -1,5 +1,6 @@
 """Scores, quarantines and recoveries as they are kept."""
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from controlplane.domain.health import Quarantine, Recovery, RecoveryAction, Rec
 from controlplane.domain.verdict import Outcome
 from controlplane.leasing.book import LeaseBook
 from controlplane.planning.health import NEUTRAL, settled
+from controlplane.planning.leases import Selector, choose_board
 from controlplane.storage.board_health import KEPT_OUTCOMES, HealthStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.database import Database, Transaction
@@ -172,3 +174,28 @@ async def test_a_recovery_that_failed_keeps_the_board_out_with_its_reason(bench:
 async def test_a_board_that_is_not_known_cannot_be_quarantined(bench: Bench) -> None:
     with pytest.raises(NotFoundError):
         await bench.health.quarantine("agents/x/boards/y", quarantine(automatic=False))
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_what_is_lent_next_is_what_the_pure_rule_chooses(
+    database: Database, seed: int
+) -> None:
+    draw = random.Random(seed)
+    bench = Bench(database)
+    await bench.boards.link_agent("bench", version="1", host="h")
+    names = [f"b{number}" for number in range(6)]
+    await bench.boards.put_inventory("bench", [board(name) for name in names])
+    for _ in range(30):
+        name = f"agents/bench/boards/{draw.choice(names)}"
+        outcome, reason = draw.choice(
+            [(Outcome.PASSED, ""), (Outcome.BROKEN, "TOOL_HUNG"), (Outcome.BROKEN, "NO_SYNC")]
+        )
+        await bench.health.note(name, "flash", outcome, reason)
+        bench.clock.now += timedelta(minutes=draw.randint(0, 90))
+        if draw.random() < 0.1:
+            await bench.health.quarantine(name, quarantine(automatic=True))
+        if draw.random() < 0.1:
+            await bench.health.bring_back(name)
+        everything = await bench.boards.boards()
+        best = await database.read(lambda c: bench.boards.best_free(c, Selector()))
+        assert best == choose_board(everything, Selector())
