@@ -74,7 +74,9 @@ from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import SqliteWorkQueue
 from controlplane.toolchains.bare_metal import BareMetalToolchain
 from controlplane.toolchains.doctor import checks as tool_checks
+from controlplane.toolchains.ladder import ToolchainLadder, vendor_toolchains
 from controlplane.toolchains.protocol import Toolchain
+from controlplane.toolchains.vendor import VendorToolchain
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +109,8 @@ class _Shared:
     registry: Registry
     ladder: SimulatorLadder
     slots: Slots
-    toolchain: Toolchain
+    bench_core: Toolchain
+    vendors: Sequence[VendorToolchain]
     commands: Commands
     borrowing: Borrowing
 
@@ -183,7 +186,8 @@ def _share(config: Config, stores: _Stores, leases: LeaseBook) -> _Shared:
         registry=registry,
         ladder=_ladder(config),
         slots=Slots(compilers=config.compile_slots, simulators=config.simulate_slots),
-        toolchain=BareMetalToolchain(cache / "toolchain"),
+        bench_core=BareMetalToolchain(cache / "toolchain"),
+        vendors=vendor_toolchains(cache / "toolchain" / "vendor", config.arduino_component),
         commands=Commands(stores.commands, registry),
         borrowing=Borrowing(leases, stores.boards),
     )
@@ -197,7 +201,7 @@ def _recoveries(config: Config, stores: _Stores, shared: _Shared) -> Recoveries:
             canaries=Canaries(
                 artifacts=stores.artifacts,
                 store=stores.sessions,
-                toolchain=shared.toolchain,
+                toolchain=shared.bench_core,
                 slots=shared.slots,
                 work_dir=make_private(config.instance.cache_dir / "work"),
             ),
@@ -262,7 +266,7 @@ def _stages(
                     OfflineAuthor.name: OfflineAuthor(),
                     ClaudeAuthor.name: ClaudeAuthor(shared.claude, catalogue),
                 },
-                toolchain=shared.toolchain,
+                toolchain=ToolchainLadder([shared.bench_core, *shared.vendors]),
                 slots=slots,
                 work_dir=work_dir,
             )
@@ -354,7 +358,7 @@ def _services(
         ),
         artifacts=ArtifactService(stores.artifacts),
         server=ServerService(
-            _ToolChecks(shared.ladder, shared.catalogue, shared.claude),
+            _ToolChecks(shared),
             version=__version__,
             data_dir=config.instance.data_dir,
             start_time=datetime.now(UTC),
@@ -389,15 +393,15 @@ class _Previews:
 class _ToolChecks:
     """The checks of the compilers, the simulators and the confinement."""
 
-    def __init__(self, ladder: SimulatorLadder, catalogue: Catalogue, claude: Claude) -> None:
-        self._ladder = ladder
-        self._catalogue = catalogue
-        self._claude = claude
+    def __init__(self, shared: _Shared) -> None:
+        self._shared = shared
 
     async def run(self) -> Sequence[Check]:
-        found = [*await tool_checks(), *await simulator_checks(self._ladder, self._catalogue)]
+        found = await tool_checks(self._shared.vendors)
+        found += await simulator_checks(self._shared.ladder, self._shared.catalogue)
+        claude = self._shared.claude
         checks = [Check(check_name=c.name, ok=c.ok, detail=c.detail, fix=c.fix) for c in found]
-        detail = claude_detail(self._claude.settings, await self._claude.spent_this_month())
+        detail = claude_detail(claude.settings, await claude.spent_this_month())
         return [*checks, Check(check_name="claude", ok=True, detail=detail)]
 
 

@@ -25,6 +25,8 @@ class Config:
     session_slots: int
     # The folder of Espressif's QEMU, where it is not on the PATH and not among ESP-IDF's tools.
     espressif_qemu: Path | None
+    # The component arduino-esp32, with which ESP-IDF can build sketches.
+    arduino_component: Path | None
     # The only simulator to use, such as "wokwi"; "" lets each board model's ladder decide.
     simulator: str
     # Wokwi's service: without a token it is never asked.
@@ -40,7 +42,7 @@ _NUMBERS: dict[str, tuple[float, float, float]] = {  # name: (default, least, mo
     "board_wait_s": (120, 1, 86_400),
     "session_slots": (16, 1, 1024),
 }
-_FOLDERS = ("espressif_qemu",)
+_FOLDERS = ("espressif_qemu", "arduino_component")
 # name: (default, variables of other tools that mean the same)
 _WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "simulator": ("", ()),
@@ -80,6 +82,7 @@ def load_config(environment: dict[str, str] | None = None) -> Config:
         board_wait_s=values["board_wait_s"],
         session_slots=int(values["session_slots"]),
         espressif_qemu=folders["espressif_qemu"],
+        arduino_component=folders["arduino_component"],
         simulator=words["simulator"],
         wokwi_token=words["wokwi_token"],
         wokwi_server=words["wokwi_server"],

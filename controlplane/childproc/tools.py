@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -76,10 +77,16 @@ _located: dict[tuple[str, Path, int, int], LocatedTool] = {}
 
 
 async def locate(
-    tool: Tool, *, confinement: Confinement | None = None, path: Path | None = None
+    tool: Tool,
+    *,
+    confinement: Confinement | None = None,
+    path: Path | None = None,
+    readable: tuple[Path, ...] = (),
+    env: Mapping[str, str] | None = None,
 ) -> LocatedTool:
     """The tool on the current PATH, or at `path`, asked for its version.
 
+    `readable` is what it needs to see for that besides its own installation, `env` what it is told.
     PATH is searched at each call; the version is asked once per file (path, mtime, size).
 
     Raises:
@@ -89,7 +96,10 @@ async def locate(
     facts = await asyncio.to_thread(path.stat)
     key = (tool.name, path, facts.st_mtime_ns, facts.st_size)
     if key not in _located:
-        version = await _version(tool, path, confinement)
+        command = Command(
+            argv=(str(path), *tool.version_args), cwd=Path("/"), read_only=readable, env=env or {}
+        )
+        version = await _version(tool, command, confinement)
         _located[key] = LocatedTool(tool=tool, path=path, version=version)
     return _located[key]
 
@@ -107,9 +117,8 @@ def _search(tool: Tool) -> Path:
     raise ToolBrokenError(tool, ToolTrouble.MISSING, "was not found")
 
 
-async def _version(tool: Tool, path: Path, confinement: Confinement | None) -> str:
+async def _version(tool: Tool, command: Command, confinement: Confinement | None) -> str:
     limits = Limits(wall_s=VERSION_SECONDS, cpu_s=int(VERSION_SECONDS), output_bytes=65536)
-    command = Command(argv=(str(path), *tool.version_args), cwd=Path("/"))
     asked = " ".join(tool.version_args)
     try:
         answer = await run(command, limits, confinement=confinement)

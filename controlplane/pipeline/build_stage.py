@@ -1,5 +1,6 @@
 """BUILD: a design becomes a sketch, and a sketch becomes images."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from controlplane.domain.session import Session
 from controlplane.domain.verdict import Outcome, Severity, Stage, StageFinding
 from controlplane.firmware.protocol import FirmwareAuthor, History, NotWritten
 from controlplane.pipeline.exports import keep_project_files
+from controlplane.pipeline.images import VENDOR_HEX
 from controlplane.pipeline.project import DESIGN_KEY, Project, load_project
 from controlplane.pipeline.slots import Slots
 from controlplane.pipeline.stage import (
@@ -32,7 +34,14 @@ from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.sessions import SessionStore
-from controlplane.toolchains.protocol import BuildRequest, BuildResult, BuildVariant, Toolchain
+from controlplane.toolchains.protocol import (
+    BuildRequest,
+    BuildResult,
+    BuildVariant,
+    Image,
+    NoToolchainError,
+    Toolchain,
+)
 
 BUILD_KEY = "build"
 _MAX_DIAGNOSTIC_EVENTS = 50
@@ -63,9 +72,11 @@ class BuildStage:
         try:
             project = await load_project(run, self._parts.catalogue, self._parts.boards)
         except InvalidRequestError as error:
-            if error.reason not in ("PART_NOT_SUPPORTED", "BOARD_UNKNOWN"):
+            if error.reason != "BOARD_UNKNOWN":
                 raise
-            return await self._unsupported(run, error)
+            return await self._unsupported(
+                run, "E101", error.facts.get("board", "board"), str(error), _models_built_for()
+            )
         request = await self._request(run, project)
         if isinstance(request, NotWritten):
             return await self._not_written(run, request)
@@ -73,6 +84,11 @@ class BuildStage:
             fingerprint = await self._parts.toolchain.fingerprint(request.board_model)
         except ToolBrokenError as error:
             return await self._unbuilt(run, broken_build(error), "")
+        except NoToolchainError as error:
+            fix = f"{error.fix} {_models_built_for()}".strip()
+            return await self._unsupported(
+                run, "NO_TOOLCHAIN", request.board_model, str(error), fix
+            )
         inputs_hash = _inputs_hash(request, fingerprint)
         cached = await self._cached(run.session, inputs_hash)
         if cached is not None:
@@ -124,15 +140,8 @@ class BuildStage:
     async def _stored(self, run: StageRun, request: BuildRequest, result: BuildResult) -> Build:
         artifacts: list[Artifact] = []
         for variant, image in result.images.items():
-            elf = image.elf.read_bytes()
-            flat = flat_image(read_image(elf, image.elf.name, base=0))
-            for data, ending in (
-                (elf, "elf"),
-                (flat, "bin"),
-                (image.hex.read_bytes(), "hex"),
-                (image.map.read_bytes(), "map"),
-            ):
-                artifacts.append(await self._put(data, f"firmware.{variant}.{ending}"))
+            for name, data in (await asyncio.to_thread(_files_of, variant, image)).items():
+                artifacts.append(await self._put(data, name))
         if result.compile_commands is not None:
             commands = result.compile_commands.read_bytes()
             artifacts.append(await self._put(commands, "compile_commands.json"))
@@ -162,7 +171,7 @@ class BuildStage:
             code="TOOLCHAIN_BROKEN" if result.outcome is Outcome.BROKEN else "PROJECT_REFUSED",
             subject=result.tool or "project",
             message=result.message,
-            fix=f"apt install {result.package}" if result.package else "",
+            fix=result.fix or (f"apt install {result.package}" if result.package else ""),
             stage=Stage.BUILD,
         )
         await run.record(finding)
@@ -176,18 +185,15 @@ class BuildStage:
         message = f"cannot, because {first.message} {first.fix}".strip()
         return StageResult(outcome=Outcome.REFUSED, message=message)
 
-    async def _unsupported(self, run: StageRun, error: InvalidRequestError) -> StageResult:
+    async def _unsupported(
+        self, run: StageRun, code: str, subject: str, message: str, fix: str
+    ) -> StageResult:
         """Nothing is wrong with the firmware or the lab: there is no builder for this board."""
-        built = ", ".join(sorted(name for port in PORTS.values() for name in port.variants))
         finding = StageFinding(
-            code="NO_TOOLCHAIN" if error.reason == "PART_NOT_SUPPORTED" else "E101",
-            subject=error.facts.get("board", "board"),
-            message=str(error),
-            fix=f"Use a board model that there is a bench core for: {built}.",
-            stage=Stage.BUILD,
+            code=code, subject=subject, message=message, fix=fix, stage=Stage.BUILD
         )
         await run.record(finding)
-        return StageResult(outcome=Outcome.REFUSED, message=f"cannot, because {error}")
+        return StageResult(outcome=Outcome.REFUSED, message=f"cannot, because {message}")
 
     async def _conclude(
         self,
@@ -207,12 +213,14 @@ class BuildStage:
                 session = with_artifact(session, artifact)
             return replace(session, board_model=project.board_model.key)
 
-        told = build.diagnostics[:_MAX_DIAGNOSTIC_EVENTS]
-        await run.record(*told, *made, change=with_build)
+        complaints = build.diagnostics[:_MAX_DIAGNOSTIC_EVENTS]
+        await run.record(*complaints, *made, change=with_build)
         errors = [d for d in build.diagnostics if d.severity is Severity.ERROR]
         if build.outcome is Outcome.PASSED:
             flash, ram = build.flash_used_bytes, build.ram_used_bytes
-            message = f"{flash:,} bytes of flash, {ram:,} bytes of RAM with {build.toolchain}"
+            # ESP-IDF does not tell the RAM.
+            told = f"{flash:,} bytes of flash" + (f", {ram:,} bytes of RAM" if ram else "")
+            message = f"{told} with {build.toolchain}"
         elif errors:
             first = errors[0]
             message = f"{first.file}:{first.line}: {first.message} ({len(errors)} errors)"
@@ -231,8 +239,39 @@ def stage_history(run: StageRun) -> History:
 def broken_build(error: ToolBrokenError) -> BuildResult:
     """The result of a build whose compiler could not even be asked."""
     return BuildResult(
-        outcome=Outcome.BROKEN, message=str(error), tool=error.tool, package=error.package
+        outcome=Outcome.BROKEN,
+        message=str(error),
+        tool=error.tool,
+        package=error.package,
+        fix=error.fix,
     )
+
+
+def _files_of(variant: BuildVariant, image: Image) -> dict[str, bytes]:
+    """What is stored of an image, by name."""
+    elf, text = image.elf.read_bytes(), image.hex.read_bytes()
+    if not image.records:
+        flat = flat_image(read_image(text, VENDOR_HEX, base=0))
+        # What a vendor's image leaves out before its first piece is erased.
+        start = min(segment.address for segment in image.segments)
+        return {
+            "firmware.vendor.elf": elf,
+            "firmware.vendor.bin": b"\xff" * start + flat,
+            VENDOR_HEX: text,
+        }
+    files = {
+        f"firmware.{variant}.elf": elf,
+        f"firmware.{variant}.bin": flat_image(read_image(elf, image.elf.name, base=0)),
+        f"firmware.{variant}.hex": text,
+    }
+    if image.map is not None:
+        files[f"firmware.{variant}.map"] = image.map.read_bytes()
+    return files
+
+
+def _models_built_for() -> str:
+    built = ", ".join(sorted(name for port in PORTS.values() for name in port.variants))
+    return f"Use a board model that there is a bench core for: {built}."
 
 
 def _sketch_name(files: tuple[SourceFile, ...]) -> str:

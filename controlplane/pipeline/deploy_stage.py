@@ -169,7 +169,7 @@ class DeployStage:
         trouble, left = "", "unknown"
         try:
             answer = await flasher.flash(
-                image, ImageRole.IMAGE, step="flash-image", reason="run the uploaded image"
+                image, ImageRole.IMAGE, step="flash-image", reason="run the image"
             )
             left = "image"
             head: ConsoleStart | None = ConsoleStart.of(answer)

@@ -11,6 +11,8 @@ from controlplane.storage.artifacts import ArtifactStore
 TEST_ELF = "firmware.test.elf"
 RELEASE_ELF = "firmware.release.elf"
 UPLOADED_IMAGE = "firmware.image"
+VENDOR_HEX = "firmware.vendor.hex"
+"""What a vendor's toolchain made: all pieces at their places, and no test build."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +30,8 @@ def images_of(session: Session) -> Images:
         InvalidRequestError: IMAGE_MISSING when the session has none.
     """
     by_kind = {artifact.kind: artifact for artifact in session.artifacts}
-    uploaded = by_kind.get(UPLOADED_IMAGE)
-    test, release = by_kind.get(TEST_ELF, uploaded), by_kind.get(RELEASE_ELF, uploaded)
+    only = by_kind.get(UPLOADED_IMAGE) or by_kind.get(VENDOR_HEX)
+    test, release = by_kind.get(TEST_ELF, only), by_kind.get(RELEASE_ELF, only)
     if test is None or release is None:
         raise InvalidRequestError(
             "IMAGE_MISSING", f"{session.name} has no firmware image", session=session.name

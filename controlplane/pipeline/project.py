@@ -13,7 +13,7 @@ from controlplane.domain.bench import Board
 from controlplane.domain.codec import DocumentError
 from controlplane.domain.design import Design
 from controlplane.domain.finding import Finding
-from controlplane.domain.part import BoardModel, Family, Part
+from controlplane.domain.part import BoardModel, Part
 from controlplane.domain.session import Session, Source
 from controlplane.pipeline.stage import StageRun
 from controlplane.pipeline.uploaded_image import known_image
@@ -28,7 +28,8 @@ _SEED_BYTES = 8
 class Project:
     """Everything that later stages need besides images.
 
-    `port` is None for an image that is not of the bench core, on a part that it is not made for.
+    `port` is None on a part that the bench core is not made for: its firmware is made by a vendor's
+    toolchain, or was brought as an image.
     `text_only` images print no BL records: nothing but their text is judged.
     """
 
@@ -92,10 +93,10 @@ async def load_project(run: StageRun, catalogue: Catalogue, boards: BoardStore) 
     try:
         port, _ = port_for_board(board_model.key)
     except KeyError:
-        if image is None or image.test_build:
+        if image is not None and image.test_build:
             raise InvalidRequestError(
                 "PART_NOT_SUPPORTED",
-                missing_builder(board_model, catalogue.part_of(board_model)),
+                f"{board_model.name}: the bench core of this test build is not made for its part",
                 board=board_model.key,
             ) from None
     return Project(
@@ -104,7 +105,7 @@ async def load_project(run: StageRun, catalogue: Catalogue, boards: BoardStore) 
         port=port,
         design=design,
         scenarios=parsed_scenarios(texts, catalogue.part_of(board_model)),
-        text_only=image is not None and not image.test_build,
+        text_only=port is None if image is None else not image.test_build,
     )
 
 
@@ -157,17 +158,6 @@ def chosen_board_model(
             "BOARD_UNKNOWN", f"{choice.message} {choice.fix}", board=choice.subject
         )
     return catalogue.boards[choice.model]
-
-
-def missing_builder(board_model: BoardModel, part: Part) -> str:
-    """What it takes to build for a board model that the bench core is not made for."""
-    vendor = "PlatformIO or arduino-cli"
-    if part.family is Family.ESP32:
-        vendor = "PlatformIO, arduino-cli or ESP-IDF"
-    return (
-        f"nothing here builds for the {board_model.name}: the bench core is not made for the "
-        f"{part.name}, and its vendor toolchain ({vendor}) is not connected"
-    )
 
 
 def parsed_scenarios(

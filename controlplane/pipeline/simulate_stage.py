@@ -13,6 +13,7 @@ from benchline.names import simulation_console
 from controlplane.catalog.loader import Catalogue
 from controlplane.childproc.tools import ToolBrokenError
 from controlplane.domain.event import AssertionDecided, Fact, Note, ScenarioStarted
+from controlplane.domain.image import is_hex
 from controlplane.domain.session import Session
 from controlplane.domain.simulation import Simulation
 from controlplane.domain.verdict import (
@@ -25,7 +26,14 @@ from controlplane.domain.verdict import (
     worst,
 )
 from controlplane.pipeline.images import images_of
-from controlplane.pipeline.judging import SIMULATED_TIME, PreparedScenario, judges_digest, prepare
+from controlplane.pipeline.judging import (
+    SIMULATED_TIME,
+    TEXT_CAPABILITIES,
+    PreparedScenario,
+    for_text,
+    judges_digest,
+    prepare,
+)
 from controlplane.pipeline.project import Project, load_project, session_seed
 from controlplane.pipeline.reports import keep_junit, keep_report
 from controlplane.pipeline.slots import Slots
@@ -100,16 +108,17 @@ class SimulateStage:
             return StageResult(
                 outcome=Outcome.SKIPPED, message="there is no scenario to judge the firmware with"
             )
-        if image is not None and not image.test_build:
-            return StageResult(
-                outcome=Outcome.SKIPPED,
-                message="the image is no test build of the bench core: a board judges its text",
-            )
         model = project.board_model
         try:
-            rung = await self._parts.ladder.choose(model, self._parts.catalogue.part_of(model))
+            rung = await self._parts.ladder.choose(
+                model, self._parts.catalogue.part_of(model), text_only=project.text_only
+            )
         except NoSimulatorError as error:
-            return StageResult(outcome=Outcome.SKIPPED, message=str(error))
+            message = str(error)
+            if image is not None and project.text_only:
+                what = "the image is no test build of the bench core: a board judges its text"
+                message = f"{what} ({message})"
+            return StageResult(outcome=Outcome.SKIPPED, message=message)
         except ToolBrokenError as error:
             return await self._broken(run, str(error), error.tool, error.fix)
         seed = session_seed(run.session, project, self._parts.secret)
@@ -123,11 +132,15 @@ class SimulateStage:
         image = images_of(run.session).test
         data = await self._parts.artifacts.read(image.sha256)
         with TemporaryDirectory(dir=self._parts.work_dir, prefix="simulate-") as folder:
-            path = Path(folder) / "firmware.elf"
+            path = Path(folder) / f"firmware{'.hex' if is_hex(image.filename) else '.elf'}"
             path.write_bytes(data)
             bench = _Bench(run=run, image=path, image_sha256=image.sha256, rung=rung)
-            able = rung.simulator.capabilities | SIMULATED_TIME
-            prepared = [prepare(s, seed, able) for s in project.scenarios]
+            if project.text_only:
+                able = TEXT_CAPABILITIES | SIMULATED_TIME
+                prepared = [for_text(prepare(s, seed, able)) for s in project.scenarios]
+            else:
+                able = rung.simulator.capabilities | SIMULATED_TIME
+                prepared = [prepare(s, seed, able) for s in project.scenarios]
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._judge(bench, p)) for p in prepared]
         known = [task.result() for task in tasks]

@@ -89,13 +89,16 @@ class SimulatorLadder:
         """
         passed_over, wanted = [], []
         broken: ToolBrokenError | None = None
+        at_home = False
         for way in model.simulators:
             simulator = self._simulators.get(way.backend)
             if simulator is None or self._chosen not in ("", way.backend):
                 continue
             if text_only and not simulator.tells_time_of_text:
+                # A service does not step in for what this installation has.
+                at_home = at_home or not simulator.optional
                 continue
-            if simulator.remote and broken is not None:
+            if simulator.remote and not self._chosen and (broken is not None or at_home):
                 break
             try:
                 look = simulator.examine if closely else simulator.version

@@ -29,6 +29,11 @@ _UNDEFINED = re.compile(r"([^\s:]*):(?:(\d+)|\([^)]*\)): (undefined reference to
 _MULTIPLE = re.compile(r"([^\s:]*):(?:(\d+)|\([^)]*\)): (multiple definition of [^\n;]{1,300})")
 _OVERFLOW = re.compile(r"(region `[^']{1,60}' overflowed by \d+ bytes)")
 _ASSEMBLER = re.compile(r"^([^\s:]+):(\d+): (Error: [^\n]{1,300})", re.MULTILINE)
+_TEXT = re.compile(
+    r"^([^\s:][^:\n]{0,300}):(\d{1,9}):(?:(\d{1,9}):)? "
+    r"(fatal error|error|warning): ([^\n]{1,1000})$",
+    re.MULTILINE,
+)
 _LIMIT_SIGNS = (
     "virtual memory exhausted",
     "out of memory allocating",
@@ -65,6 +70,12 @@ def read_compiler_output(stderr: bytes, files: Mapping[str, str]) -> CompilerOut
     return CompilerOutput(diagnostics=tuple(found[:MAX_DIAGNOSTICS]), rest=text)
 
 
+def read_text_output(text: str, files: Mapping[str, str]) -> tuple[Diagnostic, ...]:
+    """Messages of a compiler in its usual form, "file:line:column: error: text"."""
+    found = dict.fromkeys(_of_text(match, files) for match in _TEXT.finditer(text))
+    return tuple(found)[:MAX_DIAGNOSTICS]
+
+
 def read_linker_output(stderr: bytes, files: Mapping[str, str]) -> tuple[Diagnostic, ...]:
     """Undefined and doubly defined symbols and overflowed regions; empty for anything else."""
     text = stderr.decode("utf-8", "replace")
@@ -82,6 +93,18 @@ def limit_named(stderr: bytes) -> bool:
     """Whether the compiler says that a resource limit ended it."""
     text = stderr.decode("utf-8", "replace")
     return any(sign in text for sign in _LIMIT_SIGNS)
+
+
+def _of_text(match: re.Match[str], files: Mapping[str, str]) -> Diagnostic:
+    name, line = _operator_name(match[1], files), int(match[2])
+    return Diagnostic(
+        file=name,
+        line=line,
+        column=int(match[3] or 0),
+        severity=_SEVERITIES[match[4]],
+        message=match[5][:MAX_MESSAGE],
+        excerpt=_excerpt(files.get(name), line),
+    )
 
 
 def _json_array(line: str) -> list[Any] | None:

@@ -1,13 +1,16 @@
 """Whether the tools that builds need are here, and what to do when not."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controlplane.bench_core.manifest import PORTS, CorePort
+from controlplane.catalog.loader import load_catalogue
 from controlplane.childproc.command import Confinement
 from controlplane.childproc.confinement import ConfinementMissingError, strongest_confinement
-from controlplane.childproc.tools import ToolBrokenError
+from controlplane.childproc.tools import ToolBrokenError, ToolTrouble
 from controlplane.toolchains.compiler import locate_compiler
+from controlplane.toolchains.vendor import VendorToolchain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +23,8 @@ class Check:
     fix: str = ""
 
 
-async def checks() -> list[Check]:
-    """Look at the confinement and at each port's compiler and C library."""
+async def checks(vendors: Sequence[VendorToolchain] = ()) -> list[Check]:
+    """Look at the confinement, each port's compiler and C library, and the vendors' toolchains."""
     try:
         level = await strongest_confinement()
     except ConfinementMissingError as error:
@@ -30,7 +33,23 @@ async def checks() -> list[Check]:
     # Parts of one family share their compiler.
     for port in {port.compiler_prefix: port for port in PORTS.values()}.values():
         found += await _compiler(port, level)
-    return found
+    return [*found, *[await _vendor(toolchain) for toolchain in vendors]]
+
+
+async def _vendor(toolchain: VendorToolchain) -> Check:
+    """A vendor's toolchain: that it is not installed is no fault."""
+    models = [key for key in load_catalogue().boards if toolchain.builds_for(key)]
+    unported = [key for key in models if all(key not in port.variants for port in PORTS.values())]
+    found, missing = [], ""
+    for model in unported:
+        try:
+            found.append(f"{model}: {await toolchain.fingerprint(model)}")
+        except ToolBrokenError as error:
+            if error.trouble is not ToolTrouble.MISSING:
+                return _failed(toolchain.key, error)
+            missing = missing or f"not installed, for {', '.join(unported)}: {error.fix}"
+    detail = "; ".join(found) or missing
+    return Check(name=toolchain.key, ok=True, detail=f"{detail} (not run with the real tool)")
 
 
 def _confinement(level: Confinement) -> Check:

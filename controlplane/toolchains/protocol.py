@@ -64,15 +64,20 @@ class SegmentFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """The files of one linked variant."""
+    """The files of one linked variant.
+
+    `records` says whether it is on the bench core: an ELF whose load addresses are those of flash,
+    a test build that prints records. Else the HEX file alone says what goes where.
+    """
 
     variant: BuildVariant
     elf: Path
     elf_sha256: str
     hex: Path
-    map: Path
+    map: Path | None
     segments: tuple[SegmentFile, ...]
     size: SizeReport
+    records: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +102,15 @@ class BuildResult:
     wall_s: float = 0.0
     tool: str = ""
     package: str = ""
+    fix: str = ""
+
+
+class NoToolchainError(Exception):
+    """Nothing that is installed builds for the board model; `fix` says what would."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 class Toolchain(Protocol):
@@ -113,6 +127,7 @@ class Toolchain(Protocol):
 
         Raises:
             ToolBrokenError: the compiler cannot be used.
+            NoToolchainError: there is none for the board model.
         """
         ...
 

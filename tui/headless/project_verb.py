@@ -17,6 +17,8 @@ _PROJECT_FILES = "project.files"
 _IMAGES = {
     "firmware.release.bin": "firmware/firmware.bin",
     "firmware.release.elf": "firmware/firmware.elf",
+    "firmware.vendor.bin": "firmware/firmware.bin",
+    "firmware.vendor.elf": "firmware/firmware.elf",
 }
 
 

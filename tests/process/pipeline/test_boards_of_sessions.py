@@ -26,6 +26,7 @@ from controlplane.storage.database import Database
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import SqliteWorkQueue
 from controlplane.toolchains.bare_metal import BareMetalToolchain
+from controlplane.toolchains.ladder import ToolchainLadder, vendor_toolchains
 
 CATALOGUE = load_catalogue()
 BUILT = {model for port in PORTS.values() for model in port.variants}
@@ -56,7 +57,9 @@ async def run(folder: Path, **wishes: Any) -> Session:
             catalogue=CATALOGUE,
             store=store,
             authors={"offline": OfflineAuthor()},
-            toolchain=BareMetalToolchain(folder / "cache"),
+            toolchain=ToolchainLadder(
+                [BareMetalToolchain(folder / "cache"), *vendor_toolchains(folder / "vendor")]
+            ),
             slots=Slots(compilers=1, simulators=1),
             work_dir=folder / "work",
         )
@@ -108,8 +111,9 @@ async def test_a_part_without_a_builder_is_designed_and_the_build_says_what_is_m
     assert (design.outcome, build.outcome) == (Outcome.PASSED, Outcome.REFUSED)
     assert done.outcome is Outcome.REFUSED
     assert board.name in build.message
-    assert "vendor toolchain" in build.message
+    assert "no vendor toolchain for it is installed" in build.message
     assert [(f.code, f.subject) for f in done.findings] == [("NO_TOOLCHAIN", model)]
+    assert "pip install platformio" in done.findings[0].fix
     assert "esp32-c3-devkitm-1" in done.findings[0].fix
 
 

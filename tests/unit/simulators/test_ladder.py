@@ -170,6 +170,19 @@ async def test_text_alone_needs_a_simulator_that_knows_its_time() -> None:
         )
 
 
+async def test_text_for_a_part_of_this_machine_is_not_sent_away_unless_chosen() -> None:
+    away = service()
+    away.tells_time_of_text = True
+    board = CATALOGUE.boards["esp32-c3-devkitm-1"]
+    part = CATALOGUE.part_of(board)
+    with pytest.raises(NoSimulatorError):
+        await SimulatorLadder([UNICORN, away]).choose(board, part, text_only=True)
+    assert away.asked == 0
+
+    chosen = SimulatorLadder([UNICORN, away], chosen="wokwi")
+    assert (await chosen.choose(board, part, text_only=True)).simulator is away
+
+
 async def test_the_doctor_says_what_leaves_this_machine() -> None:
     for away, said in (
         (service(), "a run sends the image away"),
