@@ -181,16 +181,17 @@ class Claude:
     async def _try(self, this: _Try, body: dict[str, Any], left_s: float) -> ModelAnswer:
         sender = await self._connected()
         entry = await self._reserve(this, body)
+        await this.asker.tell(entry)
         began = time.monotonic()
         try:
             async with asyncio.timeout(left_s):
                 answer = await sender.send(body, this.form, _no_progress)
         except TryFailedError as error:
-            await self._store.settle(self._failed(entry, error, began), None)
+            await self._fail(this, self._failed(entry, error, began))
             raise
         except TimeoutError:
             late = TryFailedError(FailureKind.TIMEOUT, "the deadline of the call passed")
-            await self._store.settle(self._failed(entry, late, began), None)
+            await self._fail(this, self._failed(entry, late, began))
             raise late from None
         except asyncio.CancelledError:
             await asyncio.shield(self._store.settle(replace(entry, outcome="cancelled"), None))
@@ -201,6 +202,10 @@ class Claude:
         await self._keep(this.asker, body, settled, answer)
         await self._tell(this.asker, settled)
         return answer
+
+    async def _fail(self, this: _Try, entry: ModelCall) -> None:
+        await self._store.settle(entry, None)
+        await this.asker.tell(entry)
 
     async def _connected(self) -> Sender:
         if not self.settings.configured:
@@ -298,6 +303,7 @@ class Claude:
                 "cost": usd(made.cost_micro_usd),
             },
         )
+        await asker.tell(made)
         await asker.tell(
             Note(
                 text=f"Claude ({made.purpose}, {made.model}): {usage.all_input:,} tokens in "

@@ -6,6 +6,7 @@ from datetime import datetime
 from controlplane.domain.artifact import Artifact
 from controlplane.domain.build import Diagnostic
 from controlplane.domain.deployment import BoardDeployment, FlashRecord
+from controlplane.domain.model_call import ModelCall
 from controlplane.domain.verdict import (
     AssertionResult,
     ByteRange,
@@ -159,6 +160,7 @@ Fact = (
     | DeploymentChanged
     | WaveChanged
     | BoardDeployment
+    | ModelCall
 )
 
 # Name of each kind of fact: the discriminator in the journal and the field of the wire's `Event`.
@@ -181,6 +183,7 @@ FACT_NAMES: dict[type[Fact], str] = {
     DeploymentChanged: "deployment_changed",
     WaveChanged: "wave_changed",
     BoardDeployment: "board_deployment",
+    ModelCall: "model_call",
 }
 
 

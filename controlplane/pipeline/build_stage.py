@@ -15,6 +15,7 @@ from controlplane.childproc.tools import ToolBrokenError
 from controlplane.domain.artifact import Artifact
 from controlplane.domain.build import Build, SourceFile
 from controlplane.domain.image import flat_image, read_image
+from controlplane.domain.model_call import Conversation
 from controlplane.domain.session import Session
 from controlplane.domain.verdict import Outcome, Severity, Stage, StageFinding
 from controlplane.firmware.protocol import FirmwareAuthor, History, NotWritten
@@ -44,6 +45,9 @@ from controlplane.toolchains.protocol import (
 )
 
 BUILD_KEY = "build"
+CONVERSATION_KEY = "author.conversation"
+"""The turns of the author, for those who ask it to repair what it wrote."""
+
 _MAX_DIAGNOSTIC_EVENTS = 50
 
 
@@ -114,6 +118,7 @@ class BuildStage:
             written = await author.write(project.design, stage_history(run))
             if isinstance(written, NotWritten):
                 return written
+            await run.keep(CONVERSATION_KEY, to_json(Conversation(turns=written.turns)))
             files = written.sources
         else:
             raise InvalidRequestError("NOTHING_TO_BUILD", "there is neither a design nor a sketch")

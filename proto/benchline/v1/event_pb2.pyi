@@ -53,6 +53,7 @@ class Event(_message.Message):
     DEPLOYMENT_CHANGED_FIELD_NUMBER: _builtins.int
     WAVE_CHANGED_FIELD_NUMBER: _builtins.int
     BOARD_DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    MODEL_CALL_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Position in the session or deployment."""
     session: _builtins.str
@@ -139,6 +140,10 @@ class Event(_message.Message):
     def board_deployment(self) -> Global___BoardDeployment:
         """A board of a deployment moved."""
 
+    @_builtins.property
+    def model_call(self) -> Global___ModelCall:
+        """A try of a call of a language model began or ended."""
+
     def __init__(
         self,
         *,
@@ -166,12 +171,13 @@ class Event(_message.Message):
         deployment_changed: Global___DeploymentChanged | None = ...,
         wave_changed: Global___WaveChanged | None = ...,
         board_deployment: Global___BoardDeployment | None = ...,
+        model_call: Global___ModelCall | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "note", b"note", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "session_changed", b"session_changed", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "model_call", b"model_call", "note", b"note", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "session_changed", b"session_changed", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt", b"attempt", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment", b"deployment", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "note", b"note", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "sequence", b"sequence", "session", b"session", "session_changed", b"session_changed", "stage", b"stage", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt", b"attempt", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment", b"deployment", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "model_call", b"model_call", "note", b"note", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "sequence", b"sequence", "session", b"session", "session_changed", b"session_changed", "stage", b"stage", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["session_changed", "stage_changed", "attempt_changed", "design_made", "finding", "diagnostic", "artifact", "scenario_started", "assertion_decided", "scenario_finished", "lease_changed", "flash", "flash_progress", "console_range", "note", "deployment_changed", "wave_changed", "board_deployment"]  # noqa: Y015
+    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["session_changed", "stage_changed", "attempt_changed", "design_made", "finding", "diagnostic", "artifact", "scenario_started", "assertion_decided", "scenario_finished", "lease_changed", "flash", "flash_progress", "console_range", "note", "deployment_changed", "wave_changed", "board_deployment", "model_call"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
 
@@ -692,3 +698,146 @@ class BoardDeployment(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BoardDeployment: _TypeAlias = BoardDeployment  # noqa: Y015
+
+@_typing.final
+class ModelCall(_message.Message):
+    """One try of one call of a language model. It is told when it begins and when it ends."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    MODEL_ASKED_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    STOP_REASON_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    COST_MICRO_USD_FIELD_NUMBER: _builtins.int
+    WORST_MICRO_USD_FIELD_NUMBER: _builtins.int
+    LATENCY_MS_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    REQUEST_HASH_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    call_id: _builtins.str
+    """Id of the try."""
+    purpose: _builtins.str
+    """What was asked for: "design" or "firmware"."""
+    number: _builtins.int
+    """Which try of the call, from 1."""
+    outcome: _builtins.str
+    """"asking", "answered", "cancelled", or the kind of its failure, e.g. "overloaded"."""
+    message: _builtins.str
+    """What failed, in a sentence."""
+    model_asked: _builtins.str
+    """Model that was asked."""
+    model: _builtins.str
+    """Model that answered."""
+    stop_reason: _builtins.str
+    """Why the model stopped."""
+    request_id: _builtins.str
+    """The service's name of the request."""
+    cost_micro_usd: _builtins.int
+    """What it cost, in millionths of a dollar; unset while that is not known."""
+    worst_micro_usd: _builtins.int
+    """What it can cost at most, in millionths of a dollar; unset when the price is not known."""
+    latency_ms: _builtins.int
+    """How long it took, in milliseconds."""
+    session_id: _builtins.str
+    """Id of the session that pays."""
+    attempt: _builtins.int
+    """Attempt of the session."""
+    request_hash: _builtins.str
+    """sha256 of the request; an answer to it is received once in a session."""
+    message_id: _builtins.str
+    """The service's name of the message."""
+    @_builtins.property
+    def usage(self) -> Global___TokenUsage:
+        """Tokens, once they are known."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When it began."""
+
+    def __init__(
+        self,
+        *,
+        call_id: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        number: _builtins.int = ...,
+        outcome: _builtins.str = ...,
+        message: _builtins.str = ...,
+        model_asked: _builtins.str = ...,
+        model: _builtins.str = ...,
+        stop_reason: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        usage: Global___TokenUsage | None = ...,
+        cost_micro_usd: _builtins.int | None = ...,
+        worst_micro_usd: _builtins.int | None = ...,
+        latency_ms: _builtins.int = ...,
+        session_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        request_hash: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        message_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd", "_worst_micro_usd", b"_worst_micro_usd", "cost_micro_usd", b"cost_micro_usd", "start_time", b"start_time", "usage", b"usage", "worst_micro_usd", b"worst_micro_usd"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd", "_worst_micro_usd", b"_worst_micro_usd", "attempt", b"attempt", "call_id", b"call_id", "cost_micro_usd", b"cost_micro_usd", "latency_ms", b"latency_ms", "message", b"message", "message_id", b"message_id", "model", b"model", "model_asked", b"model_asked", "number", b"number", "outcome", b"outcome", "purpose", b"purpose", "request_hash", b"request_hash", "request_id", b"request_id", "session_id", b"session_id", "start_time", b"start_time", "stop_reason", b"stop_reason", "usage", b"usage", "worst_micro_usd", b"worst_micro_usd"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cost_micro_usd: _TypeAlias = _typing.Literal["cost_micro_usd"]  # noqa: Y015
+    _WhichOneofArgType__cost_micro_usd: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd"]  # noqa: Y015
+    _WhichOneofReturnType__worst_micro_usd: _TypeAlias = _typing.Literal["worst_micro_usd"]  # noqa: Y015
+    _WhichOneofArgType__worst_micro_usd: _TypeAlias = _typing.Literal["_worst_micro_usd", b"_worst_micro_usd"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_micro_usd) -> _WhichOneofReturnType__cost_micro_usd | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__worst_micro_usd) -> _WhichOneofReturnType__worst_micro_usd | None: ...
+
+Global___ModelCall: _TypeAlias = ModelCall  # noqa: Y015
+
+@_typing.final
+class TokenUsage(_message.Message):
+    """Tokens of a try."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRESH_INPUT_FIELD_NUMBER: _builtins.int
+    CACHE_READ_FIELD_NUMBER: _builtins.int
+    CACHE_WRITE_5M_FIELD_NUMBER: _builtins.int
+    CACHE_WRITE_1H_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    THINKING_FIELD_NUMBER: _builtins.int
+    fresh_input: _builtins.int
+    """Read, neither from a cache nor into it."""
+    cache_read: _builtins.int
+    """Read from a cache."""
+    cache_write_5m: _builtins.int
+    """Read and kept for five minutes."""
+    cache_write_1h: _builtins.int
+    """Read and kept for an hour."""
+    output: _builtins.int
+    """Written."""
+    thinking: _builtins.int
+    """Written while thinking; a part of output."""
+    def __init__(
+        self,
+        *,
+        fresh_input: _builtins.int = ...,
+        cache_read: _builtins.int = ...,
+        cache_write_5m: _builtins.int = ...,
+        cache_write_1h: _builtins.int = ...,
+        output: _builtins.int = ...,
+        thinking: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_read", b"cache_read", "cache_write_1h", b"cache_write_1h", "cache_write_5m", b"cache_write_5m", "fresh_input", b"fresh_input", "output", b"output", "thinking", b"thinking"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenUsage: _TypeAlias = TokenUsage  # noqa: Y015
