@@ -27,12 +27,8 @@ from controlplane.domain.verdict import Stage
 from controlplane.edge.bench_service import BenchService
 from controlplane.edge.byte_services import ArtifactService, ConsoleService
 from controlplane.edge.deployment_service import DeploymentService
-from controlplane.edge.result_services import (
-    BuildService,
-    DesignService,
-    Preview,
-    SimulationService,
-)
+from controlplane.edge.design_service import DesignService, Preview
+from controlplane.edge.result_services import BuildService, SimulationService
 from controlplane.edge.server import Services, build_server
 from controlplane.edge.server_service import Check, ServerService
 from controlplane.edge.session_service import SessionService
@@ -69,6 +65,7 @@ from controlplane.storage.commands import CommandStore
 from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
 from controlplane.storage.deployments import DeploymentStore
+from controlplane.storage.designs import DesignStore
 from controlplane.storage.model_calls import ModelCallStore
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import SqliteWorkQueue
@@ -89,6 +86,7 @@ class _Stores:
     journal: Journal
     sessions: SessionStore
     deployments: DeploymentStore
+    designs: DesignStore
     artifacts: ArtifactStore
     console_log: ConsoleLog
     boards: BoardStore
@@ -238,6 +236,7 @@ def _open_stores(database: Database, instance: Instance) -> _Stores:
         journal=journal,
         sessions=SessionStore(database, journal),
         deployments=DeploymentStore(database, journal),
+        designs=DesignStore(database),
         artifacts=ArtifactStore(instance.artifact_dir, database),
         console_log=ConsoleLog(database),
         boards=boards,
@@ -255,7 +254,9 @@ def _stages(
     work_dir = make_private(instance.cache_dir / "work")
     secret = installation_secret(instance.state_dir / "secret")
     return {
-        Stage.DESIGN: DesignStage(shared.designers, stores.artifacts, stores.boards),
+        Stage.DESIGN: DesignStage(
+            shared.designers, stores.artifacts, stores.boards, shared.catalogue
+        ),
         Stage.BUILD: BuildStage(
             BuildParts(
                 artifacts=stores.artifacts,
@@ -337,16 +338,24 @@ def _services(
         commands=shared.commands,
         health=stores.health,
     )
+    sessions = SessionService(
+        engine,
+        stores.sessions,
+        stores.journal,
+        stores.artifacts,
+        stores.answers,
+        stores.designs,
+    )
     return Services(
-        sessions=SessionService(
-            engine, stores.sessions, stores.journal, stores.artifacts, stores.answers
-        ),
+        sessions=sessions,
         designs=DesignService(
             _Previews(shared.designers[OfflineDesigner.name], stores.boards),
-            list(shared.catalogue.boards.values()),
+            shared.catalogue,
+            stores.designs,
+            stores.sessions,
         ),
-        builds=BuildService(stores.sessions),
-        simulations=SimulationService(stores.sessions),
+        builds=BuildService(stores.sessions, sessions),
+        simulations=SimulationService(stores.sessions, sessions),
         deployments=DeploymentService(
             rollouts, stores.deployments, stores.sessions, stores.journal, stores.answers
         ),

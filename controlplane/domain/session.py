@@ -28,7 +28,10 @@ class SourceScenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A project uploaded instead of a prompt."""
+    """A project uploaded, or a design taken from the store, instead of a prompt.
+
+    ``design`` is the name and revision of a stored design; its document is in ``design_json``.
+    """
 
     files: tuple[SourceFile, ...] = ()
     image_sha256: str = ""
@@ -37,6 +40,12 @@ class Source:
     design_json: str = ""
     title: str = ""
     image: FirmwareImage | None = None
+    design: str = ""
+
+    @property
+    def is_design(self) -> bool:
+        """Whether nothing but a design came along: its firmware has to be written."""
+        return bool(self.design_json) and not self.files and not self.has_image
 
     @property
     def has_image(self) -> bool:

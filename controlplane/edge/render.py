@@ -14,7 +14,7 @@ from controlplane.edge.translate import enum_numbers, to_wire
 
 _STAGES = enum_numbers(verdict_pb2.Stage.DESCRIPTOR)
 _SEVERITIES = enum_numbers(verdict_pb2.Finding.Severity.DESCRIPTOR)
-_REQUEST_FIELDS = ("prompt", "board_wish", "until", "designer", "etag")
+_REQUEST_FIELDS = ("prompt", "board_wish", "until", "designer", "etag", "design")
 _FACT_FIELDS = tuple(FACT_NAMES.values())
 
 
@@ -25,6 +25,8 @@ def session_message(session: Session) -> session_pb2.Session:
     message.board_wish = session.request.board_wish
     message.until = verdict_pb2.Stage.ValueType(_STAGES[session.request.until])
     message.designer = session.request.designer
+    if session.request.source is not None:
+        message.design = session.request.source.design
     mark = f"{session.last_sequence}/{session.update_time.isoformat()}"
     message.etag = hashlib.sha256(mark.encode()).hexdigest()[:16]
     return message
@@ -92,6 +94,11 @@ def design_message(design: Design) -> design_pb2.Design:
             for item in design.scenarios
         ],
         json=design.to_json(),
+        open_questions=[
+            f"{item.text} (taken: {item.default})" if item.default else item.text
+            for item in design.open_questions
+        ],
+        summary=design.summary,
     )
 
 

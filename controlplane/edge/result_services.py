@@ -1,8 +1,7 @@
-"""What the stages of a session made, and designs without a session."""
+"""Builds and simulations: those of sessions, and on their own as sessions that end there."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
 
 import grpc
 
@@ -10,23 +9,17 @@ from benchline.errors import InvalidRequestError, NotFoundError
 from benchline.names import session_id
 from benchline.v1 import (
     build_pb2,
-    build_pb2_grpc,
-    design_pb2,
-    design_pb2_grpc,
+    build_service_pb2,
+    build_service_pb2_grpc,
+    session_pb2,
     simulation_pb2,
     simulation_pb2_grpc,
     verdict_pb2,
 )
 from controlplane.domain.build import Build
-from controlplane.domain.design import Design
-from controlplane.domain.finding import Finding
-from controlplane.domain.part import BoardModel
 from controlplane.domain.simulation import Simulation
-from controlplane.domain.verdict import Stage
-from controlplane.edge.render import board_model_message, design_message, finding_message
-from controlplane.edge.requests import page_size, read_page_token, write_page_token
+from controlplane.edge.session_service import SessionService
 from controlplane.edge.translate import to_wire
-from controlplane.edge.upload_rules import LONGEST_WISH, read_prompt
 from controlplane.storage.codec import from_json
 from controlplane.storage.sessions import SessionStore
 
@@ -34,68 +27,60 @@ T = TypeVar("T")
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """A design, or why there is none."""
+class BuildService(build_service_pb2_grpc.BuildServiceServicer):
+    """Starts builds, and gives out what the BUILD stage made."""
 
-    design: Design | None
-    findings: tuple[Finding, ...] = ()
-
-
-class Designer(Protocol):
-    """What turns a sentence into a design."""
-
-    async def preview(self, prompt: str, board: str) -> Preview:
-        """Design without starting a session."""
-        ...
-
-
-class DesignService(design_pb2_grpc.DesignServiceServicer):
-    """Designs, and the catalogue they are made of."""
-
-    def __init__(self, designer: Designer, board_models: Sequence[BoardModel]) -> None:
-        self._designer = designer
-        self._board_models = sorted(board_models, key=lambda model: model.key)
-
-    async def PreviewDesign(  # noqa: N802
-        self, request: design_pb2.PreviewDesignRequest, context: Context
-    ) -> design_pb2.PreviewDesignResponse:
-        """A design, or REFUSED with all reasons."""
-        if len(request.board) > LONGEST_WISH:
-            raise InvalidRequestError(
-                "BOARD_WISH_TOO_LONG", f"a board wish has at most {LONGEST_WISH} characters"
-            )
-        preview = await self._designer.preview(read_prompt(request.prompt), request.board.strip())
-        refused = preview.design is None
-        answer = design_pb2.PreviewDesignResponse(
-            outcome=verdict_pb2.OUTCOME_REFUSED if refused else verdict_pb2.OUTCOME_PASSED,
-            findings=[finding_message(item, Stage.DESIGN) for item in preview.findings],
-        )
-        if preview.design is not None:
-            answer.design.CopyFrom(design_message(preview.design))
-        return answer
-
-    async def ListBoardModels(  # noqa: N802
-        self, request: design_pb2.ListBoardModelsRequest, context: Context
-    ) -> design_pb2.ListBoardModelsResponse:
-        """Board models by key."""
-        after = read_page_token("boardModels", request.page_token)
-        size = page_size(request.page_size)
-        rest = [model for model in self._board_models if after is None or model.key > after]
-        page = rest[:size]
-        return design_pb2.ListBoardModelsResponse(
-            board_models=[board_model_message(model) for model in page],
-            next_page_token=write_page_token(
-                "boardModels", page[-1].key if len(rest) > size else None
-            ),
-        )
-
-
-class BuildService(build_pb2_grpc.BuildServiceServicer):
-    """What the BUILD stage made."""
-
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SessionStore, sessions: SessionService) -> None:
         self._store = store
+        self._sessions = sessions
+
+    async def StartBuild(  # noqa: N802
+        self, request: build_service_pb2.StartBuildRequest, context: Context
+    ) -> build_service_pb2.StartBuildResponse:
+        """A session that ends with BUILD."""
+        source = request.source
+        if source.image_sha256 or source.HasField("image"):
+            raise InvalidRequestError("NOTHING_TO_BUILD", "an image is built already")
+        wanted = session_pb2.CreateSessionRequest(
+            request_id=request.request_id,
+            design=request.design,
+            board=request.board,
+            until=verdict_pb2.STAGE_BUILD,
+        )
+        if request.HasField("source"):
+            wanted.source.CopyFrom(source)
+        answer = await self._sessions.CreateSession(wanted, context)
+        return build_service_pb2.StartBuildResponse(session=answer.session)
+
+    async def GetBuildState(  # noqa: N802
+        self, request: build_service_pb2.GetBuildStateRequest, context: Context
+    ) -> build_service_pb2.GetBuildStateResponse:
+        """Its session."""
+        wanted = session_pb2.GetSessionRequest(name=request.session)
+        answer = await self._sessions.GetSession(wanted, context)
+        return build_service_pb2.GetBuildStateResponse(session=answer.session)
+
+    async def WatchBuild(  # noqa: N802
+        self, request: build_service_pb2.WatchBuildRequest, context: Context
+    ) -> AsyncIterator[build_service_pb2.WatchBuildResponse]:
+        """The events of its session."""
+        wanted = session_pb2.WatchSessionRequest(
+            name=request.session, from_sequence=request.from_sequence
+        )
+        async for told in self._sessions.WatchSession(wanted, context):
+            yield build_service_pb2.WatchBuildResponse(
+                events=told.events, head_sequence=told.head_sequence
+            )
+
+    async def CancelBuild(  # noqa: N802
+        self, request: build_service_pb2.CancelBuildRequest, context: Context
+    ) -> build_service_pb2.CancelBuildResponse:
+        """End its session."""
+        wanted = session_pb2.CancelSessionRequest(
+            name=request.session, request_id=request.request_id
+        )
+        answer = await self._sessions.CancelSession(wanted, context)
+        return build_service_pb2.CancelBuildResponse(session=answer.session)
 
     async def GetBuild(  # noqa: N802
         self, request: build_pb2.GetBuildRequest, context: Context
@@ -108,10 +93,58 @@ class BuildService(build_pb2_grpc.BuildServiceServicer):
 
 
 class SimulationService(simulation_pb2_grpc.SimulationServiceServicer):
-    """What the SIMULATE stage found."""
+    """Starts simulations, and gives out what the SIMULATE stage found."""
 
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SessionStore, sessions: SessionService) -> None:
         self._store = store
+        self._sessions = sessions
+
+    async def StartSimulation(  # noqa: N802
+        self, request: simulation_pb2.StartSimulationRequest, context: Context
+    ) -> simulation_pb2.StartSimulationResponse:
+        """A session that ends with SIMULATE."""
+        wanted = session_pb2.CreateSessionRequest(
+            request_id=request.request_id,
+            design=request.design,
+            board=request.board,
+            until=verdict_pb2.STAGE_SIMULATE,
+        )
+        if request.HasField("source"):
+            wanted.source.CopyFrom(request.source)
+        if request.HasField("seed"):
+            wanted.seed = request.seed
+        answer = await self._sessions.CreateSession(wanted, context)
+        return simulation_pb2.StartSimulationResponse(session=answer.session)
+
+    async def GetSimulationState(  # noqa: N802
+        self, request: simulation_pb2.GetSimulationStateRequest, context: Context
+    ) -> simulation_pb2.GetSimulationStateResponse:
+        """Its session."""
+        wanted = session_pb2.GetSessionRequest(name=request.session)
+        answer = await self._sessions.GetSession(wanted, context)
+        return simulation_pb2.GetSimulationStateResponse(session=answer.session)
+
+    async def WatchSimulation(  # noqa: N802
+        self, request: simulation_pb2.WatchSimulationRequest, context: Context
+    ) -> AsyncIterator[simulation_pb2.WatchSimulationResponse]:
+        """The events of its session."""
+        wanted = session_pb2.WatchSessionRequest(
+            name=request.session, from_sequence=request.from_sequence
+        )
+        async for told in self._sessions.WatchSession(wanted, context):
+            yield simulation_pb2.WatchSimulationResponse(
+                events=told.events, head_sequence=told.head_sequence
+            )
+
+    async def CancelSimulation(  # noqa: N802
+        self, request: simulation_pb2.CancelSimulationRequest, context: Context
+    ) -> simulation_pb2.CancelSimulationResponse:
+        """End its session."""
+        wanted = session_pb2.CancelSessionRequest(
+            name=request.session, request_id=request.request_id
+        )
+        answer = await self._sessions.CancelSession(wanted, context)
+        return simulation_pb2.CancelSimulationResponse(session=answer.session)
 
     async def GetSimulation(  # noqa: N802
         self, request: simulation_pb2.GetSimulationRequest, context: Context

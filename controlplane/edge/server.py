@@ -21,8 +21,8 @@ from benchline.v1 import (
     artifact_pb2_grpc,
     bench_pb2,
     bench_pb2_grpc,
-    build_pb2,
-    build_pb2_grpc,
+    build_service_pb2,
+    build_service_pb2_grpc,
     console_pb2,
     console_pb2_grpc,
     deployment_pb2,
@@ -57,7 +57,7 @@ class Services:
 
     sessions: session_pb2_grpc.SessionServiceServicer
     designs: design_pb2_grpc.DesignServiceServicer
-    builds: build_pb2_grpc.BuildServiceServicer
+    builds: build_service_pb2_grpc.BuildServiceServicer
     simulations: simulation_pb2_grpc.SimulationServiceServicer
     deployments: deployment_pb2_grpc.DeploymentServiceServicer
     bench: bench_pb2_grpc.BenchServiceServicer
@@ -97,7 +97,11 @@ def _add_services(server: grpc.aio.Server, services: Services) -> list[str]:
     pairs: tuple[tuple[Any, Callable[[Any, Any], None], Any], ...] = (
         (session_pb2, session_pb2_grpc.add_SessionServiceServicer_to_server, services.sessions),
         (design_pb2, design_pb2_grpc.add_DesignServiceServicer_to_server, services.designs),
-        (build_pb2, build_pb2_grpc.add_BuildServiceServicer_to_server, services.builds),
+        (
+            build_service_pb2,
+            build_service_pb2_grpc.add_BuildServiceServicer_to_server,
+            services.builds,
+        ),
         (
             simulation_pb2,
             simulation_pb2_grpc.add_SimulationServiceServicer_to_server,

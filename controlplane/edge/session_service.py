@@ -8,12 +8,12 @@ from typing import Any, Protocol
 import grpc
 
 from benchline.errors import InvalidRequestError, NotFoundError
-from benchline.names import session_id
+from benchline.names import DESIGNS, design_name, parse_design_name, session_id
 from benchline.v1 import build_pb2, session_pb2, session_pb2_grpc, verdict_pb2
 from controlplane.access.principal import current_principal
 from controlplane.domain.build import Build
 from controlplane.domain.design import Design
-from controlplane.domain.session import Session, SessionRequest
+from controlplane.domain.session import Session, SessionRequest, Source
 from controlplane.domain.verdict import Stage
 from controlplane.edge.following import follow_journal
 from controlplane.edge.render import design_message, session_message
@@ -30,6 +30,7 @@ from controlplane.journal.journal import Journal
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.codec import from_json
+from controlplane.storage.designs import DesignStore
 from controlplane.storage.sessions import SessionStore
 
 HEARTBEAT_S = 5.0
@@ -60,9 +61,11 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
         journal: Journal,
         artifacts: ArtifactStore,
         answers: AnswerStore,
+        designs: DesignStore,
         *,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
+        self._designs = designs
         self._sessions = sessions
         self._store = store
         self._journal = journal
@@ -75,11 +78,53 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
     ) -> session_pb2.CreateSessionResponse:
         """Accept a session."""
         request_id = check_request_id(request.request_id)
-        wanted = _read_request(request)
+        principal = current_principal().name
+        if request.design:
+            earlier = await self._store.find_request(principal, request_id)
+            if earlier is not None and _started_from(earlier, request.design):
+                return session_pb2.CreateSessionResponse(session=session_message(earlier))
+        wanted = await self._read_request(request)
         for sha256 in wanted.source.image_digests if wanted.source is not None else ():
             await self._artifacts.get(sha256)
-        session = await self._sessions.start(wanted, current_principal().name, request_id)
+        session = await self._sessions.start(wanted, principal, request_id)
         return session_pb2.CreateSessionResponse(session=session_message(session))
+
+    async def _read_request(self, request: session_pb2.CreateSessionRequest) -> SessionRequest:
+        given = [bool(request.prompt), request.HasField("source"), bool(request.design)]
+        if sum(given) != 1:
+            raise InvalidRequestError(
+                "PROMPT_OR_SOURCE", "a session starts from one of a prompt, a source and a design"
+            )
+        if len(request.board) > LONGEST_WISH:
+            raise InvalidRequestError(
+                "BOARD_WISH_TOO_LONG", f"a board wish has at most {LONGEST_WISH} characters"
+            )
+        until = enum_from_wire(Stage, verdict_pb2.Stage.DESCRIPTOR, request.until)
+        if until is Stage.PROVISION:
+            raise InvalidRequestError(
+                "STAGE_NOT_AVAILABLE",
+                "this server provisions nothing; stop before or after PROVISION",
+            )
+        source = read_source(request.source) if request.HasField("source") else None
+        if request.design:
+            source = await self._stored_source(request.design)
+        return SessionRequest(
+            prompt="" if source is not None else read_prompt(request.prompt),
+            source=source,
+            board_wish=request.board.strip(),
+            until=until or Stage.DEPLOY,
+            designer=read_designer(request.designer),
+            seed=request.seed if request.HasField("seed") else None,
+        )
+
+    async def _stored_source(self, name: str) -> Source:
+        """A stored design as the source of a session; later revisions do not change it."""
+        stored = await self._designs.get(*parse_design_name(name))
+        return Source(
+            design_json=stored.design.to_json(),
+            title=stored.design.title,
+            design=design_name(stored.design_id, stored.revision),
+        )
 
     async def GetSession(  # noqa: N802
         self, request: session_pb2.GetSessionRequest, context: Context
@@ -175,26 +220,10 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
         return answer
 
 
-def _read_request(request: session_pb2.CreateSessionRequest) -> SessionRequest:
-    has_source = request.HasField("source")
-    if bool(request.prompt) == has_source:
-        raise InvalidRequestError(
-            "PROMPT_OR_SOURCE", "a session starts from a prompt or from a source, not from both"
-        )
-    if len(request.board) > LONGEST_WISH:
-        raise InvalidRequestError(
-            "BOARD_WISH_TOO_LONG", f"a board wish has at most {LONGEST_WISH} characters"
-        )
-    until = enum_from_wire(Stage, verdict_pb2.Stage.DESCRIPTOR, request.until)
-    if until is Stage.PROVISION:
-        raise InvalidRequestError(
-            "STAGE_NOT_AVAILABLE", "this server provisions nothing; stop before or after PROVISION"
-        )
-    return SessionRequest(
-        prompt="" if has_source else read_prompt(request.prompt),
-        source=read_source(request.source) if has_source else None,
-        board_wish=request.board.strip(),
-        until=until or Stage.DEPLOY,
-        designer=read_designer(request.designer),
-        seed=request.seed if request.HasField("seed") else None,
-    )
+def _started_from(session: Session, name: str) -> bool:
+    """Whether a session started from a stored design that was named so."""
+    source = session.request.source
+    started = source.design if source is not None else ""
+    bare = name.removeprefix(DESIGNS)
+    begun = started.removeprefix(DESIGNS)
+    return bool(begun) and (begun == bare or begun.startswith(f"{bare}/revisions/"))

@@ -109,7 +109,7 @@ class BuildStage:
 
     async def _request(self, run: StageRun, project: Project) -> BuildRequest | NotWritten:
         source = run.session.request.source
-        if source is not None:
+        if source is not None and not source.is_design:
             files = source.files
             if project.design is not None:
                 await run.keep(DESIGN_KEY, project.design.to_json())

@@ -1,9 +1,11 @@
-"""DESIGN: a sentence becomes a design, or is refused whole."""
+"""DESIGN: a sentence or a document becomes a design, or is refused whole."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
+from controlplane.catalog.loader import Catalogue
 from controlplane.designers.protocol import Designer, DesignRequest, Refusal
+from controlplane.domain.bench import Board
 from controlplane.domain.design import Design
 from controlplane.domain.event import DesignMade
 from controlplane.domain.session import Session
@@ -17,16 +19,22 @@ from controlplane.pipeline.stage import (
     telling,
     with_artifact,
 )
+from controlplane.pipeline.uploaded_design import read_uploaded
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
 
 
 class DesignStage:
-    """Asks the designer, stores the design."""
+    """Asks the designer or judges the document, stores the design."""
 
     def __init__(
-        self, designers: Mapping[str, Designer], artifacts: ArtifactStore, boards: BoardStore
+        self,
+        designers: Mapping[str, Designer],
+        artifacts: ArtifactStore,
+        boards: BoardStore,
+        catalogue: Catalogue,
     ) -> None:
+        self._catalogue = catalogue
         self._designers = designers
         self._artifacts = artifacts
         self._boards = boards
@@ -36,22 +44,28 @@ class DesignStage:
         that another one received are stored."""
         request = run.session.request
         bench = await self._boards.boards() if request.board_wish else []
-        answer = await chosen(self._designers, request.designer).design(
-            DesignRequest(
-                prompt=request.prompt,
-                board=request.board_wish,
-                bench=tuple(bench),
-                session_id=run.session_id,
-                attempt=run.attempt,
-                tell=telling(run),
-            )
-        )
+        answer = await self._answer(run, tuple(bench))
         if isinstance(answer, Refusal):
             findings = stage_findings(answer.findings, Stage.DESIGN)
             if findings:
                 await run.record(*findings)
             return StageResult(outcome=Outcome.REFUSED, message=refusal_message(answer))
         return await self._keep(run, answer)
+
+    async def _answer(self, run: StageRun, bench: tuple[Board, ...]) -> Design | Refusal:
+        request = run.session.request
+        if request.source is not None:
+            return read_uploaded(request.source, request.board_wish, bench, self._catalogue)
+        return await chosen(self._designers, request.designer).design(
+            DesignRequest(
+                prompt=request.prompt,
+                board=request.board_wish,
+                bench=bench,
+                session_id=run.session_id,
+                attempt=run.attempt,
+                tell=telling(run),
+            )
+        )
 
     async def _keep(self, run: StageRun, design: Design) -> StageResult:
         document = design.to_json()

@@ -304,6 +304,8 @@ def planned_stages(request: SessionRequest) -> tuple[Stage, ...]:
     first = Stage.DESIGN
     if request.source is not None:
         first = Stage.SIMULATE if request.source.has_image else Stage.BUILD
+        if request.source.is_design:
+            first = Stage.DESIGN
     chosen = ALL_STAGES[ALL_STAGES.index(first) : ALL_STAGES.index(request.until) + 1]
     if not chosen:
         raise InvalidRequestError(

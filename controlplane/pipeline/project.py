@@ -75,9 +75,11 @@ async def load_project(run: StageRun, catalogue: Catalogue, boards: BoardStore) 
     """
     session = run.session
     source = session.request.source
-    if source is None:
+    if source is None or source.is_design:
         design: Design | None = await _stored_design(run)
-        texts = [(s.id, s.yaml) for s in design.scenarios] if design else []
+        brought = source.scenarios if source is not None else ()
+        texts = [(s.scenario_id, s.yaml) for s in brought]
+        texts = texts or ([(s.id, s.yaml) for s in design.scenarios] if design else [])
     else:
         design = uploaded_design(source)
         texts = [(s.scenario_id, s.yaml) for s in source.scenarios]

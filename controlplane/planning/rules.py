@@ -33,6 +33,7 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "E105": "more than one node, or a node for another board than the design's",
         "E106": "an open question that blocks",
         "E107": "a wish that the designer called infeasible",
+        "E108": "a document that does not have the shape of a design",
     },
     "Pins and buses": {
         "E110": "a pin that the part or the board does not have, or none is left",

@@ -1,7 +1,7 @@
 """Resource names.
 
-`sessions/{session}`, `deployments/{deployment}`, `agents/{agent}/boards/{board}`,
-`leases/{lease}`, `consoles/{console}`.
+`sessions/{session}`, `designs/{design}`, `designs/{design}/revisions/{revision}`,
+`deployments/{deployment}`, `agents/{agent}/boards/{board}`, `leases/{lease}`, `consoles/{console}`.
 """
 
 import re
@@ -12,6 +12,8 @@ _ID = r"[a-z0-9][a-z0-9_-]{0,62}"
 AGENT_ID = re.compile(_ID)
 BOARD_ID = re.compile(_ID)
 DEPLOYMENTS = "deployments/"
+DESIGNS = "designs/"
+_DESIGN_NAME = re.compile(rf"({_ID})(?:/revisions/([1-9][0-9]{{0,8}}))?")
 _SESSION_ID = re.compile(r"[a-z0-9]{1,32}")
 _BOARD_NAME = re.compile(rf"agents/({_ID})/boards/({_ID})")
 
@@ -31,6 +33,25 @@ def session_id(name: str) -> str:
     if not _SESSION_ID.fullmatch(bare):
         raise InvalidRequestError("INVALID_NAME", f"{name!r} is not a session name", name=name)
     return bare
+
+
+def design_name(design_id: str, revision: int | None = None) -> str:
+    """`thermostat` -> `designs/thermostat`, or one of its revisions."""
+    return f"{DESIGNS}{design_id}" + ("" if revision is None else f"/revisions/{revision}")
+
+
+def parse_design_name(name: str) -> tuple[str, int | None]:
+    """`designs/{design}[/revisions/{revision}]` or the bare id -> (id, revision).
+
+    Raises:
+        InvalidRequestError: INVALID_NAME.
+    """
+    found = _DESIGN_NAME.fullmatch(name.removeprefix(DESIGNS))
+    if found is None:
+        raise InvalidRequestError(
+            "INVALID_NAME", f"{name[:100]!r} is not a design name", name=name[:100]
+        )
+    return found[1], int(found[2]) if found[2] else None
 
 
 def deployment_name(deployment_id: str) -> str:

@@ -53,10 +53,13 @@ def _refuse(code: str, message: str, line: int = 0) -> ScenarioError:
     return ScenarioError((Finding(code=code, subject="file", message=message, line=line),))
 
 
-def read_tree(text: str) -> Mapping:
-    """Read a scenario file's text. Raises ScenarioError; the root must be a mapping."""
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_SCENARIO_BYTES:
-        raise _refuse("too-large", f"larger than {MAX_SCENARIO_BYTES} bytes")
+def read_tree(text: str, largest: int = MAX_SCENARIO_BYTES) -> Mapping:
+    """Read a file's text of at most ``largest`` bytes.
+
+    Raises ScenarioError; the root must be a mapping.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > largest:
+        raise _refuse("too-large", f"larger than {largest} bytes")
     try:
         root = _Builder().build(text)
     except yaml.YAMLError as error:

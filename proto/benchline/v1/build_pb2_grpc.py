@@ -3,7 +3,6 @@
 import grpc
 import warnings
 
-from benchline.v1 import build_pb2 as benchline_dot_v1_dot_build__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -23,79 +22,3 @@ if _version_not_supported:
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
-
-
-class BuildServiceStub:
-    """BuildService gives out what the BUILD stage of a session made.
-    """
-
-    def __init__(self, channel):
-        """Constructor.
-
-        Args:
-            channel: A grpc.Channel.
-        """
-        self.GetBuild = channel.unary_unary(
-                '/benchline.v1.BuildService/GetBuild',
-                request_serializer=benchline_dot_v1_dot_build__pb2.GetBuildRequest.SerializeToString,
-                response_deserializer=benchline_dot_v1_dot_build__pb2.GetBuildResponse.FromString,
-                _registered_method=True)
-
-
-class BuildServiceServicer:
-    """BuildService gives out what the BUILD stage of a session made.
-    """
-
-    def GetBuild(self, request, context):
-        """The newest build of a session. NOT_FOUND/BUILD_NOT_FOUND before there is one.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-
-def add_BuildServiceServicer_to_server(servicer, server):
-    rpc_method_handlers = {
-            'GetBuild': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetBuild,
-                    request_deserializer=benchline_dot_v1_dot_build__pb2.GetBuildRequest.FromString,
-                    response_serializer=benchline_dot_v1_dot_build__pb2.GetBuildResponse.SerializeToString,
-            ),
-    }
-    generic_handler = grpc.method_handlers_generic_handler(
-            'benchline.v1.BuildService', rpc_method_handlers)
-    server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('benchline.v1.BuildService', rpc_method_handlers)
-
-
- # This class is part of an EXPERIMENTAL API.
-class BuildService:
-    """BuildService gives out what the BUILD stage of a session made.
-    """
-
-    @staticmethod
-    def GetBuild(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/benchline.v1.BuildService/GetBuild',
-            benchline_dot_v1_dot_build__pb2.GetBuildRequest.SerializeToString,
-            benchline_dot_v1_dot_build__pb2.GetBuildResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)

@@ -3,18 +3,11 @@
 isort:skip_file
 What a compiler made of a sketch."""
 
-from benchline.v1 import build_pb2 as _build_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
-import sys
 import typing as _typing
-
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
 
 _T = _typing.TypeVar("_T")
 
@@ -25,34 +18,3 @@ class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ig
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
-
-class BuildServiceStub:
-    """BuildService gives out what the BUILD stage of a session made."""
-
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> BuildServiceAsyncStub: ...
-    GetBuild: _grpc.UnaryUnaryMultiCallable[_build_pb2.GetBuildRequest, _build_pb2.GetBuildResponse]
-    """The newest build of a session. NOT_FOUND/BUILD_NOT_FOUND before there is one."""
-
-@_typing.type_check_only
-class BuildServiceAsyncStub(BuildServiceStub):
-    """BuildService gives out what the BUILD stage of a session made."""
-
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    GetBuild: _aio.UnaryUnaryMultiCallable[_build_pb2.GetBuildRequest, _build_pb2.GetBuildResponse]  # type: ignore[assignment]
-    """The newest build of a session. NOT_FOUND/BUILD_NOT_FOUND before there is one."""
-
-class BuildServiceServicer(metaclass=_abc_1.ABCMeta):
-    """BuildService gives out what the BUILD stage of a session made."""
-
-    @_abc_1.abstractmethod
-    def GetBuild(
-        self,
-        request: _build_pb2.GetBuildRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_build_pb2.GetBuildResponse, _abc.Awaitable[_build_pb2.GetBuildResponse]]:
-        """The newest build of a session. NOT_FOUND/BUILD_NOT_FOUND before there is one."""
-
-def add_BuildServiceServicer_to_server(servicer: BuildServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -6,8 +6,11 @@ What the device is: board, components, pins, behaviours and the scenarios that p
 from benchline.v1 import verdict_pb2 as _verdict_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +21,38 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _DrawingFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DrawingFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DrawingFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DRAWING_FORMAT_UNSPECIFIED: _DrawingFormat.ValueType  # 0
+    """Means SVG."""
+    DRAWING_FORMAT_SVG: _DrawingFormat.ValueType  # 1
+    """image/svg+xml, without scripts and without links."""
+    DRAWING_FORMAT_MERMAID: _DrawingFormat.ValueType  # 2
+    """A Mermaid flowchart."""
+    DRAWING_FORMAT_TEXT: _DrawingFormat.ValueType  # 3
+    """Plain text for a terminal."""
+    DRAWING_FORMAT_BOM_CSV: _DrawingFormat.ValueType  # 4
+    """Bill of materials, text/csv; no cell is a formula."""
+
+class DrawingFormat(_DrawingFormat, metaclass=_DrawingFormatEnumTypeWrapper):
+    """How a design is drawn or listed."""
+
+DRAWING_FORMAT_UNSPECIFIED: DrawingFormat.ValueType  # 0
+"""Means SVG."""
+DRAWING_FORMAT_SVG: DrawingFormat.ValueType  # 1
+"""image/svg+xml, without scripts and without links."""
+DRAWING_FORMAT_MERMAID: DrawingFormat.ValueType  # 2
+"""A Mermaid flowchart."""
+DRAWING_FORMAT_TEXT: DrawingFormat.ValueType  # 3
+"""Plain text for a terminal."""
+DRAWING_FORMAT_BOM_CSV: DrawingFormat.ValueType  # 4
+"""Bill of materials, text/csv; no cell is a formula."""
+Global___DrawingFormat: _TypeAlias = DrawingFormat  # noqa: Y015
 
 @_typing.final
 class Design(_message.Message):
@@ -41,6 +76,8 @@ class Design(_message.Message):
     FINDINGS_FIELD_NUMBER: _builtins.int
     SCENARIOS_FIELD_NUMBER: _builtins.int
     JSON_FIELD_NUMBER: _builtins.int
+    OPEN_QUESTIONS_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
     design_hash: _builtins.str
     """sha256 of the canonical JSON document, lower-case hex."""
     title: _builtins.str
@@ -57,6 +94,8 @@ class Design(_message.Message):
     """Catalogue key of the part."""
     json: _builtins.str
     """The canonical JSON document."""
+    summary: _builtins.str
+    """One sentence or two about the device."""
     @_builtins.property
     def components(self) -> _containers.RepeatedCompositeFieldContainer[Global___Component]:
         """Everything that is wired to the part."""
@@ -89,6 +128,10 @@ class Design(_message.Message):
     def scenarios(self) -> _containers.RepeatedCompositeFieldContainer[Global___Scenario]:
         """How it will be proved."""
 
+    @_builtins.property
+    def open_questions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Questions that are left open, with what is taken when nobody answers."""
+
     def __init__(
         self,
         *,
@@ -108,10 +151,12 @@ class Design(_message.Message):
         findings: _abc.Iterable[_verdict_pb2.Finding] | None = ...,
         scenarios: _abc.Iterable[Global___Scenario] | None = ...,
         json: _builtins.str = ...,
+        open_questions: _abc.Iterable[_builtins.str] | None = ...,
+        summary: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumptions", b"assumptions", "behaviours", b"behaviours", "board_model", b"board_model", "board_reason", b"board_reason", "components", b"components", "design_hash", b"design_hash", "designer", b"designer", "findings", b"findings", "json", b"json", "part", b"part", "pins", b"pins", "prompt", b"prompt", "scenarios", b"scenarios", "signals", b"signals", "title", b"title", "understood", b"understood"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumptions", b"assumptions", "behaviours", b"behaviours", "board_model", b"board_model", "board_reason", b"board_reason", "components", b"components", "design_hash", b"design_hash", "designer", b"designer", "findings", b"findings", "json", b"json", "open_questions", b"open_questions", "part", b"part", "pins", b"pins", "prompt", b"prompt", "scenarios", b"scenarios", "signals", b"signals", "summary", b"summary", "title", b"title", "understood", b"understood"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -520,3 +565,1034 @@ class ListBoardModelsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListBoardModelsResponse: _TypeAlias = ListBoardModelsResponse  # noqa: Y015
+
+@_typing.final
+class DesignProblem(_message.Message):
+    """A problem with the shape of a document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Where, e.g. "$.pins[2].function"."""
+    message: _builtins.str
+    """What is wrong."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DesignProblem: _TypeAlias = DesignProblem  # noqa: Y015
+
+@_typing.final
+class StoredDesign(_message.Message):
+    """A design that is kept, at one of its revisions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    PARENT_REVISION_FIELD_NUMBER: _builtins.int
+    HEAD_REVISION_FIELD_NUMBER: _builtins.int
+    DESIGN_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Format: designs/{design}."""
+    revision: _builtins.int
+    """Number of this revision, from 1."""
+    parent_revision: _builtins.int
+    """Revision that this one was made from, 0 for the first."""
+    head_revision: _builtins.int
+    """Number of the newest revision."""
+    note: _builtins.str
+    """What the revision is about, in the words of who saved it."""
+    principal: _builtins.str
+    """Who saved the revision."""
+    etag: _builtins.str
+    """Changes with every revision; UpdateDesign needs it."""
+    @_builtins.property
+    def design(self) -> Global___Design:
+        """The design itself; in lists without its document, scenarios and prompt."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When the first revision was saved."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When this revision was saved."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        parent_revision: _builtins.int = ...,
+        head_revision: _builtins.int = ...,
+        design: Global___Design | None = ...,
+        note: _builtins.str = ...,
+        principal: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "design", b"design", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "design", b"design", "etag", b"etag", "head_revision", b"head_revision", "name", b"name", "note", b"note", "parent_revision", b"parent_revision", "principal", b"principal", "revision", b"revision", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StoredDesign: _TypeAlias = StoredDesign  # noqa: Y015
+
+@_typing.final
+class DesignChange(_message.Message):
+    """A difference between two designs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[DesignChange._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: DesignChange._Kind.ValueType  # 0
+        """Never sent."""
+        KIND_ADDED: DesignChange._Kind.ValueType  # 1
+        """The right design has it, the left one does not."""
+        KIND_REMOVED: DesignChange._Kind.ValueType  # 2
+        """The left design has it, the right one does not."""
+        KIND_CHANGED: DesignChange._Kind.ValueType  # 3
+        """Both have it, with other values."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What happened to the place."""
+
+    KIND_UNSPECIFIED: DesignChange.Kind.ValueType  # 0
+    """Never sent."""
+    KIND_ADDED: DesignChange.Kind.ValueType  # 1
+    """The right design has it, the left one does not."""
+    KIND_REMOVED: DesignChange.Kind.ValueType  # 2
+    """The left design has it, the right one does not."""
+    KIND_CHANGED: DesignChange.Kind.ValueType  # 3
+    """Both have it, with other values."""
+
+    PATH_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Where, e.g. "pins[relay].pin"."""
+    kind: Global___DesignChange.Kind.ValueType
+    """What happened."""
+    before: _builtins.str
+    """Value in the left design, shortened."""
+    after: _builtins.str
+    """Value in the right design, shortened."""
+    text: _builtins.str
+    """The difference in words."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        kind: Global___DesignChange.Kind.ValueType = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "kind", b"kind", "path", b"path", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DesignChange: _TypeAlias = DesignChange  # noqa: Y015
+
+@_typing.final
+class BoardSuggestion(_message.Message):
+    """A board model that could carry a design."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOARD_MODEL_FIELD_NUMBER: _builtins.int
+    FITS_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    board_model: _builtins.str
+    """Catalogue key."""
+    fits: _builtins.bool
+    """Whether every demand of the design can be met."""
+    score: _builtins.int
+    """Points; compares board models with each other and means nothing else."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why it stands where it stands."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[_verdict_pb2.Finding]:
+        """What could not be met."""
+
+    def __init__(
+        self,
+        *,
+        board_model: _builtins.str = ...,
+        fits: _builtins.bool = ...,
+        score: _builtins.int = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        findings: _abc.Iterable[_verdict_pb2.Finding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board_model", b"board_model", "findings", b"findings", "fits", b"fits", "reasons", b"reasons", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BoardSuggestion: _TypeAlias = BoardSuggestion  # noqa: Y015
+
+@_typing.final
+class DrawnBox(_message.Message):
+    """A box of a drawing; (x, y) is its upper left corner."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    SUBTITLE_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Component id, "board" or "host"."""
+    title: _builtins.str
+    """Title."""
+    subtitle: _builtins.str
+    """Second line."""
+    side: _builtins.str
+    """"left" or "right" of the board; empty for the board."""
+    x: _builtins.int
+    """Left edge."""
+    y: _builtins.int
+    """Upper edge."""
+    width: _builtins.int
+    """Width."""
+    height: _builtins.int
+    """Height."""
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___DrawnRow]:
+        """Terminals from top to bottom."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        title: _builtins.str = ...,
+        subtitle: _builtins.str = ...,
+        side: _builtins.str = ...,
+        x: _builtins.int = ...,
+        y: _builtins.int = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        rows: _abc.Iterable[Global___DrawnRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["height", b"height", "id", b"id", "rows", b"rows", "side", b"side", "subtitle", b"subtitle", "title", b"title", "width", b"width", "x", b"x", "y", b"y"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrawnBox: _TypeAlias = DrawnBox  # noqa: Y015
+
+@_typing.final
+class DrawnRow(_message.Message):
+    """A terminal of a box."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TERMINAL_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    SUPPLY_FIELD_NUMBER: _builtins.int
+    terminal: _builtins.str
+    """Its text."""
+    y: _builtins.int
+    """Height of its middle."""
+    supply: _builtins.str
+    """Supply or ground that it is joined with; empty for a signal."""
+    def __init__(
+        self,
+        *,
+        terminal: _builtins.str = ...,
+        y: _builtins.int = ...,
+        supply: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["supply", b"supply", "terminal", b"terminal", "y", b"y"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrawnRow: _TypeAlias = DrawnRow  # noqa: Y015
+
+@_typing.final
+class DrawnPin(_message.Message):
+    """A pin of the board in a drawing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PIN_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    pin: _builtins.str
+    """Pin of the part."""
+    side: _builtins.str
+    """Side of the board."""
+    y: _builtins.int
+    """Height of its middle."""
+    def __init__(
+        self,
+        *,
+        pin: _builtins.str = ...,
+        side: _builtins.str = ...,
+        y: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pin", b"pin", "side", b"side", "y", b"y"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrawnPin: _TypeAlias = DrawnPin  # noqa: Y015
+
+@_typing.final
+class DrawnWire(_message.Message):
+    """A wire of a drawing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NET_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    net: _builtins.str
+    """Net that it belongs to."""
+    label: _builtins.str
+    """Resistor or driver in it; empty for none."""
+    @_builtins.property
+    def points(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Corners, as x and y in turn."""
+
+    def __init__(
+        self,
+        *,
+        net: _builtins.str = ...,
+        label: _builtins.str = ...,
+        points: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "net", b"net", "points", b"points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrawnWire: _TypeAlias = DrawnWire  # noqa: Y015
+
+@_typing.final
+class DesignLayout(_message.Message):
+    """Where to draw what."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    BOARD_FIELD_NUMBER: _builtins.int
+    BOXES_FIELD_NUMBER: _builtins.int
+    PINS_FIELD_NUMBER: _builtins.int
+    WIRES_FIELD_NUMBER: _builtins.int
+    width: _builtins.int
+    """Width of everything."""
+    height: _builtins.int
+    """Height of everything."""
+    @_builtins.property
+    def board(self) -> Global___DrawnBox:
+        """The board in the middle."""
+
+    @_builtins.property
+    def boxes(self) -> _containers.RepeatedCompositeFieldContainer[Global___DrawnBox]:
+        """Everything beside it."""
+
+    @_builtins.property
+    def pins(self) -> _containers.RepeatedCompositeFieldContainer[Global___DrawnPin]:
+        """Pins of the board that are in use."""
+
+    @_builtins.property
+    def wires(self) -> _containers.RepeatedCompositeFieldContainer[Global___DrawnWire]:
+        """Wires between terminals and pins."""
+
+    def __init__(
+        self,
+        *,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        board: Global___DrawnBox | None = ...,
+        boxes: _abc.Iterable[Global___DrawnBox] | None = ...,
+        pins: _abc.Iterable[Global___DrawnPin] | None = ...,
+        wires: _abc.Iterable[Global___DrawnWire] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["board", b"board"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "boxes", b"boxes", "height", b"height", "pins", b"pins", "width", b"width", "wires", b"wires"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DesignLayout: _TypeAlias = DesignLayout  # noqa: Y015
+
+@_typing.final
+class ParseDesignRequest(_message.Message):
+    """Request of ParseDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    document: _builtins.str
+    """JSON or YAML text, at most 1 MiB."""
+    def __init__(
+        self,
+        *,
+        document: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ParseDesignRequest: _TypeAlias = ParseDesignRequest  # noqa: Y015
+
+@_typing.final
+class ParseDesignResponse(_message.Message):
+    """Response of ParseDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DESIGN_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def design(self) -> Global___Design:
+        """The design, when the document has its shape."""
+
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___DesignProblem]:
+        """What is wrong with its shape, all at once."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[_verdict_pb2.Finding]:
+        """What its rules say, all at once."""
+
+    def __init__(
+        self,
+        *,
+        design: Global___Design | None = ...,
+        problems: _abc.Iterable[Global___DesignProblem] | None = ...,
+        findings: _abc.Iterable[_verdict_pb2.Finding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["design", b"design"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["design", b"design", "findings", b"findings", "problems", b"problems"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ParseDesignResponse: _TypeAlias = ParseDesignResponse  # noqa: Y015
+
+@_typing.final
+class ValidateDesignRequest(_message.Message):
+    """Request of ValidateDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of a design or session."""
+    document: _builtins.str
+    """A document instead."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        document: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateDesignRequest: _TypeAlias = ValidateDesignRequest  # noqa: Y015
+
+@_typing.final
+class ValidateDesignResponse(_message.Message):
+    """Response of ValidateDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOUND_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    sound: _builtins.bool
+    """Whether there are warnings at most."""
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[_verdict_pb2.Finding]:
+        """Everything that the rules say."""
+
+    def __init__(
+        self,
+        *,
+        sound: _builtins.bool = ...,
+        findings: _abc.Iterable[_verdict_pb2.Finding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "sound", b"sound"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateDesignResponse: _TypeAlias = ValidateDesignResponse  # noqa: Y015
+
+@_typing.final
+class SuggestBoardsRequest(_message.Message):
+    """Request of SuggestBoards."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of a design or session."""
+    document: _builtins.str
+    """A document instead."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        document: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestBoardsRequest: _TypeAlias = SuggestBoardsRequest  # noqa: Y015
+
+@_typing.final
+class SuggestBoardsResponse(_message.Message):
+    """Response of SuggestBoards."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___BoardSuggestion]:
+        """Every board model, best first."""
+
+    def __init__(
+        self,
+        *,
+        suggestions: _abc.Iterable[Global___BoardSuggestion] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["suggestions", b"suggestions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestBoardsResponse: _TypeAlias = SuggestBoardsResponse  # noqa: Y015
+
+@_typing.final
+class LayOutDesignRequest(_message.Message):
+    """Request of LayOutDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of a design or session."""
+    document: _builtins.str
+    """A document instead."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        document: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LayOutDesignRequest: _TypeAlias = LayOutDesignRequest  # noqa: Y015
+
+@_typing.final
+class LayOutDesignResponse(_message.Message):
+    """Response of LayOutDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAYOUT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def layout(self) -> Global___DesignLayout:
+        """Where to draw what."""
+
+    def __init__(
+        self,
+        *,
+        layout: Global___DesignLayout | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["layout", b"layout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["layout", b"layout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LayOutDesignResponse: _TypeAlias = LayOutDesignResponse  # noqa: Y015
+
+@_typing.final
+class DrawDesignRequest(_message.Message):
+    """Request of DrawDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of a design or session."""
+    document: _builtins.str
+    """A document instead."""
+    format: Global___DrawingFormat.ValueType
+    """What to make of it."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        document: _builtins.str = ...,
+        format: Global___DrawingFormat.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "format", b"format", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrawDesignRequest: _TypeAlias = DrawDesignRequest  # noqa: Y015
+
+@_typing.final
+class DrawDesignResponse(_message.Message):
+    """Response of DrawDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    FILENAME_FIELD_NUMBER: _builtins.int
+    content: _builtins.str
+    """The drawing or the list."""
+    media_type: _builtins.str
+    """Its media type."""
+    filename: _builtins.str
+    """A name for a file of it."""
+    def __init__(
+        self,
+        *,
+        content: _builtins.str = ...,
+        media_type: _builtins.str = ...,
+        filename: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "filename", b"filename", "media_type", b"media_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrawDesignResponse: _TypeAlias = DrawDesignResponse  # noqa: Y015
+
+@_typing.final
+class DiffDesignsRequest(_message.Message):
+    """Request of DiffDesigns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEFT_NAME_FIELD_NUMBER: _builtins.int
+    LEFT_DOCUMENT_FIELD_NUMBER: _builtins.int
+    RIGHT_NAME_FIELD_NUMBER: _builtins.int
+    RIGHT_DOCUMENT_FIELD_NUMBER: _builtins.int
+    left_name: _builtins.str
+    """Name of the left design or session."""
+    left_document: _builtins.str
+    """A document instead."""
+    right_name: _builtins.str
+    """Name of the right design or session."""
+    right_document: _builtins.str
+    """A document instead."""
+    def __init__(
+        self,
+        *,
+        left_name: _builtins.str = ...,
+        left_document: _builtins.str = ...,
+        right_name: _builtins.str = ...,
+        right_document: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left_document", b"left_document", "left_name", b"left_name", "right_document", b"right_document", "right_name", b"right_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffDesignsRequest: _TypeAlias = DiffDesignsRequest  # noqa: Y015
+
+@_typing.final
+class DiffDesignsResponse(_message.Message):
+    """Response of DiffDesigns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___DesignChange]:
+        """Every difference, in the order of the document."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___DesignChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffDesignsResponse: _TypeAlias = DiffDesignsResponse  # noqa: Y015
+
+@_typing.final
+class SaveDesignRequest(_message.Message):
+    """Request of SaveDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DESIGN_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Retries with the same id return the first answer (UUID4)."""
+    design_id: _builtins.str
+    """Name that is wished for (letters, digits, hyphens); empty lets the server give one."""
+    name: _builtins.str
+    """Name of a design or session to copy."""
+    document: _builtins.str
+    """A document instead."""
+    note: _builtins.str
+    """What it is about; at most 400 characters."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        design_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        document: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["design_id", b"design_id", "document", b"document", "name", b"name", "note", b"note", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveDesignRequest: _TypeAlias = SaveDesignRequest  # noqa: Y015
+
+@_typing.final
+class SaveDesignResponse(_message.Message):
+    """Response of SaveDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORED_DESIGN_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def stored_design(self) -> Global___StoredDesign:
+        """Revision 1."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[_verdict_pb2.Finding]:
+        """What the rules say; a design that is not sound is kept too, and cannot be run."""
+
+    def __init__(
+        self,
+        *,
+        stored_design: Global___StoredDesign | None = ...,
+        findings: _abc.Iterable[_verdict_pb2.Finding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stored_design", b"stored_design"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "stored_design", b"stored_design"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveDesignResponse: _TypeAlias = SaveDesignResponse  # noqa: Y015
+
+@_typing.final
+class GetDesignRequest(_message.Message):
+    """Request of GetDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Format: designs/{design} or designs/{design}/revisions/{revision}."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDesignRequest: _TypeAlias = GetDesignRequest  # noqa: Y015
+
+@_typing.final
+class GetDesignResponse(_message.Message):
+    """Response of GetDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORED_DESIGN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def stored_design(self) -> Global___StoredDesign:
+        """The stored design."""
+
+    def __init__(
+        self,
+        *,
+        stored_design: Global___StoredDesign | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stored_design", b"stored_design"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stored_design", b"stored_design"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDesignResponse: _TypeAlias = GetDesignResponse  # noqa: Y015
+
+@_typing.final
+class ListDesignsRequest(_message.Message):
+    """Request of ListDesigns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most 1000; 0 means 50."""
+    page_token: _builtins.str
+    """From a previous response."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDesignsRequest: _TypeAlias = ListDesignsRequest  # noqa: Y015
+
+@_typing.final
+class ListDesignsResponse(_message.Message):
+    """Response of ListDesigns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORED_DESIGNS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def stored_designs(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoredDesign]:
+        """One page, each at its newest revision."""
+
+    def __init__(
+        self,
+        *,
+        stored_designs: _abc.Iterable[Global___StoredDesign] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "stored_designs", b"stored_designs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDesignsResponse: _TypeAlias = ListDesignsResponse  # noqa: Y015
+
+@_typing.final
+class ListDesignRevisionsRequest(_message.Message):
+    """Request of ListDesignRevisions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Format: designs/{design}."""
+    page_size: _builtins.int
+    """At most 1000; 0 means 50."""
+    page_token: _builtins.str
+    """From a previous response."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDesignRevisionsRequest: _TypeAlias = ListDesignRevisionsRequest  # noqa: Y015
+
+@_typing.final
+class ListDesignRevisionsResponse(_message.Message):
+    """Response of ListDesignRevisions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORED_DESIGNS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def stored_designs(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoredDesign]:
+        """One page."""
+
+    def __init__(
+        self,
+        *,
+        stored_designs: _abc.Iterable[Global___StoredDesign] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "stored_designs", b"stored_designs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDesignRevisionsResponse: _TypeAlias = ListDesignRevisionsResponse  # noqa: Y015
+
+@_typing.final
+class UpdateDesignRequest(_message.Message):
+    """Request of UpdateDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Retries with the same id return the first answer (UUID4)."""
+    name: _builtins.str
+    """Format: designs/{design}."""
+    etag: _builtins.str
+    """Etag of the revision that was edited; required."""
+    document: _builtins.str
+    """The document, or its fields that update_mask names."""
+    note: _builtins.str
+    """What changed; at most 400 characters."""
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Top-level fields to take from the document, e.g. "pins"; empty takes it whole."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        document: _builtins.str = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "etag", b"etag", "name", b"name", "note", b"note", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateDesignRequest: _TypeAlias = UpdateDesignRequest  # noqa: Y015
+
+@_typing.final
+class UpdateDesignResponse(_message.Message):
+    """Response of UpdateDesign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORED_DESIGN_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def stored_design(self) -> Global___StoredDesign:
+        """The new revision; the old one when nothing changed."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[_verdict_pb2.Finding]:
+        """What the rules say."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___DesignChange]:
+        """What changed."""
+
+    def __init__(
+        self,
+        *,
+        stored_design: Global___StoredDesign | None = ...,
+        findings: _abc.Iterable[_verdict_pb2.Finding] | None = ...,
+        changes: _abc.Iterable[Global___DesignChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stored_design", b"stored_design"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "findings", b"findings", "stored_design", b"stored_design"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateDesignResponse: _TypeAlias = UpdateDesignResponse  # noqa: Y015

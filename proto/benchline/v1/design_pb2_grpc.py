@@ -26,7 +26,10 @@ if _version_not_supported:
 
 
 class DesignServiceStub:
-    """DesignService turns sentences into designs and lists what designs can be made of.
+    """DesignService turns sentences into designs, keeps designs with their revisions, judges, compares and draws them.
+
+    Where a call takes a design, it takes its name or its document: `name` is designs/{design},
+    designs/{design}/revisions/{revision} or sessions/{session}; `document` is JSON or YAML text.
     """
 
     def __init__(self, channel):
@@ -35,6 +38,61 @@ class DesignServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.ParseDesign = channel.unary_unary(
+                '/benchline.v1.DesignService/ParseDesign',
+                request_serializer=benchline_dot_v1_dot_design__pb2.ParseDesignRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_design__pb2.ParseDesignResponse.FromString,
+                _registered_method=True)
+        self.ValidateDesign = channel.unary_unary(
+                '/benchline.v1.DesignService/ValidateDesign',
+                request_serializer=benchline_dot_v1_dot_design__pb2.ValidateDesignRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_design__pb2.ValidateDesignResponse.FromString,
+                _registered_method=True)
+        self.SuggestBoards = channel.unary_unary(
+                '/benchline.v1.DesignService/SuggestBoards',
+                request_serializer=benchline_dot_v1_dot_design__pb2.SuggestBoardsRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_design__pb2.SuggestBoardsResponse.FromString,
+                _registered_method=True)
+        self.LayOutDesign = channel.unary_unary(
+                '/benchline.v1.DesignService/LayOutDesign',
+                request_serializer=benchline_dot_v1_dot_design__pb2.LayOutDesignRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_design__pb2.LayOutDesignResponse.FromString,
+                _registered_method=True)
+        self.DrawDesign = channel.unary_unary(
+                '/benchline.v1.DesignService/DrawDesign',
+                request_serializer=benchline_dot_v1_dot_design__pb2.DrawDesignRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_design__pb2.DrawDesignResponse.FromString,
+                _registered_method=True)
+        self.DiffDesigns = channel.unary_unary(
+                '/benchline.v1.DesignService/DiffDesigns',
+                request_serializer=benchline_dot_v1_dot_design__pb2.DiffDesignsRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_design__pb2.DiffDesignsResponse.FromString,
+                _registered_method=True)
+        self.SaveDesign = channel.unary_unary(
+                '/benchline.v1.DesignService/SaveDesign',
+                request_serializer=benchline_dot_v1_dot_design__pb2.SaveDesignRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_design__pb2.SaveDesignResponse.FromString,
+                _registered_method=True)
+        self.GetDesign = channel.unary_unary(
+                '/benchline.v1.DesignService/GetDesign',
+                request_serializer=benchline_dot_v1_dot_design__pb2.GetDesignRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_design__pb2.GetDesignResponse.FromString,
+                _registered_method=True)
+        self.ListDesigns = channel.unary_unary(
+                '/benchline.v1.DesignService/ListDesigns',
+                request_serializer=benchline_dot_v1_dot_design__pb2.ListDesignsRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_design__pb2.ListDesignsResponse.FromString,
+                _registered_method=True)
+        self.ListDesignRevisions = channel.unary_unary(
+                '/benchline.v1.DesignService/ListDesignRevisions',
+                request_serializer=benchline_dot_v1_dot_design__pb2.ListDesignRevisionsRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_design__pb2.ListDesignRevisionsResponse.FromString,
+                _registered_method=True)
+        self.UpdateDesign = channel.unary_unary(
+                '/benchline.v1.DesignService/UpdateDesign',
+                request_serializer=benchline_dot_v1_dot_design__pb2.UpdateDesignRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_design__pb2.UpdateDesignResponse.FromString,
+                _registered_method=True)
         self.PreviewDesign = channel.unary_unary(
                 '/benchline.v1.DesignService/PreviewDesign',
                 request_serializer=benchline_dot_v1_dot_design__pb2.PreviewDesignRequest.SerializeToString,
@@ -48,8 +106,89 @@ class DesignServiceStub:
 
 
 class DesignServiceServicer:
-    """DesignService turns sentences into designs and lists what designs can be made of.
+    """DesignService turns sentences into designs, keeps designs with their revisions, judges, compares and draws them.
+
+    Where a call takes a design, it takes its name or its document: `name` is designs/{design},
+    designs/{design}/revisions/{revision} or sessions/{session}; `document` is JSON or YAML text.
     """
+
+    def ParseDesign(self, request, context):
+        """Reads a document and says everything that is wrong with it: its shape, then its rules. Pins that it leaves open
+        ("auto") are solved, digests are filled in.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidateDesign(self, request, context):
+        """Judges a design by every rule; docs/findings.md lists them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuggestBoards(self, request, context):
+        """Ranks the board models that could carry a design, each with its reasons.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LayOutDesign(self, request, context):
+        """Places a design for drawing: boxes that do not overlap, and the wires between them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DrawDesign(self, request, context):
+        """Draws the wiring, or writes the bill of materials.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffDesigns(self, request, context):
+        """Every difference between two designs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SaveDesign(self, request, context):
+        """Stores a design as revision 1 of a new name. ALREADY_EXISTS/DESIGN_EXISTS when the name is taken.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDesign(self, request, context):
+        """One stored design, the newest revision unless one is named.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDesigns(self, request, context):
+        """Stored designs, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDesignRevisions(self, request, context):
+        """The revisions of one design, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateDesign(self, request, context):
+        """Stores a new revision. ABORTED/STALE_ETAG when somebody else was faster.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def PreviewDesign(self, request, context):
         """Designs without starting a session. A sentence that cannot be met is answered with outcome REFUSED and findings.
@@ -68,6 +207,61 @@ class DesignServiceServicer:
 
 def add_DesignServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'ParseDesign': grpc.unary_unary_rpc_method_handler(
+                    servicer.ParseDesign,
+                    request_deserializer=benchline_dot_v1_dot_design__pb2.ParseDesignRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_design__pb2.ParseDesignResponse.SerializeToString,
+            ),
+            'ValidateDesign': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateDesign,
+                    request_deserializer=benchline_dot_v1_dot_design__pb2.ValidateDesignRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_design__pb2.ValidateDesignResponse.SerializeToString,
+            ),
+            'SuggestBoards': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuggestBoards,
+                    request_deserializer=benchline_dot_v1_dot_design__pb2.SuggestBoardsRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_design__pb2.SuggestBoardsResponse.SerializeToString,
+            ),
+            'LayOutDesign': grpc.unary_unary_rpc_method_handler(
+                    servicer.LayOutDesign,
+                    request_deserializer=benchline_dot_v1_dot_design__pb2.LayOutDesignRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_design__pb2.LayOutDesignResponse.SerializeToString,
+            ),
+            'DrawDesign': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrawDesign,
+                    request_deserializer=benchline_dot_v1_dot_design__pb2.DrawDesignRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_design__pb2.DrawDesignResponse.SerializeToString,
+            ),
+            'DiffDesigns': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffDesigns,
+                    request_deserializer=benchline_dot_v1_dot_design__pb2.DiffDesignsRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_design__pb2.DiffDesignsResponse.SerializeToString,
+            ),
+            'SaveDesign': grpc.unary_unary_rpc_method_handler(
+                    servicer.SaveDesign,
+                    request_deserializer=benchline_dot_v1_dot_design__pb2.SaveDesignRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_design__pb2.SaveDesignResponse.SerializeToString,
+            ),
+            'GetDesign': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDesign,
+                    request_deserializer=benchline_dot_v1_dot_design__pb2.GetDesignRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_design__pb2.GetDesignResponse.SerializeToString,
+            ),
+            'ListDesigns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDesigns,
+                    request_deserializer=benchline_dot_v1_dot_design__pb2.ListDesignsRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_design__pb2.ListDesignsResponse.SerializeToString,
+            ),
+            'ListDesignRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDesignRevisions,
+                    request_deserializer=benchline_dot_v1_dot_design__pb2.ListDesignRevisionsRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_design__pb2.ListDesignRevisionsResponse.SerializeToString,
+            ),
+            'UpdateDesign': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateDesign,
+                    request_deserializer=benchline_dot_v1_dot_design__pb2.UpdateDesignRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_design__pb2.UpdateDesignResponse.SerializeToString,
+            ),
             'PreviewDesign': grpc.unary_unary_rpc_method_handler(
                     servicer.PreviewDesign,
                     request_deserializer=benchline_dot_v1_dot_design__pb2.PreviewDesignRequest.FromString,
@@ -87,8 +281,308 @@ def add_DesignServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DesignService:
-    """DesignService turns sentences into designs and lists what designs can be made of.
+    """DesignService turns sentences into designs, keeps designs with their revisions, judges, compares and draws them.
+
+    Where a call takes a design, it takes its name or its document: `name` is designs/{design},
+    designs/{design}/revisions/{revision} or sessions/{session}; `document` is JSON or YAML text.
     """
+
+    @staticmethod
+    def ParseDesign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DesignService/ParseDesign',
+            benchline_dot_v1_dot_design__pb2.ParseDesignRequest.SerializeToString,
+            benchline_dot_v1_dot_design__pb2.ParseDesignResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidateDesign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DesignService/ValidateDesign',
+            benchline_dot_v1_dot_design__pb2.ValidateDesignRequest.SerializeToString,
+            benchline_dot_v1_dot_design__pb2.ValidateDesignResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuggestBoards(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DesignService/SuggestBoards',
+            benchline_dot_v1_dot_design__pb2.SuggestBoardsRequest.SerializeToString,
+            benchline_dot_v1_dot_design__pb2.SuggestBoardsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LayOutDesign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DesignService/LayOutDesign',
+            benchline_dot_v1_dot_design__pb2.LayOutDesignRequest.SerializeToString,
+            benchline_dot_v1_dot_design__pb2.LayOutDesignResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrawDesign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DesignService/DrawDesign',
+            benchline_dot_v1_dot_design__pb2.DrawDesignRequest.SerializeToString,
+            benchline_dot_v1_dot_design__pb2.DrawDesignResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffDesigns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DesignService/DiffDesigns',
+            benchline_dot_v1_dot_design__pb2.DiffDesignsRequest.SerializeToString,
+            benchline_dot_v1_dot_design__pb2.DiffDesignsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SaveDesign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DesignService/SaveDesign',
+            benchline_dot_v1_dot_design__pb2.SaveDesignRequest.SerializeToString,
+            benchline_dot_v1_dot_design__pb2.SaveDesignResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDesign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DesignService/GetDesign',
+            benchline_dot_v1_dot_design__pb2.GetDesignRequest.SerializeToString,
+            benchline_dot_v1_dot_design__pb2.GetDesignResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDesigns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DesignService/ListDesigns',
+            benchline_dot_v1_dot_design__pb2.ListDesignsRequest.SerializeToString,
+            benchline_dot_v1_dot_design__pb2.ListDesignsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDesignRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DesignService/ListDesignRevisions',
+            benchline_dot_v1_dot_design__pb2.ListDesignRevisionsRequest.SerializeToString,
+            benchline_dot_v1_dot_design__pb2.ListDesignRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateDesign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.DesignService/UpdateDesign',
+            benchline_dot_v1_dot_design__pb2.UpdateDesignRequest.SerializeToString,
+            benchline_dot_v1_dot_design__pb2.UpdateDesignResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def PreviewDesign(request,

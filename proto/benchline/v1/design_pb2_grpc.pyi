@@ -27,12 +27,40 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DesignServiceStub:
-    """DesignService turns sentences into designs and lists what designs can be made of."""
+    """DesignService turns sentences into designs, keeps designs with their revisions, judges, compares and draws them.
+
+    Where a call takes a design, it takes its name or its document: `name` is designs/{design},
+    designs/{design}/revisions/{revision} or sessions/{session}; `document` is JSON or YAML text.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DesignServiceAsyncStub: ...
+    ParseDesign: _grpc.UnaryUnaryMultiCallable[_design_pb2.ParseDesignRequest, _design_pb2.ParseDesignResponse]
+    """Reads a document and says everything that is wrong with it: its shape, then its rules. Pins that it leaves open
+    ("auto") are solved, digests are filled in.
+    """
+    ValidateDesign: _grpc.UnaryUnaryMultiCallable[_design_pb2.ValidateDesignRequest, _design_pb2.ValidateDesignResponse]
+    """Judges a design by every rule; docs/findings.md lists them."""
+    SuggestBoards: _grpc.UnaryUnaryMultiCallable[_design_pb2.SuggestBoardsRequest, _design_pb2.SuggestBoardsResponse]
+    """Ranks the board models that could carry a design, each with its reasons."""
+    LayOutDesign: _grpc.UnaryUnaryMultiCallable[_design_pb2.LayOutDesignRequest, _design_pb2.LayOutDesignResponse]
+    """Places a design for drawing: boxes that do not overlap, and the wires between them."""
+    DrawDesign: _grpc.UnaryUnaryMultiCallable[_design_pb2.DrawDesignRequest, _design_pb2.DrawDesignResponse]
+    """Draws the wiring, or writes the bill of materials."""
+    DiffDesigns: _grpc.UnaryUnaryMultiCallable[_design_pb2.DiffDesignsRequest, _design_pb2.DiffDesignsResponse]
+    """Every difference between two designs."""
+    SaveDesign: _grpc.UnaryUnaryMultiCallable[_design_pb2.SaveDesignRequest, _design_pb2.SaveDesignResponse]
+    """Stores a design as revision 1 of a new name. ALREADY_EXISTS/DESIGN_EXISTS when the name is taken."""
+    GetDesign: _grpc.UnaryUnaryMultiCallable[_design_pb2.GetDesignRequest, _design_pb2.GetDesignResponse]
+    """One stored design, the newest revision unless one is named."""
+    ListDesigns: _grpc.UnaryUnaryMultiCallable[_design_pb2.ListDesignsRequest, _design_pb2.ListDesignsResponse]
+    """Stored designs, newest first."""
+    ListDesignRevisions: _grpc.UnaryUnaryMultiCallable[_design_pb2.ListDesignRevisionsRequest, _design_pb2.ListDesignRevisionsResponse]
+    """The revisions of one design, newest first."""
+    UpdateDesign: _grpc.UnaryUnaryMultiCallable[_design_pb2.UpdateDesignRequest, _design_pb2.UpdateDesignResponse]
+    """Stores a new revision. ABORTED/STALE_ETAG when somebody else was faster."""
     PreviewDesign: _grpc.UnaryUnaryMultiCallable[_design_pb2.PreviewDesignRequest, _design_pb2.PreviewDesignResponse]
     """Designs without starting a session. A sentence that cannot be met is answered with outcome REFUSED and findings."""
     ListBoardModels: _grpc.UnaryUnaryMultiCallable[_design_pb2.ListBoardModelsRequest, _design_pb2.ListBoardModelsResponse]
@@ -40,16 +68,138 @@ class DesignServiceStub:
 
 @_typing.type_check_only
 class DesignServiceAsyncStub(DesignServiceStub):
-    """DesignService turns sentences into designs and lists what designs can be made of."""
+    """DesignService turns sentences into designs, keeps designs with their revisions, judges, compares and draws them.
+
+    Where a call takes a design, it takes its name or its document: `name` is designs/{design},
+    designs/{design}/revisions/{revision} or sessions/{session}; `document` is JSON or YAML text.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    ParseDesign: _aio.UnaryUnaryMultiCallable[_design_pb2.ParseDesignRequest, _design_pb2.ParseDesignResponse]  # type: ignore[assignment]
+    """Reads a document and says everything that is wrong with it: its shape, then its rules. Pins that it leaves open
+    ("auto") are solved, digests are filled in.
+    """
+    ValidateDesign: _aio.UnaryUnaryMultiCallable[_design_pb2.ValidateDesignRequest, _design_pb2.ValidateDesignResponse]  # type: ignore[assignment]
+    """Judges a design by every rule; docs/findings.md lists them."""
+    SuggestBoards: _aio.UnaryUnaryMultiCallable[_design_pb2.SuggestBoardsRequest, _design_pb2.SuggestBoardsResponse]  # type: ignore[assignment]
+    """Ranks the board models that could carry a design, each with its reasons."""
+    LayOutDesign: _aio.UnaryUnaryMultiCallable[_design_pb2.LayOutDesignRequest, _design_pb2.LayOutDesignResponse]  # type: ignore[assignment]
+    """Places a design for drawing: boxes that do not overlap, and the wires between them."""
+    DrawDesign: _aio.UnaryUnaryMultiCallable[_design_pb2.DrawDesignRequest, _design_pb2.DrawDesignResponse]  # type: ignore[assignment]
+    """Draws the wiring, or writes the bill of materials."""
+    DiffDesigns: _aio.UnaryUnaryMultiCallable[_design_pb2.DiffDesignsRequest, _design_pb2.DiffDesignsResponse]  # type: ignore[assignment]
+    """Every difference between two designs."""
+    SaveDesign: _aio.UnaryUnaryMultiCallable[_design_pb2.SaveDesignRequest, _design_pb2.SaveDesignResponse]  # type: ignore[assignment]
+    """Stores a design as revision 1 of a new name. ALREADY_EXISTS/DESIGN_EXISTS when the name is taken."""
+    GetDesign: _aio.UnaryUnaryMultiCallable[_design_pb2.GetDesignRequest, _design_pb2.GetDesignResponse]  # type: ignore[assignment]
+    """One stored design, the newest revision unless one is named."""
+    ListDesigns: _aio.UnaryUnaryMultiCallable[_design_pb2.ListDesignsRequest, _design_pb2.ListDesignsResponse]  # type: ignore[assignment]
+    """Stored designs, newest first."""
+    ListDesignRevisions: _aio.UnaryUnaryMultiCallable[_design_pb2.ListDesignRevisionsRequest, _design_pb2.ListDesignRevisionsResponse]  # type: ignore[assignment]
+    """The revisions of one design, newest first."""
+    UpdateDesign: _aio.UnaryUnaryMultiCallable[_design_pb2.UpdateDesignRequest, _design_pb2.UpdateDesignResponse]  # type: ignore[assignment]
+    """Stores a new revision. ABORTED/STALE_ETAG when somebody else was faster."""
     PreviewDesign: _aio.UnaryUnaryMultiCallable[_design_pb2.PreviewDesignRequest, _design_pb2.PreviewDesignResponse]  # type: ignore[assignment]
     """Designs without starting a session. A sentence that cannot be met is answered with outcome REFUSED and findings."""
     ListBoardModels: _aio.UnaryUnaryMultiCallable[_design_pb2.ListBoardModelsRequest, _design_pb2.ListBoardModelsResponse]  # type: ignore[assignment]
     """Lists the board models of the catalogue by key."""
 
 class DesignServiceServicer(metaclass=_abc_1.ABCMeta):
-    """DesignService turns sentences into designs and lists what designs can be made of."""
+    """DesignService turns sentences into designs, keeps designs with their revisions, judges, compares and draws them.
+
+    Where a call takes a design, it takes its name or its document: `name` is designs/{design},
+    designs/{design}/revisions/{revision} or sessions/{session}; `document` is JSON or YAML text.
+    """
+
+    @_abc_1.abstractmethod
+    def ParseDesign(
+        self,
+        request: _design_pb2.ParseDesignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_design_pb2.ParseDesignResponse, _abc.Awaitable[_design_pb2.ParseDesignResponse]]:
+        """Reads a document and says everything that is wrong with it: its shape, then its rules. Pins that it leaves open
+        ("auto") are solved, digests are filled in.
+        """
+
+    @_abc_1.abstractmethod
+    def ValidateDesign(
+        self,
+        request: _design_pb2.ValidateDesignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_design_pb2.ValidateDesignResponse, _abc.Awaitable[_design_pb2.ValidateDesignResponse]]:
+        """Judges a design by every rule; docs/findings.md lists them."""
+
+    @_abc_1.abstractmethod
+    def SuggestBoards(
+        self,
+        request: _design_pb2.SuggestBoardsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_design_pb2.SuggestBoardsResponse, _abc.Awaitable[_design_pb2.SuggestBoardsResponse]]:
+        """Ranks the board models that could carry a design, each with its reasons."""
+
+    @_abc_1.abstractmethod
+    def LayOutDesign(
+        self,
+        request: _design_pb2.LayOutDesignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_design_pb2.LayOutDesignResponse, _abc.Awaitable[_design_pb2.LayOutDesignResponse]]:
+        """Places a design for drawing: boxes that do not overlap, and the wires between them."""
+
+    @_abc_1.abstractmethod
+    def DrawDesign(
+        self,
+        request: _design_pb2.DrawDesignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_design_pb2.DrawDesignResponse, _abc.Awaitable[_design_pb2.DrawDesignResponse]]:
+        """Draws the wiring, or writes the bill of materials."""
+
+    @_abc_1.abstractmethod
+    def DiffDesigns(
+        self,
+        request: _design_pb2.DiffDesignsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_design_pb2.DiffDesignsResponse, _abc.Awaitable[_design_pb2.DiffDesignsResponse]]:
+        """Every difference between two designs."""
+
+    @_abc_1.abstractmethod
+    def SaveDesign(
+        self,
+        request: _design_pb2.SaveDesignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_design_pb2.SaveDesignResponse, _abc.Awaitable[_design_pb2.SaveDesignResponse]]:
+        """Stores a design as revision 1 of a new name. ALREADY_EXISTS/DESIGN_EXISTS when the name is taken."""
+
+    @_abc_1.abstractmethod
+    def GetDesign(
+        self,
+        request: _design_pb2.GetDesignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_design_pb2.GetDesignResponse, _abc.Awaitable[_design_pb2.GetDesignResponse]]:
+        """One stored design, the newest revision unless one is named."""
+
+    @_abc_1.abstractmethod
+    def ListDesigns(
+        self,
+        request: _design_pb2.ListDesignsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_design_pb2.ListDesignsResponse, _abc.Awaitable[_design_pb2.ListDesignsResponse]]:
+        """Stored designs, newest first."""
+
+    @_abc_1.abstractmethod
+    def ListDesignRevisions(
+        self,
+        request: _design_pb2.ListDesignRevisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_design_pb2.ListDesignRevisionsResponse, _abc.Awaitable[_design_pb2.ListDesignRevisionsResponse]]:
+        """The revisions of one design, newest first."""
+
+    @_abc_1.abstractmethod
+    def UpdateDesign(
+        self,
+        request: _design_pb2.UpdateDesignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_design_pb2.UpdateDesignResponse, _abc.Awaitable[_design_pb2.UpdateDesignResponse]]:
+        """Stores a new revision. ABORTED/STALE_ETAG when somebody else was faster."""
 
     @_abc_1.abstractmethod
     def PreviewDesign(

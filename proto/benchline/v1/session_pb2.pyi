@@ -55,6 +55,7 @@ class Session(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     BOARD_MODEL_FIELD_NUMBER: _builtins.int
+    DESIGN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: sessions/{session}."""
     prompt: _builtins.str
@@ -89,6 +90,8 @@ class Session(_message.Message):
     """Changes with every change of the session. Output only."""
     board_model: _builtins.str
     """Board model that the design is for. Output only."""
+    design: _builtins.str
+    """Stored design that it started from, with its revision; empty when it started from something else. Output only."""
     @_builtins.property
     def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___StageRecord]:
         """The stages that were or will be run, in order. Output only."""
@@ -144,10 +147,11 @@ class Session(_message.Message):
         attempt: _builtins.int = ...,
         etag: _builtins.str = ...,
         board_model: _builtins.str = ...,
+        design: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "board", b"board", "board_model", b"board_model", "board_wish", b"board_wish", "create_time", b"create_time", "design_hash", b"design_hash", "designer", b"designer", "end_time", b"end_time", "etag", b"etag", "evidence", b"evidence", "findings", b"findings", "last_sequence", b"last_sequence", "message", b"message", "name", b"name", "outcome", b"outcome", "principal", b"principal", "prompt", b"prompt", "scenario_results", b"scenario_results", "seed", b"seed", "stages", b"stages", "state", b"state", "until", b"until", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "board", b"board", "board_model", b"board_model", "board_wish", b"board_wish", "create_time", b"create_time", "design", b"design", "design_hash", b"design_hash", "designer", b"designer", "end_time", b"end_time", "etag", b"etag", "evidence", b"evidence", "findings", b"findings", "last_sequence", b"last_sequence", "message", b"message", "name", b"name", "outcome", b"outcome", "principal", b"principal", "prompt", b"prompt", "scenario_results", b"scenario_results", "seed", b"seed", "stages", b"stages", "state", b"state", "until", b"until", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -270,6 +274,7 @@ class CreateSessionRequest(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     DESIGNER_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    DESIGN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Retries with the same id return the first answer (UUID4)."""
     prompt: _builtins.str
@@ -282,6 +287,8 @@ class CreateSessionRequest(_message.Message):
     """"offline" (the default, also when empty) or "claude", which asks a service and costs money."""
     seed: _builtins.int
     """Seed of the stimulus values; unset lets the server derive one."""
+    design: _builtins.str
+    """A stored design instead of a prompt: designs/{design}, or one of its revisions."""
     @_builtins.property
     def source(self) -> Global___Source:
         """A project instead of a prompt."""
@@ -296,10 +303,11 @@ class CreateSessionRequest(_message.Message):
         until: _verdict_pb2.Stage.ValueType = ...,
         designer: _builtins.str = ...,
         seed: _builtins.int | None = ...,
+        design: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "seed", b"seed", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "board", b"board", "designer", b"designer", "prompt", b"prompt", "request_id", b"request_id", "seed", b"seed", "source", b"source", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "board", b"board", "design", b"design", "designer", b"designer", "prompt", b"prompt", "request_id", b"request_id", "seed", b"seed", "source", b"source", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015

@@ -77,7 +77,7 @@ class SessionServiceServicer:
     """
 
     def CreateSession(self, request, context):
-        """Starts a session. INVALID_ARGUMENT when neither prompt nor source is given, or both.
+        """Starts a session. INVALID_ARGUMENT unless one of prompt, source and design is given.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

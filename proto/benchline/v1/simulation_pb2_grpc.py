@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class SimulationServiceStub:
-    """SimulationService gives out what the SIMULATE stage of a session found.
+    """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
     """
 
     def __init__(self, channel):
@@ -35,16 +36,58 @@ class SimulationServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.StartSimulation = channel.unary_unary(
+                '/benchline.v1.SimulationService/StartSimulation',
+                request_serializer=benchline_dot_v1_dot_simulation__pb2.StartSimulationRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_simulation__pb2.StartSimulationResponse.FromString,
+                _registered_method=True)
+        self.GetSimulationState = channel.unary_unary(
+                '/benchline.v1.SimulationService/GetSimulationState',
+                request_serializer=benchline_dot_v1_dot_simulation__pb2.GetSimulationStateRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_simulation__pb2.GetSimulationStateResponse.FromString,
+                _registered_method=True)
+        self.WatchSimulation = channel.unary_stream(
+                '/benchline.v1.SimulationService/WatchSimulation',
+                request_serializer=benchline_dot_v1_dot_simulation__pb2.WatchSimulationRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_simulation__pb2.WatchSimulationResponse.FromString,
+                _registered_method=True)
         self.GetSimulation = channel.unary_unary(
                 '/benchline.v1.SimulationService/GetSimulation',
                 request_serializer=benchline_dot_v1_dot_simulation__pb2.GetSimulationRequest.SerializeToString,
                 response_deserializer=benchline_dot_v1_dot_simulation__pb2.GetSimulationResponse.FromString,
                 _registered_method=True)
+        self.CancelSimulation = channel.unary_unary(
+                '/benchline.v1.SimulationService/CancelSimulation',
+                request_serializer=benchline_dot_v1_dot_simulation__pb2.CancelSimulationRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_simulation__pb2.CancelSimulationResponse.FromString,
+                _registered_method=True)
 
 
 class SimulationServiceServicer:
-    """SimulationService gives out what the SIMULATE stage of a session found.
+    """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
     """
+
+    def StartSimulation(self, request, context):
+        """Starts a simulation of an image, of sources or of a design. INVALID_ARGUMENT when there is nothing to simulate.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSimulationState(self, request, context):
+        """The session of a simulation as it stands.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchSimulation(self, request, context):
+        """Streams the events of a simulation from a sequence number, as WatchSession does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def GetSimulation(self, request, context):
         """The newest simulation of a session. NOT_FOUND/SIMULATION_NOT_FOUND before there is one.
@@ -53,13 +96,40 @@ class SimulationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CancelSimulation(self, request, context):
+        """Asks a simulation to end. FAILED_PRECONDITION/SESSION_ENDED when it is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SimulationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'StartSimulation': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartSimulation,
+                    request_deserializer=benchline_dot_v1_dot_simulation__pb2.StartSimulationRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_simulation__pb2.StartSimulationResponse.SerializeToString,
+            ),
+            'GetSimulationState': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSimulationState,
+                    request_deserializer=benchline_dot_v1_dot_simulation__pb2.GetSimulationStateRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_simulation__pb2.GetSimulationStateResponse.SerializeToString,
+            ),
+            'WatchSimulation': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchSimulation,
+                    request_deserializer=benchline_dot_v1_dot_simulation__pb2.WatchSimulationRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_simulation__pb2.WatchSimulationResponse.SerializeToString,
+            ),
             'GetSimulation': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSimulation,
                     request_deserializer=benchline_dot_v1_dot_simulation__pb2.GetSimulationRequest.FromString,
                     response_serializer=benchline_dot_v1_dot_simulation__pb2.GetSimulationResponse.SerializeToString,
+            ),
+            'CancelSimulation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelSimulation,
+                    request_deserializer=benchline_dot_v1_dot_simulation__pb2.CancelSimulationRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_simulation__pb2.CancelSimulationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -70,8 +140,90 @@ def add_SimulationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SimulationService:
-    """SimulationService gives out what the SIMULATE stage of a session found.
+    """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
     """
+
+    @staticmethod
+    def StartSimulation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.SimulationService/StartSimulation',
+            benchline_dot_v1_dot_simulation__pb2.StartSimulationRequest.SerializeToString,
+            benchline_dot_v1_dot_simulation__pb2.StartSimulationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSimulationState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.SimulationService/GetSimulationState',
+            benchline_dot_v1_dot_simulation__pb2.GetSimulationStateRequest.SerializeToString,
+            benchline_dot_v1_dot_simulation__pb2.GetSimulationStateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchSimulation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/benchline.v1.SimulationService/WatchSimulation',
+            benchline_dot_v1_dot_simulation__pb2.WatchSimulationRequest.SerializeToString,
+            benchline_dot_v1_dot_simulation__pb2.WatchSimulationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetSimulation(request,
@@ -90,6 +242,33 @@ class SimulationService:
             '/benchline.v1.SimulationService/GetSimulation',
             benchline_dot_v1_dot_simulation__pb2.GetSimulationRequest.SerializeToString,
             benchline_dot_v1_dot_simulation__pb2.GetSimulationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelSimulation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.SimulationService/CancelSimulation',
+            benchline_dot_v1_dot_simulation__pb2.CancelSimulationRequest.SerializeToString,
+            benchline_dot_v1_dot_simulation__pb2.CancelSimulationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,25 +27,71 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class SimulationServiceStub:
-    """SimulationService gives out what the SIMULATE stage of a session found."""
+    """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SimulationServiceAsyncStub: ...
+    StartSimulation: _grpc.UnaryUnaryMultiCallable[_simulation_pb2.StartSimulationRequest, _simulation_pb2.StartSimulationResponse]
+    """Starts a simulation of an image, of sources or of a design. INVALID_ARGUMENT when there is nothing to simulate."""
+    GetSimulationState: _grpc.UnaryUnaryMultiCallable[_simulation_pb2.GetSimulationStateRequest, _simulation_pb2.GetSimulationStateResponse]
+    """The session of a simulation as it stands."""
+    WatchSimulation: _grpc.UnaryStreamMultiCallable[_simulation_pb2.WatchSimulationRequest, _simulation_pb2.WatchSimulationResponse]
+    """Streams the events of a simulation from a sequence number, as WatchSession does."""
     GetSimulation: _grpc.UnaryUnaryMultiCallable[_simulation_pb2.GetSimulationRequest, _simulation_pb2.GetSimulationResponse]
     """The newest simulation of a session. NOT_FOUND/SIMULATION_NOT_FOUND before there is one."""
+    CancelSimulation: _grpc.UnaryUnaryMultiCallable[_simulation_pb2.CancelSimulationRequest, _simulation_pb2.CancelSimulationResponse]
+    """Asks a simulation to end. FAILED_PRECONDITION/SESSION_ENDED when it is over."""
 
 @_typing.type_check_only
 class SimulationServiceAsyncStub(SimulationServiceStub):
-    """SimulationService gives out what the SIMULATE stage of a session found."""
+    """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    StartSimulation: _aio.UnaryUnaryMultiCallable[_simulation_pb2.StartSimulationRequest, _simulation_pb2.StartSimulationResponse]  # type: ignore[assignment]
+    """Starts a simulation of an image, of sources or of a design. INVALID_ARGUMENT when there is nothing to simulate."""
+    GetSimulationState: _aio.UnaryUnaryMultiCallable[_simulation_pb2.GetSimulationStateRequest, _simulation_pb2.GetSimulationStateResponse]  # type: ignore[assignment]
+    """The session of a simulation as it stands."""
+    WatchSimulation: _aio.UnaryStreamMultiCallable[_simulation_pb2.WatchSimulationRequest, _simulation_pb2.WatchSimulationResponse]  # type: ignore[assignment]
+    """Streams the events of a simulation from a sequence number, as WatchSession does."""
     GetSimulation: _aio.UnaryUnaryMultiCallable[_simulation_pb2.GetSimulationRequest, _simulation_pb2.GetSimulationResponse]  # type: ignore[assignment]
     """The newest simulation of a session. NOT_FOUND/SIMULATION_NOT_FOUND before there is one."""
+    CancelSimulation: _aio.UnaryUnaryMultiCallable[_simulation_pb2.CancelSimulationRequest, _simulation_pb2.CancelSimulationResponse]  # type: ignore[assignment]
+    """Asks a simulation to end. FAILED_PRECONDITION/SESSION_ENDED when it is over."""
 
 class SimulationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """SimulationService gives out what the SIMULATE stage of a session found."""
+    """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
+    """
+
+    @_abc_1.abstractmethod
+    def StartSimulation(
+        self,
+        request: _simulation_pb2.StartSimulationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simulation_pb2.StartSimulationResponse, _abc.Awaitable[_simulation_pb2.StartSimulationResponse]]:
+        """Starts a simulation of an image, of sources or of a design. INVALID_ARGUMENT when there is nothing to simulate."""
+
+    @_abc_1.abstractmethod
+    def GetSimulationState(
+        self,
+        request: _simulation_pb2.GetSimulationStateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simulation_pb2.GetSimulationStateResponse, _abc.Awaitable[_simulation_pb2.GetSimulationStateResponse]]:
+        """The session of a simulation as it stands."""
+
+    @_abc_1.abstractmethod
+    def WatchSimulation(
+        self,
+        request: _simulation_pb2.WatchSimulationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_simulation_pb2.WatchSimulationResponse], _abc.AsyncIterator[_simulation_pb2.WatchSimulationResponse]]:
+        """Streams the events of a simulation from a sequence number, as WatchSession does."""
 
     @_abc_1.abstractmethod
     def GetSimulation(
@@ -54,5 +100,13 @@ class SimulationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_simulation_pb2.GetSimulationResponse, _abc.Awaitable[_simulation_pb2.GetSimulationResponse]]:
         """The newest simulation of a session. NOT_FOUND/SIMULATION_NOT_FOUND before there is one."""
+
+    @_abc_1.abstractmethod
+    def CancelSimulation(
+        self,
+        request: _simulation_pb2.CancelSimulationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simulation_pb2.CancelSimulationResponse, _abc.Awaitable[_simulation_pb2.CancelSimulationResponse]]:
+        """Asks a simulation to end. FAILED_PRECONDITION/SESSION_ENDED when it is over."""
 
 def add_SimulationServiceServicer_to_server(servicer: SimulationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
