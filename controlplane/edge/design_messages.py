@@ -10,7 +10,6 @@ from controlplane.planning.layout import Box, Layout
 from controlplane.planning.suggest import Suggestion
 
 _KINDS = enum_numbers(design_pb2.DesignChange.Kind.DESCRIPTOR)
-_LONG = ("json", "scenarios", "prompt", "understood")
 
 
 def problem_message(path: str, message: str) -> design_pb2.DesignProblem:
@@ -33,8 +32,10 @@ def stored_design_message(stored: StoredDesign, *, brief: bool = False) -> desig
     message.create_time.FromDatetime(stored.create_time)
     message.update_time.FromDatetime(stored.update_time)
     if brief:
-        for name in _LONG:
-            message.design.ClearField(name)
+        message.design.ClearField("json")
+        message.design.ClearField("scenarios")
+        message.design.ClearField("prompt")
+        message.design.ClearField("understood")
     return message
 
 

@@ -23,7 +23,21 @@ log = logging.getLogger(__name__)
 
 # A unary call without a deadline of its caller gets this one, in seconds.
 LONGEST_UNARY_S = 60.0
-_READING = ("Get", "List", "Watch", "Read", "Preview", "Check", "ServerReflectionInfo")
+_READING = (
+    "Get",
+    "List",
+    "Watch",
+    "Read",
+    "Preview",
+    "Check",
+    "ServerReflectionInfo",
+    "Parse",
+    "Validate",
+    "Suggest",
+    "LayOut",
+    "Draw",
+    "Diff",
+)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

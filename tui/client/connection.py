@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         artifact_pb2_grpc,
         bench_pb2,
         bench_pb2_grpc,
-        build_pb2_grpc,
+        build_service_pb2_grpc,
         console_pb2_grpc,
         deployment_pb2,
         deployment_pb2_grpc,
@@ -87,11 +87,11 @@ class Connection:
         return artifact_pb2_grpc.ArtifactServiceStub(self._channel)
 
     @cached_property
-    def builds(self) -> "build_pb2_grpc.BuildServiceAsyncStub":
+    def builds(self) -> "build_service_pb2_grpc.BuildServiceAsyncStub":
         """What was compiled."""
-        from benchline.v1 import build_pb2_grpc
+        from benchline.v1 import build_service_pb2_grpc
 
-        return build_pb2_grpc.BuildServiceStub(self._channel)
+        return build_service_pb2_grpc.BuildServiceStub(self._channel)
 
     @cached_property
     def deployments(self) -> "deployment_pb2_grpc.DeploymentServiceAsyncStub":

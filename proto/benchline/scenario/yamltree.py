@@ -106,7 +106,7 @@ class _Builder:
         if getattr(event, "tag", None) not in {None, "!"}:
             raise _refuse("yaml-tag", "tags are not accepted", line)
         if isinstance(event, yaml.ScalarEvent):
-            self._add(Scalar(text=event.value, quoted=event.style is not None, line=line))
+            self._add(Scalar(text=event.value, quoted=bool(event.style), line=line))
             return
         node: Sequence | Mapping
         node = (

@@ -70,7 +70,9 @@ async def run(folder: Path, **wishes: Any) -> Session:
             store=store,
             queue=SqliteWorkQueue(database),
             stages={
-                Stage.DESIGN: DesignStage({"offline": OfflineDesigner()}, artifacts, boards),
+                Stage.DESIGN: DesignStage(
+                    {"offline": OfflineDesigner()}, artifacts, boards, load_catalogue()
+                ),
                 Stage.BUILD: build,
             },
             new_session_id=new_session_id,

@@ -20,12 +20,8 @@ from controlplane.domain.verdict import Outcome, Stage, State
 from controlplane.edge.bench_service import BenchService
 from controlplane.edge.byte_services import ArtifactService, ConsoleService
 from controlplane.edge.deployment_service import DeploymentService
-from controlplane.edge.result_services import (
-    BuildService,
-    DesignService,
-    Preview,
-    SimulationService,
-)
+from controlplane.edge.design_service import DesignService, Preview
+from controlplane.edge.result_services import BuildService, SimulationService
 from controlplane.edge.server import Services, build_server
 from controlplane.edge.server_service import Check, ServerService
 from controlplane.edge.session_service import SessionService
@@ -47,6 +43,7 @@ from controlplane.storage.commands import CommandStore
 from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
 from controlplane.storage.deployments import DeploymentStore
+from controlplane.storage.designs import DesignStore
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import SqliteWorkQueue
 from tests.care import care_of
@@ -167,18 +164,21 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
                 secret=b"secret",
             )
         )
+        designs = DesignStore(database)
+        session_service = SessionService(
+            sessions,
+            store,
+            journal,
+            artifacts,
+            AnswerStore(database),
+            designs,
+            heartbeat_s=HEARTBEAT_S,
+        )
         services = Services(
-            sessions=SessionService(
-                sessions,
-                store,
-                journal,
-                artifacts,
-                AnswerStore(database),
-                heartbeat_s=HEARTBEAT_S,
-            ),
-            designs=DesignService(RefusingDesigner(), []),
-            builds=BuildService(store),
-            simulations=SimulationService(store),
+            sessions=session_service,
+            designs=DesignService(RefusingDesigner(), load_catalogue(), designs, store),
+            builds=BuildService(store, session_service),
+            simulations=SimulationService(store, session_service),
             deployments=DeploymentService(
                 rollouts,
                 deployments,

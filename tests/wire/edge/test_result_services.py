@@ -8,7 +8,7 @@ import pytest
 from benchline.errors import error_from
 from benchline.v1 import (
     build_pb2,
-    build_pb2_grpc,
+    build_service_pb2_grpc,
     deployment_pb2,
     deployment_pb2_grpc,
     session_pb2,
@@ -72,7 +72,7 @@ async def session(edge: Edge) -> str:
 
 
 def calls(edge: Edge, name: str) -> dict[str, Any]:
-    builds: Any = build_pb2_grpc.BuildServiceStub(edge.channel)
+    builds: Any = build_service_pb2_grpc.BuildServiceStub(edge.channel)
     simulations: Any = simulation_pb2_grpc.SimulationServiceStub(edge.channel)
     deployments: Any = deployment_pb2_grpc.DeploymentServiceStub(edge.channel)
     return {

@@ -17,7 +17,7 @@ from benchline.v1 import (
     agent_link_pb2,
     artifact_pb2,
     bench_pb2,
-    build_pb2,
+    build_service_pb2,
     console_pb2,
     deployment_pb2,
     design_pb2,
@@ -37,7 +37,7 @@ SERVICE_MODULES: list[Any] = [
     agent_link_pb2,
     artifact_pb2,
     bench_pb2,
-    build_pb2,
+    build_service_pb2,
     console_pb2,
     deployment_pb2,
     design_pb2,
@@ -135,8 +135,14 @@ def test_what_changes_something_needs_more_than_a_viewer() -> None:
         "BenchService.ReturnBoard",
         "BenchService.ReleaseLease",
         "BenchService.RenewLease",
+        "BuildService.CancelBuild",
+        "BuildService.StartBuild",
+        "DesignService.SaveDesign",
+        "DesignService.UpdateDesign",
         "SessionService.CancelSession",
         "SessionService.CreateSession",
+        "SimulationService.CancelSimulation",
+        "SimulationService.StartSimulation",
     }
 
 

@@ -20,7 +20,7 @@ from benchline.v1 import (
     bench_pb2,
     bench_pb2_grpc,
     build_pb2,
-    build_pb2_grpc,
+    build_service_pb2_grpc,
     console_pb2,
     console_pb2_grpc,
     deployment_pb2,
@@ -280,7 +280,7 @@ class FakeControlPlane:
         console_pb2_grpc.add_ConsoleServiceServicer_to_server(_Consoles(self), server)
         artifact_pb2_grpc.add_ArtifactServiceServicer_to_server(_Artifacts(self), server)
         design_pb2_grpc.add_DesignServiceServicer_to_server(_Designs(self), server)
-        build_pb2_grpc.add_BuildServiceServicer_to_server(_Builds(self), server)
+        build_service_pb2_grpc.add_BuildServiceServicer_to_server(_Builds(self), server)
         deployment_pb2_grpc.add_DeploymentServiceServicer_to_server(_Deployments(self), server)
         server_pb2_grpc.add_ServerServiceServicer_to_server(_Server(self), server)
         server.add_insecure_port(target)
@@ -471,7 +471,7 @@ class _Designs(design_pb2_grpc.DesignServiceServicer):
         )
 
 
-class _Builds(build_pb2_grpc.BuildServiceServicer):
+class _Builds(build_service_pb2_grpc.BuildServiceServicer):
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
 
