@@ -1,6 +1,6 @@
 # What a person does with this checkout. `make` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check format proto docs lock bench chaos claude-live clean
+.PHONY: help setup setup-dev demo test check format proto docs lock bench eval chaos claude-live clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -52,6 +52,9 @@ lock: ## Renew the hash-locked requirements
 
 bench: setup-dev ## Measure, and write docs/performance.md
 	$(BIN)/python -m tests.bench
+
+eval: setup-dev ## Measure the offline designer, and renew docs/designers.md
+	./benchline eval tests/prompts/first_set.yaml --fresh --out $${TMPDIR:-/tmp}/benchline-eval.json --page docs/designers.md
 
 chaos: setup-dev ## Kill the programs at random moments, at length
 	BENCHLINE_CHAOS_ROUNDS=25 $(PYTEST) tests/e2e/test_chaos.py

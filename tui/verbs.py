@@ -14,6 +14,8 @@ DESIGNERS = ("offline", "claude")
 
 _MAX_SEND_BYTES = 4096  # of one SendConsole, the newline included
 
+_MOST_EVAL = {"repeat": 100, "limit": 1000, "jobs": 32}
+
 Entry = Callable[[argparse.Namespace], Coroutine[None, None, int]]
 
 
@@ -243,6 +245,44 @@ def _flash(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _eval(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a prompt set; see docs/evaluation.md")
+    parser.add_argument(
+        "--designer", choices=("offline", "claude"), default="offline", help="who is evaluated"
+    )
+    parser.add_argument(
+        "--until",
+        type=str.lower,
+        choices=("design", "build", "simulate", "deploy"),
+        default="simulate",
+        help="last stage to run (simulate)",
+    )
+    parser.add_argument(
+        "--repeat", type=int, default=1, metavar="K", help="sessions of each sentence, for pass@K"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="draws stimulus values (1)"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="the first N sentences alone")
+    parser.add_argument(
+        "--case", action="append", default=[], metavar="ID", help="this sentence (repeatable)"
+    )
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="sessions at a time (2)")
+    parser.add_argument(
+        "--out", metavar="PATH", help="result file; one that is there is gone on with"
+    )
+    parser.add_argument("--fresh", action="store_true", help="begin anew, over a result file")
+    parser.add_argument("--page", metavar="PATH", help="renew the results in this page")
+
+
+def _check_eval(options: argparse.Namespace) -> str | None:
+    for name in ("repeat", "limit", "jobs"):
+        number = getattr(options, name)
+        if number is not None and not 1 <= number <= _MOST_EVAL[name]:
+            return f"--{name} is 1 to {_MOST_EVAL[name]}"
+    return None if 0 <= options.seed < 1 << 64 else "--seed is a number from 0 to 2^64-1"
+
+
 def _check_flash(options: argparse.Namespace) -> str | None:
     ways = [bool(options.image), bool(options.retry), bool(options.watch), bool(options.cancel)]
     if sum(ways) != 1:
@@ -398,6 +438,13 @@ VERBS = (
         help="check, run, diff",
         entry="scenario_verb:scenario",
         options=_scenario,
+    ),
+    Verb(
+        name="eval",
+        help="measure a designer with labelled sentences",
+        entry="eval_verb:evaluate",
+        options=_eval,
+        check=_check_eval,
     ),
     Verb(name="project", help="export", entry="project_verb:export", options=_project),
     Verb(name="doctor", help="what is missing here", entry="instance_verbs:doctor"),

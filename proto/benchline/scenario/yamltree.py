@@ -58,10 +58,23 @@ def read_tree(text: str, largest: int = MAX_SCENARIO_BYTES) -> Mapping:
 
     Raises ScenarioError; the root must be a mapping.
     """
+    root = read_node(text, largest)
+    if not isinstance(root, Mapping):
+        raise _refuse(
+            "not-a-scenario", "a scenario is a mapping of keys, starting 'scenario: 1'", 1
+        )
+    return root
+
+
+def read_node(text: str, largest: int) -> Node | None:
+    """Read any file's text of at most ``largest`` bytes, None when it is empty.
+
+    Raises ScenarioError.
+    """
     if len(text.encode("utf-8", "surrogatepass")) > largest:
         raise _refuse("too-large", f"larger than {largest} bytes")
     try:
-        root = _Builder().build(text)
+        return _Builder().build(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -69,11 +82,6 @@ def read_tree(text: str, largest: int = MAX_SCENARIO_BYTES) -> Mapping:
         raise _refuse("bad-yaml", f"not YAML: {problem}", line) from error
     except UnicodeEncodeError as error:
         raise _refuse("bad-yaml", "not YAML: it has characters that are not Unicode") from error
-    if not isinstance(root, Mapping):
-        raise _refuse(
-            "not-a-scenario", "a scenario is a mapping of keys, starting 'scenario: 1'", 1
-        )
-    return root
 
 
 class _Builder:

@@ -213,6 +213,7 @@ class FakeControlPlane:
         self.break_after: int | None = None
         self.hold_at: int | None = None
         self.changed = asyncio.Event()
+        self.watched = asyncio.Event()
         self.outcome: int = verdict_pb2.OUTCOME_PASSED
         self.boards = [
             bench_pb2.Board(
@@ -297,6 +298,7 @@ class FakeControlPlane:
         """Wake the watchers."""
         self.changed.set()
         self.changed = asyncio.Event()
+        self.watched = asyncio.Event()
 
 
 class _Sessions(session_pb2_grpc.SessionServiceServicer):
@@ -337,6 +339,7 @@ class _Sessions(session_pb2_grpc.SessionServiceServicer):
         session = await self._find(request.name, context)
         plane = self._plane
         plane.watch_starts.append(request.from_sequence)
+        plane.watched.set()
         for event in plane.events[session.name]:
             if event.sequence < request.from_sequence:
                 continue

@@ -1,0 +1,1 @@
+"""Measures designers with labelled sentences. Knows no wire, no clock and no designer."""
