@@ -7,10 +7,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import NoReturn
 
+from tui.design_words import check_design, design_options, designer_option
+
 NEVER_PARSED = ("serve", "agent")
 """Verbs whose words belong to another program."""
-
-DESIGNERS = ("offline", "claude")
 
 _MAX_SEND_BYTES = 4096  # of one SendConsole, the newline included
 
@@ -48,8 +48,11 @@ def _run(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="source",
         metavar="PATH",
-        help="a project directory, a sketch (.ino), an image (.elf, .bin, .hex) or a "
-        "flasher_args.json instead",
+        help="a project directory, a sketch (.ino), an image (.elf, .bin, .hex), a "
+        "flasher_args.json or a design (.json, .yaml) instead",
+    )
+    parser.add_argument(
+        "--design", metavar="NAME", help="a kept design instead (NAME or NAME@REVISION)"
     )
     parser.add_argument(
         "--scenario",
@@ -65,7 +68,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
         choices=("design", "build", "simulate", "deploy"),
         help="last stage to run",
     )
-    _designer(parser)
+    designer_option(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the stimulus values")
     parser.add_argument("--demo", action="store_true", help="use the demonstration prompt")
     parser.add_argument("--examples", action="store_true", help="list prompts that work, and end")
@@ -75,28 +78,14 @@ def _run(parser: argparse.ArgumentParser) -> None:
 
 
 def _check_run(options: argparse.Namespace) -> str | None:
-    ways = [bool(options.prompt), bool(options.source), options.demo, options.examples]
-    if sum(ways) != 1:
-        return "give one of PROMPT, --from PATH, --demo or --examples"
+    ways = [bool(options.prompt), bool(options.source), bool(options.design)]
+    if sum([*ways, options.demo, options.examples]) != 1:
+        return "give one of PROMPT, --from PATH, --design NAME, --demo or --examples"
     if options.scenario and not options.source:
         return "--scenario needs --from"
     if options.seed is not None and not 0 <= options.seed < 1 << 64:
         return "--seed is a number from 0 to 2^64-1"
     return None
-
-
-def _designer(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--designer",
-        choices=DESIGNERS,
-        help="who designs and writes: offline (the default), or claude, which costs money",
-    )
-
-
-def _design(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("prompt", metavar="PROMPT", help="what the device should do")
-    parser.add_argument("--board", metavar="BOARD", help="board model or part")
-    _designer(parser)
 
 
 def _session(parser: argparse.ArgumentParser) -> None:
@@ -380,9 +369,10 @@ VERBS = (
     ),
     Verb(
         name="design",
-        help="what a sentence would become, without starting anything",
-        entry="session_verbs:design",
-        options=_design,
+        help="what a sentence would become; list, show, edit, compare kept designs",
+        entry="design_verb:design",
+        options=design_options,
+        check=check_design,
     ),
     Verb(
         name="watch",

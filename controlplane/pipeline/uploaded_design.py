@@ -1,6 +1,7 @@
 """A design that came as a document: judged like any designer's."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from controlplane.catalog.loader import Catalogue
 from controlplane.catalog.naming import Naming
@@ -32,7 +33,8 @@ def read_uploaded(
         said = [Naming(models=frozenset({design.board.model}))]
         choice = choose_model(catalogue, wish, said, bench)
         if isinstance(choice, Finding):
-            return Refusal(findings=(choice,))
+            said_so = choice.message.replace("the prompt names", "the design is for")
+            return Refusal(findings=(replace(choice, message=said_so),))
     if not is_sound(design.findings):
         return Refusal(findings=design.findings)
     return design

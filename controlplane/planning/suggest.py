@@ -110,7 +110,7 @@ def _points(
     else:
         points.append((0, "building for it takes a vendor toolchain"))
     if board.simulators:
-        points.append((20, f"it is simulated here ({board.simulators[0].backend})"))
+        points.append((20, f"there is a simulator for it ({board.simulators[0].backend})"))
     if used:
         points.append((5 * len(used), f"its own {' and '.join(used)} can be used"))
     straps = _straps(plan, board, catalogue)

@@ -6,8 +6,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+import grpc
+
 from benchline.errors import InvalidRequestError, NotReadyError
+from tui.client.connection import Connection, failure_of
 from tui.headless import local
+from tui.headless.design_verb import Given, draw
 from tui.headless.output import data, talk
 from tui.headless.show_verb import Held, hold
 
@@ -30,6 +34,8 @@ async def export(options: argparse.Namespace) -> int:
     async with connection:
         held = await hold(connection, options.session)
         files: dict[str, str | bytes] = {**project_files(held)}
+        if held.design is not None:
+            files |= await _drawings(connection, held.session.name)
         notes: list[str] = []
         for artifact in held.session.artifacts:
             if artifact.kind == _PROJECT_FILES:
@@ -44,6 +50,16 @@ async def export(options: argparse.Namespace) -> int:
         talk(note)
     talk(f"`benchline run --from {folder}` takes it back")
     return 0
+
+
+async def _drawings(connection: Connection, session: str) -> dict[str, str | bytes]:
+    """The wiring and the bill of materials beside the sketch."""
+    names = {"wiring.svg": "svg", "wiring.mmd": "mermaid", "bom.csv": "bom"}
+    given = Given(name=session)
+    try:
+        return {name: await draw(connection, given, how) for name, how in names.items()}
+    except grpc.aio.AioRpcError as error:
+        raise failure_of(error) from error
 
 
 def _demand_empty(folder: Path) -> None:

@@ -37,6 +37,7 @@ async def run(options: argparse.Namespace) -> int:
             prompt=DEMO_PROMPT if options.demo else options.prompt or "",
             board=options.board or "",
             designer=options.designer or "",
+            design=kept_name(options.design or ""),
         )
         if options.until:
             request.until = STAGES[options.until]
@@ -59,6 +60,12 @@ async def run(options: argparse.Namespace) -> int:
         except asyncio.CancelledError:
             await _leave(connection, session, options)
             return EXIT_LEFT
+
+
+def kept_name(word: str) -> str:
+    """``NAME@REVISION`` as the server names it."""
+    name, _, revision = word.partition("@")
+    return f"{name}/revisions/{revision}" if revision else name
 
 
 async def create(

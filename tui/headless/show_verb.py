@@ -77,8 +77,19 @@ async def show(options: argparse.Namespace) -> int:
         if options.json:
             data(json.dumps(_as_json(held)))
             return 0
-        await _tell(connection, held, transcript=not options.no_transcript)
+        wiring = await _wiring(connection, held)
+        await _tell(connection, held, wiring, transcript=not options.no_transcript)
     return 0
+
+
+async def _wiring(connection: Connection, held: Held) -> list[str]:
+    if held.design is None:
+        return []
+    request = design_pb2.DrawDesignRequest(
+        name=held.session.name, format=design_pb2.DRAWING_FORMAT_TEXT
+    )
+    answer = await connection.designs.DrawDesign(request, timeout=CALL_TIMEOUT_S)
+    return str(answer.content).splitlines()
 
 
 def _as_json(held: Held) -> dict[str, object]:
@@ -98,7 +109,7 @@ def _dict(message: Message) -> dict[str, object]:
     return found
 
 
-async def _tell(connection: Connection, held: Held, *, transcript: bool) -> None:
+async def _tell(connection: Connection, held: Held, wiring: list[str], *, transcript: bool) -> None:
     session = held.session
     lines = head_lines(session)
     lines += ["", "STAGES", *stage_lines(session)]
@@ -106,6 +117,8 @@ async def _tell(connection: Connection, held: Held, *, transcript: bool) -> None
         lines += finding_lines(finding_of(finding))
     if held.design is not None:
         lines += ["", "DESIGN", *design_lines(held.design)]
+    if wiring:
+        lines += ["", "WIRING", *wiring]
     if held.sources:
         lines += ["", "SKETCH", *source_lines(held.sources)]
     if held.build is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tui.client.images import (
 )
 
 SKETCH_SUFFIXES = (".ino", ".h", ".hpp", ".cpp", ".c")
+DESIGN_SUFFIXES = (".json", ".yaml", ".yml")
 MAX_FILES = 40
 MAX_FILE_BYTES = 256 * 1024
 
@@ -49,18 +51,31 @@ def read_source(
         source = _project(path)
     elif suffix in SKETCH_SUFFIXES and path.is_file():
         source = session_pb2.Source(title=path.stem, files=[_file(path, path.name)])
+    elif suffix in DESIGN_SUFFIXES and path.is_file() and is_design(path):
+        source = session_pb2.Source(title=path.stem, design_json=_text(path))
     elif suffix in (*IMAGE_SUFFIXES, MANIFEST_SUFFIX) and path.is_file():
         image = read_local_image(path)
         source = session_pb2.Source(title=path.stem, image=image.image)
     elif not path.exists():
         raise InvalidRequestError("SOURCE_NOT_FOUND", f"{path} does not exist", path=str(path))
     else:
-        kinds = ", ".join((*SKETCH_SUFFIXES, *IMAGE_SUFFIXES, MANIFEST_SUFFIX))
+        kinds = ", ".join((*SKETCH_SUFFIXES, *IMAGE_SUFFIXES, *DESIGN_SUFFIXES))
         raise InvalidRequestError(
             "SOURCE_UNUSABLE", f"{path} is neither a directory nor one of {kinds}", path=str(path)
         )
     source.scenarios.extend(load_scenario(one) for one in scenarios)
     return source, image
+
+
+def is_design(path: Path) -> bool:
+    """Whether a file is a design and not, say, a flasher_args.json: it names behaviours."""
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return True
+    try:
+        document = json.loads(_text(path))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and "behaviours" in document and "board" in document
 
 
 def load_scenario(path: Path) -> design_pb2.Scenario:

@@ -76,3 +76,37 @@ def test_what_run_cannot_mean_is_a_usage_error(words: list[str]) -> None:
     from tui.__main__ import main
 
     assert main(words) == 2
+
+
+def design_words(*words: str) -> tuple[str, str, list[str], str | None]:
+    options = build_parser().parse_args(["design", *words])
+    problem = options.verb_entry.check(options)
+    return options.action, options.prompt, options.words, problem
+
+
+def test_a_quoted_sentence_is_a_prompt_and_other_words_are_actions() -> None:
+    sentence = "Blink the LED at 2 Hz."
+
+    assert design_words(sentence) == ("", sentence, [sentence], None)
+    assert design_words("show", "thermo@2", "--wiring", "svg")[::2] == ("show", ["thermo@2"])
+    assert design_words("diff", "a", "b")[2:] == (["a", "b"], None)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["Blink", "the", "LED"], "put what the device should do into quotes"),
+        (["diff", "one"], "design diff takes 2 words"),
+        (["show", "x", "--field", "pins"], "--field goes with design edit"),
+        (["list", "--wiring", "svg"], "--wiring goes with a PROMPT and design show"),
+        ([" "], "say what the device should do"),
+    ],
+)
+def test_words_that_make_no_sense_are_told(words: list[str], problem: str) -> None:
+    assert design_words(*words)[3] == problem
+
+
+def test_a_session_starts_from_one_thing() -> None:
+    options = build_parser().parse_args(["run", "Blink.", "--design", "thermo"])
+
+    assert "--design NAME" in options.verb_entry.check(options)

@@ -473,6 +473,9 @@ class _Designs(design_pb2_grpc.DesignServiceServicer):
             outcome=verdict_pb2.OUTCOME_PASSED, design=canned_design()
         )
 
+    async def DrawDesign(self, request, context):  # type: ignore[no-untyped-def]
+        return design_pb2.DrawDesignResponse(content="PB0 -- relay\n", media_type="text/plain")
+
 
 class _Builds(build_service_pb2_grpc.BuildServiceServicer):
     def __init__(self, plane: FakeControlPlane) -> None:

@@ -206,7 +206,14 @@ async def test_an_exported_project_is_what_run_from_takes(
     folder = tmp_path / "out"
     assert (await benchline("project", "export", "01kdemo", str(folder))).code == 0
     written = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert written == {"temperature_relay.ino", "design.json", "scenarios/main.yaml"}
+    assert written == {
+        "temperature_relay.ino",
+        "design.json",
+        "scenarios/main.yaml",
+        "wiring.svg",
+        "wiring.mmd",
+        "bom.csv",
+    }
     assert (await benchline("run", "--from", str(folder))).code == 0
     assert plane.created[-1].source.design_json == '{"design": 1}'
 
