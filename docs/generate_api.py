@@ -18,7 +18,8 @@ Generated from the comments in `proto/benchline/v1` by `make docs`. Package `ben
 Every call needs the local socket of the instance (`benchline up --json` prints the target).
 Failed calls carry `google.rpc.ErrorInfo` with a stable reason; [errors.md](errors.md) lists them.
 The server answers reflection (`grpc.reflection.v1alpha`) and health (`grpc.health.v1`) requests.
-Example clients: [Python](examples/python/run_session.py) and [Node](examples/node/run_session.mjs).
+Example clients: [Python](examples/python/run_session.py) and [Node](examples/node/run_session.mjs);
+stages on their own: [build and simulate](examples/python/build_and_simulate.py).
 """
 _SCALARS = {
     Field.TYPE_DOUBLE: "double",

@@ -203,6 +203,39 @@ def test_the_example_client_drives_a_session(operator: Operator, client: str) ->
     assert "OUTCOME_PASSED" in done.stdout
 
 
+def test_a_design_is_kept_drawn_edited_and_used_by_stages_alone(
+    operator: Operator, tmp_path: Path
+) -> None:
+    prompt = "Blink the on-board LED at 4 Hz"
+    kept = operator("design", prompt, "--name", "blinker", "--note", "first")
+    svg = operator("design", "show", "blinker", "--wiring", "svg")
+    title = tmp_path / "title.yaml"
+    title.write_text("title: Blinker\n")
+    edited = operator("design", "edit", "blinker", str(title), "--field", "title")
+    diff = operator("design", "diff", "blinker@1", "blinker")
+    document = tmp_path / "design.json"
+    document.write_text(operator("design", "show", "blinker", "--document").out)
+    run = operator("run", "--design", "blinker", "--until", "simulate", "--json")
+    example = ROOT / "docs/examples/python/build_and_simulate.py"
+    done = subprocess.run(
+        [sys.executable, str(example), operator.instance()["target"], str(document)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=operator.environment,
+        check=False,
+    )
+
+    assert kept.code == svg.code == edited.code == 0, (kept, svg, edited)
+    assert svg.out.startswith("<svg ")
+    assert diff.code == 1
+    assert diff.out.strip().endswith("is Blinker")
+    assert run.code == 0, run
+    assert run.session["design"] == "designs/blinker/revisions/2"
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "main OUTCOME_PASSED" in done.stdout
+
+
 def test_reflection_and_health_answer(operator: Operator) -> None:
     script = (
         "import sys, grpc\n"

@@ -10,7 +10,9 @@ import pytest
 from controlplane.bench_core.manifest import PORTS
 from controlplane.catalog.loader import load_catalogue
 from controlplane.designers.offline import OfflineDesigner
+from controlplane.designers.protocol import DesignRequest
 from controlplane.domain.build import SourceFile
+from controlplane.domain.design import Design
 from controlplane.domain.session import Session, SessionRequest, Source
 from controlplane.domain.verdict import Outcome, Stage
 from controlplane.firmware.offline import OfflineAuthor
@@ -150,3 +152,18 @@ async def test_an_ambiguous_board_is_refused_by_the_design(tmp_path: Path) -> No
 
     assert done.outcome is Outcome.REFUSED
     assert [finding.code for finding in done.findings] == ["E101"]
+
+
+@pytest.mark.parametrize("model", ["olimex-stm32-h405", "esp32-c3-devkitm-1"])
+async def test_a_design_that_is_brought_is_judged_and_built_from_a_sketch_of_its_own(
+    model: str, tmp_path: Path
+) -> None:
+    design = OfflineDesigner(CATALOGUE).plan(
+        DesignRequest(prompt="Blink the LED at 2 Hz.", board=model)
+    )
+    assert isinstance(design, Design)
+    done = await run(tmp_path, prompt="", source=Source(design_json=design.to_json()))
+
+    assert [record.stage for record in done.stages] == [Stage.DESIGN, Stage.BUILD]
+    assert done.outcome is Outcome.PASSED, done.message
+    assert (done.board_model, done.design_hash) == (model, design.design_hash)
