@@ -66,7 +66,8 @@ def _closeness(
     name = pin.pin if pin else ""
     own = _own_level(thing, board)
     score = 8 * (bool(thing.pin) and name == thing.pin)
-    score += 4 * (own is not None and name == own.pin)
+    if own is not None and name == own.pin:
+        score += 4 if thing.may_be_on_board else -1
     score += 2 * (thing.name in signal or signal in thing.name)
     if thing.colours:
         score += 4 * all(colour in component.words for colour in thing.colours)
@@ -76,8 +77,8 @@ def _closeness(
 
 
 def _own_level(thing: Thing, board: BoardFacts | None) -> Level | None:
-    """What the board has of its own for a thing that is said to be on it."""
-    if board is None or not thing.on_board:
+    """The LED or the button that the board has of its own."""
+    if board is None:
         return None
     return {"led": board.led, "button": board.button}.get(thing.kind)
 
@@ -85,7 +86,10 @@ def _own_level(thing: Thing, board: BoardFacts | None) -> Level | None:
 def _bound(thing: Thing, signal: str, design: DesignFacts, board: BoardFacts | None) -> Bound:
     pin = design.pin_of(signal)
     own = _own_level(thing, board)
-    active = thing.active or (own.active if own else "") or (pin.active if pin else "")
+    said = pin.active if pin else ""
+    if own is not None and pin is not None and pin.pin == own.pin:
+        said = own.active
+    active = thing.active or said
     return Bound(thing=thing, signal=signal, pin=pin, on_high=active != "low")
 
 
@@ -99,9 +103,9 @@ def _problems(bound: Bound, board: BoardFacts | None) -> list[str]:
     if thing.active and pin.active != thing.active:
         problems.append(f"{thing.name} is active {pin.active}, not {thing.active} as was said")
     own = _own_level(thing, board)
-    if own and pin.pin != own.pin:
+    if own and pin.pin != own.pin and thing.on_board:
         problems.append(f"{thing.name} is on {pin.pin}; that of the board is on {own.pin}")
-    elif own and pin.active != own.active:
+    if own and pin.pin == own.pin and pin.active != own.active:
         problems.append(f"{thing.name} on {pin.pin} is active {own.active}, not {pin.active}")
     return problems
 

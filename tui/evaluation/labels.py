@@ -67,6 +67,7 @@ class Thing:
     name: str
     kind: str
     on_board: bool = False
+    may_be_on_board: bool = False
     pin: str = ""
     active: str = ""
 

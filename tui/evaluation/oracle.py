@@ -38,7 +38,7 @@ from tui.evaluation.outputs import (
     sees_set,
     sees_threshold,
 )
-from tui.evaluation.promises import promise_problems
+from tui.evaluation.promises import about_of, promise_problems, unpromised
 from tui.evaluation.watching import Seen
 
 
@@ -114,8 +114,11 @@ def _acceptance(prompts: PromptSet, case: Case, evidence: Evidence) -> Judgement
     if problems:
         unique = tuple(dict.fromkeys(problems))
         return Judgement(verdict=Verdict.ACCEPTED_WRONG, problems=unique)
-    verdict = Verdict.ACCEPTED_UNJUDGED if case.unjudged else Verdict.ACCEPTED_RIGHT
-    return Judgement(verdict=verdict, problems=case.unjudged)
+    unjudged = [*case.unjudged]
+    if not evidence.judged:
+        unjudged += [f"not seen: {one}" for one in unpromised(case, design, binding.bound)]
+    verdict = Verdict.ACCEPTED_UNJUDGED if unjudged else Verdict.ACCEPTED_RIGHT
+    return Judgement(verdict=verdict, problems=tuple(unjudged))
 
 
 def _board_problems(wish: BoardWish, design: DesignFacts, family: str) -> list[str]:
@@ -138,6 +141,7 @@ def _run_problems(
             problems.append(f"{run}: the firmware is of another design ({run.seen.design})")
         if not run.seen.ended:
             problems.append(f"{run}: the run has no end")
+        problems += _wiring_problems(design, run)
     for does in case.does:
         check = _check_of(does, case, design, binding.bound)
         if check is None:
@@ -154,6 +158,17 @@ def _name(does: Does) -> str:
     return " ".join([type(does).__name__.lower(), *filter(None, about)])
 
 
+def _wiring_problems(design: DesignFacts, run: Run) -> list[str]:
+    """What is stimulated and watched is what the design has wired."""
+    problems = []
+    for signal, (pin, active) in run.stimuli.pins.items():
+        wired = design.pin_of(signal)
+        if wired is None or wired.pin != pin or (active and wired.active != active):
+            there = f"{wired.pin} active {wired.active}" if wired else "no pin"
+            problems.append(f"{run}: {signal} is tried on {pin} {active}; the design has {there}")
+    return problems
+
+
 _Check = Callable[[Run], Seen]
 
 
@@ -161,19 +176,13 @@ def _check_of(
     does: Does, case: Case, design: DesignFacts, bound: dict[str, Bound]
 ) -> _Check | None:
     """The check of one behaviour; None when a thing that it needs was not found."""
-    if any(name in _names(case) and name not in bound for name in _about(does)):
+    if any(name in _names(case) and name not in bound for name in about_of(does)):
         return None
     return _output_check(does, design, bound) or _console_check(does, case, design, bound)
 
 
 def _names(case: Case) -> set[str]:
     return {thing.name for thing in case.things}
-
-
-def _about(does: Does) -> list[str]:
-    """Names of the things that a behaviour is about."""
-    keys = ("of", "by", "thing", "toggles", "state", "count")
-    return [name for key in keys if isinstance(name := getattr(does, key, ""), str) and name]
 
 
 def _unit(name: str, design: DesignFacts, bound: dict[str, Bound]) -> str:

@@ -30,6 +30,9 @@ _KIND_OF = {
     "Set": "command",
     "Echo": "echo",
 }
+_STATED = (Blink, Report, Threshold, Press, Reply, Echo)
+"""Labels whose numbers a design states."""
+
 _COUNTED = ("blink", "report", "threshold", "command")
 """Kinds of which a design has one behaviour for each label."""
 
@@ -38,7 +41,8 @@ def promise_problems(case: Case, design: DesignFacts, bound: dict[str, Bound]) -
     """What the design's own statements contradict, lack or add."""
     problems = []
     for does in case.does:
-        problems += _one(does, design, bound)
+        if not _is_free(does, design, bound):
+            problems += _one(does, design, bound)
     problems += _unasked(case, design)
     proved = {name for scenario in design.scenarios for name in scenario.proves}
     problems += [
@@ -49,6 +53,31 @@ def promise_problems(case: Case, design: DesignFacts, bound: dict[str, Bound]) -
     if not any(scenario.control for scenario in design.scenarios):
         problems.append("the design has no control scenario")
     return problems
+
+
+def unpromised(case: Case, design: DesignFacts, bound: dict[str, Bound]) -> list[str]:
+    """What the design states nothing about that could be held against the labels."""
+    return [
+        f"{type(does).__name__.lower()} {' '.join(about_of(does))}".strip()
+        for does in case.does
+        if not isinstance(does, _STATED) or _is_free(does, design, bound)
+    ]
+
+
+def about_of(does: Does) -> list[str]:
+    """Names of the things that a behaviour is about."""
+    keys = ("of", "by", "thing", "toggles", "state", "count")
+    return [name for key in keys if isinstance(name := getattr(does, key, ""), str) and name]
+
+
+def _is_free(does: Does, design: DesignFacts, bound: dict[str, Bound]) -> bool:
+    """Whether the design does it with a behaviour of a kind that states no numbers."""
+    signals = {bound[name].signal for name in about_of(does) if name in bound}
+    free = [one for one in design.behaviours if one.kind not in _KINDS]
+    stated = [one for one in design.behaviours if one.kind == _KIND_OF[type(does).__name__]]
+    if any(signals.issubset(one.signals) for one in stated):
+        return False
+    return any(signals.issubset(one.signals) for one in free)
 
 
 def _unasked(case: Case, design: DesignFacts) -> Iterator[str]:

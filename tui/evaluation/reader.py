@@ -191,7 +191,8 @@ def _things(things: Fields) -> tuple[Thing, ...]:
             Thing(
                 name=name,
                 kind=one.text("kind", needed=True),
-                on_board=one.word("on_board", ("yes", "no")) == "yes",
+                on_board=(own := one.word("on_board", ("yes", "may", "no"))) == "yes",
+                may_be_on_board=own in {"yes", "may"},
                 pin=pin,
                 active=one.word("active", _ACTIVE),
             )

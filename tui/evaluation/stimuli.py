@@ -46,10 +46,11 @@ class Sent:
 
 @dataclass(slots=True)
 class Stimuli:
-    """Everything that a run gave, in the order of time."""
+    """Everything that a run gave, in the order of time; ``pins`` is where each signal was given."""
 
     given: list[Given] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
+    pins: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def read_stimuli(scenario: str, values: Table[str, str]) -> Stimuli:
@@ -70,7 +71,17 @@ def read_stimuli(scenario: str, values: Table[str, str]) -> Stimuli:
     found = reading.found
     found.given.sort(key=lambda one: one.at_ms)
     found.sent.sort(key=lambda one: one.at_ms)
+    found.pins = dict(_pins(root))
     return found
+
+
+def _pins(root: Mapping) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Each signal of the scenario with its pin and, for digital ones, the level that means on."""
+    signals = root.entries.get("signals")
+    for name, node in signals.entries.items() if isinstance(signals, Mapping) else ():
+        keys = node.entries if isinstance(node, Mapping) else {}
+        analog = _text(keys, "kind") == "analog"
+        yield name, (_text(keys, "pin"), "" if analog else _text(keys, "active", "high"))
 
 
 def _constants(root: Mapping) -> Iterator[tuple[str, str]]:

@@ -149,7 +149,7 @@ DESIGNS = [
     ("blink_two", pin("red_led_pb5", "pin", "PB8"), "not on PB5 as was said"),
     ("blink_uneven", parameter("blink_led", "on", "250"), "on is 250 ms, not 200 ms"),
     ("toggle_led", parameter("button_press", "debounce", "30"), "debounce is 30 ms, not 20 ms"),
-    ("toggle_led", pin("button", "pin", "PB9"), "that of the board is on PA0"),
+    ("toggle_led", pin("button", "pin", "PB9"), "button is tried on PA0 high; the design has PB9"),
     ("print_hello", parameter("button_press", "print", "hullo"), "prints 'hullo', not 'hello'"),
     ("ping_and_echo", parameter("command_ping", "answer", "pang"), "is answered with 'pang'"),
     ("ping_and_echo", without("behaviours", "echo"), "nothing in the design echoes"),

@@ -111,7 +111,7 @@ def test_all_problems_are_told_at_once_with_their_lines() -> None:
         ("every: 500 ms", "every: 500 ms, on: 600 ms", "shorter than 'every'"),
         ("answer: design", "answer: refuse", "no things, needs or behaviours"),
         ("answer: design", "answer: either", "'why' goes with"),
-        ("on_board: yes", "on_board: perhaps", "one of yes, no"),
+        ("on_board: yes", "on_board: perhaps", "one of yes, may, no"),
         ("kind: led,", "kind: led, pin: led,", "written as 'PB5'"),
         ("needs: [blink]", "needs: blink", "a list of texts"),
         ("    does:\n", "    does: 3\n    unjudged:\n", "does is a list"),
