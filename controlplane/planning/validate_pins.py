@@ -127,19 +127,20 @@ def _is_pin_of(design: Design, name: str, component: str) -> bool:
 
 
 def _soldered(design: Design, board: BoardModel) -> list[Finding]:
-    """A pin that the board itself uses belongs to what is soldered to it."""
+    """A pin that the board itself uses belongs to what is soldered to it, and to nothing else."""
     items = {item.pin: item for item in board.onboard}
     kinds = {component.id: component.kind for component in design.components}
-    return [
-        complaint(
-            "E111",
-            pin.signal,
-            f"{pin.pin} is wired to the {items[pin.pin].label} of the {board.name}.",
-            "Use another pin.",
-        )
-        for pin in design.pins
-        if pin.pin in items and kinds.get(pin.component, items[pin.pin].kind) != items[pin.pin].kind
-    ]
+    findings = []
+    for pin in design.pins:
+        item = items.get(pin.pin)
+        if item is None:
+            continue
+        own = pin.fixed_by is FixedBy.BOARD and kinds.get(pin.component, item.kind) == item.kind
+        if not own:
+            message = f"{pin.pin} is wired to the {item.label} of the {board.name}."
+            fix = f'Use another pin, or mean the {item.label} itself (fixed_by "board").'
+            findings.append(complaint("E111", pin.signal, message, fix))
+    return findings
 
 
 def _timers(design: Design, part: Part) -> list[Finding]:
