@@ -34,6 +34,7 @@ from controlplane.edge.server_service import Check, ServerService
 from controlplane.edge.session_service import SessionService
 from controlplane.firmware.claude import ClaudeAuthor
 from controlplane.firmware.offline import OfflineAuthor
+from controlplane.firmware.protocol import FirmwareAuthor
 from controlplane.fleet.commands import Commands
 from controlplane.fleet.link import AgentLink
 from controlplane.fleet.registry import Registry
@@ -48,6 +49,7 @@ from controlplane.pipeline.deploy_stage import DeployParts, DeployStage
 from controlplane.pipeline.design_stage import DesignStage
 from controlplane.pipeline.engine import Engine, EngineParts
 from controlplane.pipeline.recovery import Recoveries, RecoveryParts
+from controlplane.pipeline.repair import RepairParts, Repairs
 from controlplane.pipeline.rollout import Rollouts
 from controlplane.pipeline.rollout_parts import RolloutParts
 from controlplane.pipeline.simulate_stage import SimulateParts, SimulateStage
@@ -104,6 +106,7 @@ class _Shared:
     catalogue: Catalogue
     claude: Claude
     designers: Mapping[str, Designer]
+    authors: Mapping[str, FirmwareAuthor]
     registry: Registry
     ladder: SimulatorLadder
     slots: Slots
@@ -150,6 +153,16 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
             new_session_id=new_session_id,
             owner=uuid.uuid4().hex,
             session_slots=config.session_slots,
+            repairs=Repairs(
+                RepairParts(
+                    artifacts=stores.artifacts,
+                    authors=shared.authors,
+                    calls=ModelCallStore(database),
+                    console_log=stores.console_log,
+                    database=database,
+                    store=stores.sessions,
+                )
+            ),
         )
     )
     rollouts = _rollouts(config, stores, shared, recoveries)
@@ -180,6 +193,10 @@ def _share(config: Config, stores: _Stores, leases: LeaseBook) -> _Shared:
         designers={
             OfflineDesigner.name: OfflineDesigner(catalogue),
             ClaudeDesigner.name: ClaudeDesigner(claude, catalogue),
+        },
+        authors={
+            OfflineAuthor.name: OfflineAuthor(),
+            ClaudeAuthor.name: ClaudeAuthor(claude, catalogue),
         },
         registry=registry,
         ladder=_ladder(config),
@@ -263,10 +280,7 @@ def _stages(
                 boards=stores.boards,
                 catalogue=catalogue,
                 store=stores.sessions,
-                authors={
-                    OfflineAuthor.name: OfflineAuthor(),
-                    ClaudeAuthor.name: ClaudeAuthor(shared.claude, catalogue),
-                },
+                authors=shared.authors,
                 toolchain=ToolchainLadder([shared.bench_core, *shared.vendors]),
                 slots=slots,
                 work_dir=work_dir,

@@ -3,7 +3,15 @@
 import re
 import textwrap
 
-from tui.state.fact import Assertion, BoardFact, Outcome, SessionSummary, StageMoved, State
+from tui.state.fact import (
+    Assertion,
+    AttemptMoved,
+    BoardFact,
+    Outcome,
+    SessionSummary,
+    StageMoved,
+    State,
+)
 from tui.state.run import FlashView, RunView, ScenarioView
 
 _BAD = (Outcome.FAILED, Outcome.BROKEN)
@@ -88,6 +96,29 @@ def stage_line(stage: StageMoved) -> str:
     tail = "  ".join(filter(None, extras))
     mark = glyph(stage.outcome, stage.state)
     return f"{mark} {stage.stage.value:<9} {word:<8} {tail}".rstrip()
+
+
+def attempt_line(attempt: AttemptMoved) -> str:
+    """``✗ attempt 1  FAILED  +12 -3 in 1 file, 2 failing, 4,210 tokens in, 900 out, $0.0342``."""
+    if attempt.state is not State.DONE:
+        return f"↻ attempt {attempt.attempt}  {one_line(attempt.message, 200)}".rstrip()
+    parts = []
+    if attempt.files_changed:
+        files = "file" if attempt.files_changed == 1 else "files"
+        lines = f"+{attempt.lines_added} -{attempt.lines_removed}"
+        parts.append(f"{lines} in {attempt.files_changed} {files}")
+    if attempt.failing_checks:
+        parts.append(f"{attempt.failing_checks} failing")
+    if attempt.warnings:
+        parts.append(f"{attempt.warnings} warnings")
+    if attempt.calls:
+        cost = attempt.cost_micro_usd
+        spent = "cost unknown" if cost is None else f"${cost / 1_000_000:.4f}"
+        parts.append(f"{attempt.input_tokens:,} tokens in ({attempt.cached_tokens:,} cached)")
+        parts += [f"{attempt.output_tokens:,} out", spent]
+    told = ", ".join(parts)
+    head = f"{glyph(attempt.outcome)} attempt {attempt.attempt}  {attempt.outcome.value:<8}"
+    return f"{head} {told}".rstrip()
 
 
 def assertion_line(assertion: Assertion) -> str:

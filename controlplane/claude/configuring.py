@@ -15,7 +15,14 @@ from controlplane.claude.settings import (
     ClaudeSettings,
 )
 
-_TEXTS = {"base_url": SERVICE_URL, "model": DEFAULT_MODEL, "effort": "high", "api_key_file": ""}
+_TEXTS = {
+    "base_url": SERVICE_URL,
+    "model": DEFAULT_MODEL,
+    "effort": "high",
+    "repair_model": "",
+    "repair_effort": "",
+    "api_key_file": "",
+}
 _NUMBERS: dict[str, tuple[str, str, str]] = {  # name: (default, least, most)
     "max_tokens": ("32000", "1000", "64000"),
     "session_ceiling_usd": ("5", "0", "10000"),
@@ -93,8 +100,10 @@ def read_claude(
             problems.append(f"unknown key claude.{str(key)[:40]!r}")
     values = _Values(table, variables, problems)
     effort, base_url = values.text("effort"), values.text("base_url")
-    if effort not in EFFORTS:
-        problems.append(f"claude.effort must be one of {', '.join(EFFORTS)}, not {effort!r}")
+    repair_effort = values.text("repair_effort")
+    for name, given in (("effort", effort), ("repair_effort", repair_effort or effort)):
+        if given not in EFFORTS:
+            problems.append(f"claude.{name} must be one of {', '.join(EFFORTS)}, not {given!r}")
     if not _is_safe(base_url):
         problems.append("claude.base_url must be https://…, or http:// of this machine")
     price_input, price_output = (values.price(name) for name in _PRICES)
@@ -105,6 +114,8 @@ def read_claude(
         base_url=base_url,
         model=values.text("model"),
         effort=effort,
+        repair_model=values.text("repair_model"),
+        repair_effort=repair_effort,
         max_tokens=int(values.number("max_tokens")),
         session_ceiling_micro_usd=int(values.number("session_ceiling_usd") * _MICRO),
         month_ceiling_micro_usd=int(values.number("month_ceiling_usd") * _MICRO),

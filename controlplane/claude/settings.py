@@ -19,12 +19,17 @@ HOW_TO_CONFIGURE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaudeSettings:
-    """Key, model and limits. Money is in millionths of a dollar; a ceiling of 0 is none."""
+    """Key, model and limits. Money is in millionths of a dollar; a ceiling of 0 is none.
+
+    `repair_model` and `repair_effort` are turned to once where a repair had no effect; "" is none.
+    """
 
     api_key: Secret = field(default_factory=lambda: Secret(""))
     base_url: str = SERVICE_URL
     model: str = DEFAULT_MODEL
     effort: str = "high"
+    repair_model: str = ""
+    repair_effort: str = ""
     max_tokens: int = 32_000
     session_ceiling_micro_usd: int = 5_000_000
     month_ceiling_micro_usd: int = 50_000_000

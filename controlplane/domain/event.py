@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controlplane.domain.artifact import Artifact
+from controlplane.domain.attempt import AttemptChanged
 from controlplane.domain.build import Diagnostic
 from controlplane.domain.deployment import BoardDeployment, FlashRecord
 from controlplane.domain.model_call import ModelCall
@@ -40,16 +41,6 @@ class StageChanged:
     cached: bool = False
     runs: int = 0
     duration_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptChanged:
-    """A turn of the repair loop began or ended."""
-
-    attempt: int
-    state: State
-    outcome: Outcome | None = None
-    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,13 +21,6 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
-    """The turns that led to a session's sources, as a stage keeps them."""
-
-    turns: tuple[Turn, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUsage:
     """Tokens of a try, as the service counted them. `thinking` is a part of `output`."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controlplane.domain.artifact import Artifact
+from controlplane.domain.attempt import AttemptChanged
 from controlplane.domain.build import SourceFile
 from controlplane.domain.firmware_image import FirmwareImage
 from controlplane.domain.verdict import (
@@ -110,6 +111,8 @@ class Session:
     end_time: datetime | None = None
     last_sequence: int = 0
     attempt: int = 1
+    attempts: tuple[AttemptChanged, ...] = ()
+    best_attempt: int = 0
 
     @property
     def session_id(self) -> str:

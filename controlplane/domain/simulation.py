@@ -6,6 +6,14 @@ from controlplane.domain.verdict import Outcome, ScenarioResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterUse:
+    """How often a firmware used a register that the simulator does not model."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
     """All scenarios of a session in one simulator; `rung` is its place on the ladder."""
 
@@ -16,3 +24,4 @@ class Simulation:
     simulator: str
     confinement: str
     results: tuple[ScenarioResult, ...]
+    registers: tuple[RegisterUse, ...] = ()

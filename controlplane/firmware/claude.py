@@ -18,7 +18,13 @@ from controlplane.domain.model_call import Role, Turn
 from controlplane.firmware.board_pins import FILE, board_pins
 from controlplane.firmware.lint import MAIN, PATHS, lint
 from controlplane.firmware.offline import companions, project_name
-from controlplane.firmware.protocol import NO_HISTORY, History, NotWritten, SourceProject
+from controlplane.firmware.protocol import (
+    NO_HISTORY,
+    History,
+    NotWritten,
+    SourceProject,
+    Stronger,
+)
 from controlplane.planning.complaints import complaint
 from controlplane.skills.loader import framework_of, sheets_for
 
@@ -59,10 +65,19 @@ class ClaudeAuthor:
 
     name = "claude"
     version = "1"
+    repairs = True
 
     def __init__(self, claude: Claude, catalogue: Catalogue | None = None) -> None:
         self._claude = claude
         self._catalogue = catalogue or load_catalogue()
+
+    @property
+    def stronger(self) -> Stronger | None:
+        """The model and effort that the configuration names for repairs that had no effect."""
+        settings = self._claude.settings
+        if not settings.repair_model and not settings.repair_effort:
+            return None
+        return Stronger(model=settings.repair_model, effort=settings.repair_effort)
 
     async def write(
         self, design: Design, history: History = NO_HISTORY

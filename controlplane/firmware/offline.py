@@ -3,7 +3,13 @@
 from controlplane.domain.build import SourceFile
 from controlplane.domain.design import BehaviourKind, Design
 from controlplane.domain.finding import Finding
-from controlplane.firmware.protocol import NO_HISTORY, History, NotWritten, SourceProject
+from controlplane.firmware.protocol import (
+    NO_HISTORY,
+    History,
+    NotWritten,
+    SourceProject,
+    Stronger,
+)
 from controlplane.firmware.sketch import write_sketch
 
 
@@ -12,6 +18,8 @@ class OfflineAuthor:
 
     name = "offline"
     version = "1"
+    repairs = False
+    stronger: Stronger | None = None
 
     async def write(
         self, design: Design, history: History = NO_HISTORY

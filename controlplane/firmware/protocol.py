@@ -67,11 +67,31 @@ class NotWritten:
 NO_HISTORY = History()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stronger:
+    """What an author can turn to once, where it made no progress; "" is what it has already."""
+
+    model: str = ""
+    effort: str = ""
+
+    def __str__(self) -> str:
+        """Name it for people."""
+        named = self.model or "the same model"
+        return f"{named} with effort {self.effort}" if self.effort else named
+
+
 class FirmwareAuthor(Protocol):
     """Writes the sources of a design."""
 
     name: str
     version: str
+    repairs: bool
+    """Whether it can do something with the evidence of a failure."""
+
+    @property
+    def stronger(self) -> Stronger | None:
+        """What it can turn to where a repair had no effect."""
+        ...
 
     async def write(
         self, design: Design, history: History = NO_HISTORY

@@ -8,17 +8,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchline.errors import BenchlineError, InvalidRequestError
+from benchline.errors import BenchlineError, CorruptError, InvalidRequestError
 from controlplane.bench_core.manifest import PORTS
 from controlplane.catalog.loader import Catalogue
 from controlplane.childproc.tools import ToolBrokenError
 from controlplane.domain.artifact import Artifact
 from controlplane.domain.build import Build, SourceFile
+from controlplane.domain.design import Design
+from controlplane.domain.finding import Finding
 from controlplane.domain.image import flat_image, read_image
-from controlplane.domain.model_call import Conversation
+from controlplane.domain.model_call import Role, Turn
 from controlplane.domain.session import Session
 from controlplane.domain.verdict import Outcome, Severity, Stage, StageFinding
-from controlplane.firmware.protocol import FirmwareAuthor, History, NotWritten
+from controlplane.firmware.protocol import FirmwareAuthor, History, NotWritten, SourceProject
+from controlplane.pipeline.attempts import SCENARIOS_KEY, RepairTurn, turn_key, written_key
 from controlplane.pipeline.exports import keep_project_files
 from controlplane.pipeline.images import VENDOR_HEX
 from controlplane.pipeline.project import DESIGN_KEY, Project, load_project
@@ -31,6 +34,8 @@ from controlplane.pipeline.stage import (
     telling,
     with_artifact,
 )
+from controlplane.planning.complaints import complaint
+from controlplane.planning.repair import scenarios_digest
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.codec import from_json, to_json
@@ -45,9 +50,6 @@ from controlplane.toolchains.protocol import (
 )
 
 BUILD_KEY = "build"
-CONVERSATION_KEY = "author.conversation"
-"""The turns of the author, for those who ask it to repair what it wrote."""
-
 _MAX_DIAGNOSTIC_EVENTS = 50
 
 
@@ -114,11 +116,9 @@ class BuildStage:
             if project.design is not None:
                 await run.keep(DESIGN_KEY, project.design.to_json())
         elif project.design is not None:
-            author = chosen(self._parts.authors, run.session.request.designer)
-            written = await author.write(project.design, stage_history(run))
+            written = await self._written(run, project.design)
             if isinstance(written, NotWritten):
                 return written
-            await run.keep(CONVERSATION_KEY, to_json(Conversation(turns=written.turns)))
             files = written.sources
         else:
             raise InvalidRequestError("NOTHING_TO_BUILD", "there is neither a design nor a sketch")
@@ -128,6 +128,33 @@ class BuildStage:
             board_model=project.board_model.key,
             design_hash=project.short_design_hash,
         )
+
+    async def _written(self, run: StageRun, design: Design) -> SourceProject | NotWritten:
+        """What the author writes for this attempt; kept, so that it is asked once.
+
+        Raises:
+            CorruptError: SCENARIOS_CHANGED, what judges is not what it was at the first attempt.
+        """
+        judging = scenarios_digest([(s.id, s.yaml) for s in design.scenarios])
+        before = await run.kept(SCENARIOS_KEY)
+        if before is None:
+            await run.keep(SCENARIOS_KEY, judging)
+        elif before != judging:
+            raise CorruptError(
+                "SCENARIOS_CHANGED", "the scenarios are not those of the first attempt"
+            )
+        key = written_key(run.attempt)
+        kept = await run.kept(key)
+        if kept is not None:
+            return from_json(SourceProject, kept)
+        author = chosen(self._parts.authors, run.session.request.designer)
+        written = await author.write(design, await stage_history(run))
+        if isinstance(written, SourceProject):
+            edited = edited_scenarios(design, written)
+            if edited is not None:
+                return NotWritten(findings=(edited,), turns=written.turns)
+            await run.keep(key, to_json(written))
+        return written
 
     async def _cached(self, session: Session, inputs_hash: str) -> Build | None:
         """An earlier build whose images are all still stored."""
@@ -236,9 +263,33 @@ class BuildStage:
         )
 
 
-def stage_history(run: StageRun) -> History:
-    """The account of a stage's session, without turns."""
-    return History(session_id=run.session_id, attempt=run.attempt, tell=telling(run))
+async def stage_history(run: StageRun) -> History:
+    """The account of a session, and for a repair the conversation so far with the evidence."""
+    history = History(session_id=run.session_id, attempt=run.attempt, tell=telling(run))
+    if run.attempt == 1:
+        return history
+    before = await run.kept(written_key(run.attempt - 1))
+    begun = await run.kept(turn_key(run.attempt))
+    if before is None or begun is None:
+        raise CorruptError("ATTEMPT_LOST", f"what attempt {run.attempt} begins with is not kept")
+    turn = from_json(RepairTurn, begun)
+    return replace(
+        history,
+        turns=(*from_json(SourceProject, before).turns, Turn(Role.USER, turn.evidence)),
+        model=turn.model,
+        effort=turn.effort,
+    )
+
+
+def edited_scenarios(design: Design, written: SourceProject) -> Finding | None:
+    """A complaint when sources come with scenarios other than those of the design."""
+    judging = {f"scenarios/{s.id}.yaml": s.yaml for s in design.scenarios}
+    for file in written.files:
+        if file.path.startswith("scenarios/") and judging.get(file.path) != file.content:
+            return complaint(
+                "E302", file.path[:80], "the sources change a scenario.", "Change the sketch."
+            )
+    return None
 
 
 def broken_build(error: ToolBrokenError) -> BuildResult:

@@ -11,9 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 from benchline.errors import BenchlineError, ConflictError, InvalidRequestError, NotReadyError
 from benchline.names import session_name
-from controlplane.domain.event import AttemptChanged, Note, SessionChanged, StageChanged
+from controlplane.domain.attempt import AttemptChanged
+from controlplane.domain.event import Note, SessionChanged, StageChanged
 from controlplane.domain.session import ALL_STAGES, Session, SessionRequest, StageRecord
 from controlplane.domain.verdict import Outcome, Stage, State
+from controlplane.pipeline.repair import Ending, Repairs, with_attempt
 from controlplane.pipeline.stage import StageResult, StageRun, StageWork
 from controlplane.pipeline.summary import session_evidence, session_message, session_outcome
 from controlplane.storage.database import Database
@@ -39,6 +41,7 @@ class EngineParts:
     new_session_id: Callable[[], str]
     owner: str
     session_slots: int
+    repairs: Repairs | None = None
 
 
 class Engine:
@@ -145,6 +148,17 @@ class Engine:
                 ),
                 change=lambda s: replace(s, state=State.RUNNING),
             )
+        repairs = self._parts.repairs
+        while True:
+            session = await self._run_stages(session)
+            following = await repairs.following(session) if repairs else None
+            if following is None:
+                break
+            session = following
+        await self._finish(session)
+
+    async def _run_stages(self, session: Session) -> Session:
+        """Run what is not done yet of an attempt, up to the first stage that does not pass."""
         for record in session.stages:
             done = session.stage_record(record.stage)
             if done is None or done.state is not State.DONE:
@@ -152,7 +166,7 @@ class Engine:
                 done = session.stage_record(record.stage)
             if done is None or done.outcome not in (Outcome.PASSED, Outcome.SKIPPED):
                 break
-        await self._finish(session)
+        return session
 
     async def _run_stage(self, session: Session, stage: Stage) -> Session:
         session_id = session.session_id
@@ -237,13 +251,21 @@ class Engine:
 
     async def _finish(self, session: Session) -> None:
         outcome = session_outcome(session)
-        evidence = session_evidence(session)
         message = session_message(session, outcome)
+        ending = Ending(
+            attempt=AttemptChanged(
+                attempt=session.attempt, state=State.DONE, outcome=outcome, message=message
+            )
+        )
+        if self._parts.repairs is not None:
+            ending = await self._parts.repairs.ending(session, outcome, message)
+        shown = ending.change(session)
+        outcome, evidence = session_outcome(shown), session_evidence(shown)
+        message = session_message(shown, outcome)
+        message = f"{message} ({ending.told})" if ending.told else message
         now = datetime.now(UTC)
         facts = (
-            AttemptChanged(
-                attempt=session.attempt, state=State.DONE, outcome=outcome, message=message
-            ),
+            ending.attempt,
             SessionChanged(state=State.DONE, outcome=outcome, evidence=evidence, message=message),
         )
         await self._store.record(
@@ -251,7 +273,7 @@ class Engine:
             facts,
             attempt=session.attempt,
             change=lambda s: replace(
-                s,
+                with_attempt(ending.change(s), ending.attempt),
                 state=State.DONE,
                 outcome=outcome,
                 evidence=evidence,

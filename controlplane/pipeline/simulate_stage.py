@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from controlplane.childproc.tools import ToolBrokenError
 from controlplane.domain.event import AssertionDecided, Fact, Note, ScenarioStarted
 from controlplane.domain.image import is_hex
 from controlplane.domain.session import Session
-from controlplane.domain.simulation import Simulation
+from controlplane.domain.simulation import RegisterUse, Simulation
 from controlplane.domain.verdict import (
     ByteRange,
     Evidence,
@@ -49,6 +50,7 @@ from controlplane.storage.console_log import Chunk, ConsoleLog
 from controlplane.storage.sessions import SessionStore
 
 _CHUNK_BYTES = 48 * 1024
+_MOST_REGISTERS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ class KnownRun:
     notes: tuple[str, ...] = ()
     tool: str = ""
     fix: str = ""
+    registers: tuple[RegisterUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +195,10 @@ class SimulateStage:
             notes=done.notes,
             tool=done.tool,
             fix=done.fix,
+            registers=tuple(
+                RegisterUse(name=name, count=count)
+                for name, count in list(done.registers.items())[:_MOST_REGISTERS]
+            ),
         )
 
     async def _tell(self, bench: _Bench, prepared: PreparedScenario, known: KnownRun) -> KnownRun:
@@ -253,6 +260,7 @@ class SimulateStage:
             simulator=rung.identity,
             confinement=next((k.confinement for k in known if k.confinement), ""),
             results=results,
+            registers=_registers(known),
         )
         await run.keep("simulation", to_json(simulation))
         junit = await keep_junit(self._parts.artifacts, results)
@@ -278,6 +286,14 @@ class SimulateStage:
         )
         await run.record(finding)
         return StageResult(outcome=Outcome.BROKEN, message=message)
+
+
+def _registers(known: list[KnownRun]) -> tuple[RegisterUse, ...]:
+    """The uses of all runs together, most frequent first."""
+    counts: Counter[str] = Counter()
+    for one in known:
+        counts.update({use.name: use.count for use in one.registers})
+    return tuple(RegisterUse(name=name, count=count) for name, count in counts.most_common())
 
 
 def _with_result(session: Session, result: ScenarioResult) -> Session:

@@ -115,13 +115,7 @@ def _fact_of(wire: event_pb2.Event) -> f.Fact:
         case "stage_changed":
             return _stage_moved(wire.stage_changed)
         case "attempt_changed":
-            turn = wire.attempt_changed
-            return f.AttemptMoved(
-                attempt=turn.attempt,
-                state=state_of(turn.state),
-                outcome=outcome_of(turn.outcome),
-                message=turn.message,
-            )
+            return attempt_of(wire.attempt_changed)
         case "design_made":
             made = wire.design_made
             return f.DesignMade(
@@ -276,6 +270,29 @@ def _flash_moved(wire: flash_pb2.FlashRecord) -> f.FlashMoved:
         sectors_erased=wire.sectors_erased,
         sectors_skipped=wire.sectors_skipped,
         bytes_programmed=wire.bytes_programmed,
+    )
+
+
+def attempt_of(wire: event_pb2.AttemptChanged) -> f.AttemptMoved:
+    """A turn of the repair loop."""
+    return f.AttemptMoved(
+        attempt=wire.attempt,
+        state=state_of(wire.state),
+        outcome=outcome_of(wire.outcome),
+        message=wire.message,
+        stage=stage_of(wire.stage),
+        files_changed=wire.files_changed,
+        lines_added=wire.lines_added,
+        lines_removed=wire.lines_removed,
+        failing_checks=wire.failing_checks,
+        warnings=wire.warnings,
+        calls=wire.calls,
+        input_tokens=wire.input_tokens,
+        cached_tokens=wire.cached_tokens,
+        output_tokens=wire.output_tokens,
+        cost_micro_usd=wire.cost_micro_usd if wire.HasField("cost_micro_usd") else None,
+        model=wire.model,
+        diff_sha256=wire.diff_sha256,
     )
 
 

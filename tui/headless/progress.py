@@ -7,6 +7,7 @@ from tui.state import fact as f
 from tui.state.run import RunView, ScenarioView, reduce_run
 from tui.wording import (
     assertion_line,
+    attempt_line,
     bar,
     ending,
     flash_line,
@@ -28,8 +29,8 @@ def lines_for(event: f.Event, before: RunView, after: RunView) -> list[str]:
             waiting = fact.state is f.State.WAITING and fact.message
             return [f"… {_visible(fact.message)}"] if waiting else []
         case f.AttemptMoved():
-            turn = f"  attempt {fact.attempt}: {_visible(fact.message)}"
-            return [turn] if fact.attempt > 1 else []
+            told = fact.attempt > 1 or fact.calls > 0
+            return [f"  {_visible(attempt_line(fact))}"] if told else []
         case f.DesignMade():
             return [f"  {fact.title} on {fact.board_model}, {len(fact.scenarios)} scenario(s)"]
         case f.Finding():

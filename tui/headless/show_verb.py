@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from benchline.v1 import build_pb2, deployment_pb2, design_pb2, session_pb2, verdict_pb2
 from tui.client.connection import CALL_TIMEOUT_S, Connection, is_absent
-from tui.client.translate import finding_of, outcome_of
+from tui.client.translate import attempt_of, finding_of, outcome_of
 from tui.client.watch import read_console
 from tui.headless import local
 from tui.headless.output import data
@@ -17,10 +17,11 @@ from tui.headless.progress import finding_lines
 from tui.headless.summary import design_lines, head_lines, source_lines, stage_lines, why_lines
 from tui.state.console import ConsoleText
 from tui.state.run import FlashView
-from tui.wording import flash_line
+from tui.wording import attempt_line, flash_line, visible
 
 _EXCERPT_BYTES = 600
 _EXCERPT_LINES = 4
+_DIFF_LINES = 60
 
 
 class Held:
@@ -127,8 +128,31 @@ async def _tell(connection: Connection, held: Held, wiring: list[str], *, transc
         lines += ["", "FLASHES", *_flash_lines(held.deployment)]
     for line in lines:
         data(line)
+    await _tell_attempts(connection, session)
     for result in session.scenario_results:
         await _tell_scenario(connection, result, transcript=transcript)
+
+
+async def _tell_attempts(connection: Connection, session: session_pb2.Session) -> None:
+    """The turns of the repair loop with what each changed, where anything was asked or repaired."""
+    attempts = [attempt_of(wire) for wire in session.attempts]
+    if len(attempts) < 2 and not any(attempt.calls for attempt in attempts):
+        return
+    data("")
+    data("ATTEMPTS")
+    for attempt in attempts:
+        data(f"  {visible(attempt_line(attempt))}")
+        if attempt.message:
+            data(f"    {visible(attempt.message)}")
+        if attempt.diff_sha256:
+            text = (await connection.download(attempt.diff_sha256)).decode("utf-8", "replace")
+            lines = text.splitlines()
+            for line in lines[:_DIFF_LINES]:
+                data(f"    {visible(line)}")
+            if len(lines) > _DIFF_LINES:
+                data(f"    … and {len(lines) - _DIFF_LINES} more lines")
+    if session.best_attempt:
+        data(f"  stages, results and images are those of attempt {session.best_attempt}")
 
 
 async def _tell_scenario(

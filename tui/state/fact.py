@@ -101,12 +101,28 @@ class StageMoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptMoved:
-    """A turn of the repair loop began or ended."""
+    """A turn of the repair loop began or ended; numbers are there when it ended.
+
+    ``cost_micro_usd`` is in millionths of a dollar, None when it is not known.
+    """
 
     attempt: int
     state: State
     outcome: Outcome = Outcome.NONE
     message: str = ""
+    stage: Stage = Stage.NONE
+    files_changed: int = 0
+    lines_added: int = 0
+    lines_removed: int = 0
+    failing_checks: int = 0
+    warnings: int = 0
+    calls: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cost_micro_usd: int | None = None
+    model: str = ""
+    diff_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -201,7 +201,18 @@ def _apply_life(view: RunView, fact: SessionMoved | StageMoved | AttemptMoved) -
         case StageMoved():
             return replace(view, stages=_put(view.stages, fact, lambda one: one.stage))
         case AttemptMoved():
-            return replace(view, attempts=_put(view.attempts, fact, lambda one: one.attempt))
+            moved = replace(view, attempts=_put(view.attempts, fact, lambda one: one.attempt))
+            again = fact.state is State.RUNNING and fact.attempt > 1
+            return _anew(moved) if again else moved
+
+
+def _anew(view: RunView) -> RunView:
+    """A new attempt runs the stages from the build on once more; older verdicts are past."""
+    stages = tuple(
+        one if one.stage is Stage.DESIGN else StageMoved(stage=one.stage, state=State.PENDING)
+        for one in view.stages
+    )
+    return replace(view, stages=stages, scenarios=(), diagnostics=())
 
 
 def _restarted(view: RunView, at_ms: int) -> RunView:

@@ -273,6 +273,19 @@ class AttemptChanged(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    FILES_CHANGED_FIELD_NUMBER: _builtins.int
+    LINES_ADDED_FIELD_NUMBER: _builtins.int
+    LINES_REMOVED_FIELD_NUMBER: _builtins.int
+    FAILING_CHECKS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    INPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    CACHED_TOKENS_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    COST_MICRO_USD_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    DIFF_SHA256_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """From 1."""
     state: _verdict_pb2.State.ValueType
@@ -281,6 +294,32 @@ class AttemptChanged(_message.Message):
     """Set when it is over."""
     message: _builtins.str
     """Why it was begun or what it found."""
+    stage: _verdict_pb2.Stage.ValueType
+    """Stage that ended it."""
+    files_changed: _builtins.int
+    """Files that differ from the attempt before; of the first one, its files."""
+    lines_added: _builtins.int
+    """Lines that were added."""
+    lines_removed: _builtins.int
+    """Lines that were removed."""
+    failing_checks: _builtins.int
+    """Checks that failed, or errors of the compiler."""
+    warnings: _builtins.int
+    """Warnings of the compiler."""
+    calls: _builtins.int
+    """Tries of calls of a language model, failed ones included."""
+    input_tokens: _builtins.int
+    """Tokens that were read, cached ones included."""
+    cached_tokens: _builtins.int
+    """Tokens that were read from a cache."""
+    output_tokens: _builtins.int
+    """Tokens that were written."""
+    cost_micro_usd: _builtins.int
+    """What the attempt cost, in millionths of a dollar; unset when it is not known."""
+    model: _builtins.str
+    """Model that answered last."""
+    diff_sha256: _builtins.str
+    """Unified diff against the attempt before, as an artifact; empty when there is none."""
     def __init__(
         self,
         *,
@@ -288,12 +327,27 @@ class AttemptChanged(_message.Message):
         state: _verdict_pb2.State.ValueType = ...,
         outcome: _verdict_pb2.Outcome.ValueType = ...,
         message: _builtins.str = ...,
+        stage: _verdict_pb2.Stage.ValueType = ...,
+        files_changed: _builtins.int = ...,
+        lines_added: _builtins.int = ...,
+        lines_removed: _builtins.int = ...,
+        failing_checks: _builtins.int = ...,
+        warnings: _builtins.int = ...,
+        calls: _builtins.int = ...,
+        input_tokens: _builtins.int = ...,
+        cached_tokens: _builtins.int = ...,
+        output_tokens: _builtins.int = ...,
+        cost_micro_usd: _builtins.int | None = ...,
+        model: _builtins.str = ...,
+        diff_sha256: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd", "cost_micro_usd", b"cost_micro_usd"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "message", b"message", "outcome", b"outcome", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd", "attempt", b"attempt", "cached_tokens", b"cached_tokens", "calls", b"calls", "cost_micro_usd", b"cost_micro_usd", "diff_sha256", b"diff_sha256", "failing_checks", b"failing_checks", "files_changed", b"files_changed", "input_tokens", b"input_tokens", "lines_added", b"lines_added", "lines_removed", b"lines_removed", "message", b"message", "model", b"model", "outcome", b"outcome", "output_tokens", b"output_tokens", "stage", b"stage", "state", b"state", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__cost_micro_usd: _TypeAlias = _typing.Literal["cost_micro_usd"]  # noqa: Y015
+    _WhichOneofArgType__cost_micro_usd: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_micro_usd) -> _WhichOneofReturnType__cost_micro_usd | None: ...
 
 Global___AttemptChanged: _TypeAlias = AttemptChanged  # noqa: Y015
 

@@ -55,6 +55,8 @@ class Session(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     BOARD_MODEL_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    BEST_ATTEMPT_FIELD_NUMBER: _builtins.int
     DESIGN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: sessions/{session}."""
@@ -90,6 +92,10 @@ class Session(_message.Message):
     """Changes with every change of the session. Output only."""
     board_model: _builtins.str
     """Board model that the design is for. Output only."""
+    best_attempt: _builtins.int
+    """Attempt that the stages, results and artifacts are of, where it is not the newest: the best one of
+    several that did not pass. 0 otherwise. Output only.
+    """
     design: _builtins.str
     """Stored design that it started from, with its revision; empty when it started from something else. Output only."""
     @_builtins.property
@@ -120,6 +126,10 @@ class Session(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """When it ended. Output only."""
 
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.AttemptChanged]:
+        """Turns of the repair loop that are over, oldest first. Output only."""
+
     def __init__(
         self,
         *,
@@ -147,11 +157,13 @@ class Session(_message.Message):
         attempt: _builtins.int = ...,
         etag: _builtins.str = ...,
         board_model: _builtins.str = ...,
+        attempts: _abc.Iterable[_event_pb2.AttemptChanged] | None = ...,
+        best_attempt: _builtins.int = ...,
         design: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "board", b"board", "board_model", b"board_model", "board_wish", b"board_wish", "create_time", b"create_time", "design", b"design", "design_hash", b"design_hash", "designer", b"designer", "end_time", b"end_time", "etag", b"etag", "evidence", b"evidence", "findings", b"findings", "last_sequence", b"last_sequence", "message", b"message", "name", b"name", "outcome", b"outcome", "principal", b"principal", "prompt", b"prompt", "scenario_results", b"scenario_results", "seed", b"seed", "stages", b"stages", "state", b"state", "until", b"until", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "best_attempt", b"best_attempt", "board", b"board", "board_model", b"board_model", "board_wish", b"board_wish", "create_time", b"create_time", "design", b"design", "design_hash", b"design_hash", "designer", b"designer", "end_time", b"end_time", "etag", b"etag", "evidence", b"evidence", "findings", b"findings", "last_sequence", b"last_sequence", "message", b"message", "name", b"name", "outcome", b"outcome", "principal", b"principal", "prompt", b"prompt", "scenario_results", b"scenario_results", "seed", b"seed", "stages", b"stages", "state", b"state", "until", b"until", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

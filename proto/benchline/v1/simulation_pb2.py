@@ -27,7 +27,7 @@ from benchline.v1 import session_pb2 as benchline_dot_v1_dot_session__pb2
 from benchline.v1 import verdict_pb2 as benchline_dot_v1_dot_verdict__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62\x65nchline/v1/simulation.proto\x12\x0c\x62\x65nchline.v1\x1a\x18\x62\x65nchline/v1/event.proto\x1a\x1a\x62\x65nchline/v1/session.proto\x1a\x1a\x62\x65nchline/v1/verdict.proto\"\xbb\x01\n\nSimulation\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0c\n\x04rung\x18\x04 \x01(\t\x12\x11\n\tsimulator\x18\x05 \x01(\t\x12\x13\n\x0b\x63onfinement\x18\x06 \x01(\t\x12-\n\x07results\x18\x07 \x03(\x0b\x32\x1c.benchline.v1.ScenarioResult\"\'\n\x14GetSimulationRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"E\n\x15GetSimulationResponse\x12,\n\nsimulation\x18\x01 \x01(\x0b\x32\x18.benchline.v1.Simulation\"\x8d\x01\n\x16StartSimulationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12$\n\x06source\x18\x02 \x01(\x0b\x32\x14.benchline.v1.Source\x12\x0e\n\x06\x64\x65sign\x18\x03 \x01(\t\x12\r\n\x05\x62oard\x18\x04 \x01(\t\x12\x11\n\x04seed\x18\x05 \x01(\x04H\x00\x88\x01\x01\x42\x07\n\x05_seed\"A\n\x17StartSimulationResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session\",\n\x19GetSimulationStateRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"D\n\x1aGetSimulationStateResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session\"@\n\x16WatchSimulationRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x15\n\rfrom_sequence\x18\x02 \x01(\x04\"U\n\x17WatchSimulationResponse\x12#\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Event\x12\x15\n\rhead_sequence\x18\x02 \x01(\x04\">\n\x17\x43\x61ncelSimulationRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"B\n\x18\x43\x61ncelSimulationResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session2\xfb\x03\n\x11SimulationService\x12^\n\x0fStartSimulation\x12$.benchline.v1.StartSimulationRequest\x1a%.benchline.v1.StartSimulationResponse\x12g\n\x12GetSimulationState\x12\'.benchline.v1.GetSimulationStateRequest\x1a(.benchline.v1.GetSimulationStateResponse\x12`\n\x0fWatchSimulation\x12$.benchline.v1.WatchSimulationRequest\x1a%.benchline.v1.WatchSimulationResponse0\x01\x12X\n\rGetSimulation\x12\".benchline.v1.GetSimulationRequest\x1a#.benchline.v1.GetSimulationResponse\x12\x61\n\x10\x43\x61ncelSimulation\x12%.benchline.v1.CancelSimulationRequest\x1a&.benchline.v1.CancelSimulationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62\x65nchline/v1/simulation.proto\x12\x0c\x62\x65nchline.v1\x1a\x18\x62\x65nchline/v1/event.proto\x1a\x1a\x62\x65nchline/v1/session.proto\x1a\x1a\x62\x65nchline/v1/verdict.proto\"\xe9\x01\n\nSimulation\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12\x0c\n\x04rung\x18\x04 \x01(\t\x12\x11\n\tsimulator\x18\x05 \x01(\t\x12\x13\n\x0b\x63onfinement\x18\x06 \x01(\t\x12-\n\x07results\x18\x07 \x03(\x0b\x32\x1c.benchline.v1.ScenarioResult\x12,\n\tregisters\x18\x14 \x03(\x0b\x32\x19.benchline.v1.RegisterUse\"*\n\x0bRegisterUse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"\'\n\x14GetSimulationRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"E\n\x15GetSimulationResponse\x12,\n\nsimulation\x18\x01 \x01(\x0b\x32\x18.benchline.v1.Simulation\"\x8d\x01\n\x16StartSimulationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12$\n\x06source\x18\x02 \x01(\x0b\x32\x14.benchline.v1.Source\x12\x0e\n\x06\x64\x65sign\x18\x03 \x01(\t\x12\r\n\x05\x62oard\x18\x04 \x01(\t\x12\x11\n\x04seed\x18\x05 \x01(\x04H\x00\x88\x01\x01\x42\x07\n\x05_seed\"A\n\x17StartSimulationResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session\",\n\x19GetSimulationStateRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"D\n\x1aGetSimulationStateResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session\"@\n\x16WatchSimulationRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x15\n\rfrom_sequence\x18\x02 \x01(\x04\"U\n\x17WatchSimulationResponse\x12#\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Event\x12\x15\n\rhead_sequence\x18\x02 \x01(\x04\">\n\x17\x43\x61ncelSimulationRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"B\n\x18\x43\x61ncelSimulationResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session2\xfb\x03\n\x11SimulationService\x12^\n\x0fStartSimulation\x12$.benchline.v1.StartSimulationRequest\x1a%.benchline.v1.StartSimulationResponse\x12g\n\x12GetSimulationState\x12\'.benchline.v1.GetSimulationStateRequest\x1a(.benchline.v1.GetSimulationStateResponse\x12`\n\x0fWatchSimulation\x12$.benchline.v1.WatchSimulationRequest\x1a%.benchline.v1.WatchSimulationResponse0\x01\x12X\n\rGetSimulation\x12\".benchline.v1.GetSimulationRequest\x1a#.benchline.v1.GetSimulationResponse\x12\x61\n\x10\x43\x61ncelSimulation\x12%.benchline.v1.CancelSimulationRequest\x1a&.benchline.v1.CancelSimulationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,27 +35,29 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'benchline.v1.simulation_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SIMULATION']._serialized_start=130
-  _globals['_SIMULATION']._serialized_end=317
-  _globals['_GETSIMULATIONREQUEST']._serialized_start=319
-  _globals['_GETSIMULATIONREQUEST']._serialized_end=358
-  _globals['_GETSIMULATIONRESPONSE']._serialized_start=360
-  _globals['_GETSIMULATIONRESPONSE']._serialized_end=429
-  _globals['_STARTSIMULATIONREQUEST']._serialized_start=432
-  _globals['_STARTSIMULATIONREQUEST']._serialized_end=573
-  _globals['_STARTSIMULATIONRESPONSE']._serialized_start=575
-  _globals['_STARTSIMULATIONRESPONSE']._serialized_end=640
-  _globals['_GETSIMULATIONSTATEREQUEST']._serialized_start=642
-  _globals['_GETSIMULATIONSTATEREQUEST']._serialized_end=686
-  _globals['_GETSIMULATIONSTATERESPONSE']._serialized_start=688
-  _globals['_GETSIMULATIONSTATERESPONSE']._serialized_end=756
-  _globals['_WATCHSIMULATIONREQUEST']._serialized_start=758
-  _globals['_WATCHSIMULATIONREQUEST']._serialized_end=822
-  _globals['_WATCHSIMULATIONRESPONSE']._serialized_start=824
-  _globals['_WATCHSIMULATIONRESPONSE']._serialized_end=909
-  _globals['_CANCELSIMULATIONREQUEST']._serialized_start=911
-  _globals['_CANCELSIMULATIONREQUEST']._serialized_end=973
-  _globals['_CANCELSIMULATIONRESPONSE']._serialized_start=975
-  _globals['_CANCELSIMULATIONRESPONSE']._serialized_end=1041
-  _globals['_SIMULATIONSERVICE']._serialized_start=1044
-  _globals['_SIMULATIONSERVICE']._serialized_end=1551
+  _globals['_SIMULATION']._serialized_end=363
+  _globals['_REGISTERUSE']._serialized_start=365
+  _globals['_REGISTERUSE']._serialized_end=407
+  _globals['_GETSIMULATIONREQUEST']._serialized_start=409
+  _globals['_GETSIMULATIONREQUEST']._serialized_end=448
+  _globals['_GETSIMULATIONRESPONSE']._serialized_start=450
+  _globals['_GETSIMULATIONRESPONSE']._serialized_end=519
+  _globals['_STARTSIMULATIONREQUEST']._serialized_start=522
+  _globals['_STARTSIMULATIONREQUEST']._serialized_end=663
+  _globals['_STARTSIMULATIONRESPONSE']._serialized_start=665
+  _globals['_STARTSIMULATIONRESPONSE']._serialized_end=730
+  _globals['_GETSIMULATIONSTATEREQUEST']._serialized_start=732
+  _globals['_GETSIMULATIONSTATEREQUEST']._serialized_end=776
+  _globals['_GETSIMULATIONSTATERESPONSE']._serialized_start=778
+  _globals['_GETSIMULATIONSTATERESPONSE']._serialized_end=846
+  _globals['_WATCHSIMULATIONREQUEST']._serialized_start=848
+  _globals['_WATCHSIMULATIONREQUEST']._serialized_end=912
+  _globals['_WATCHSIMULATIONRESPONSE']._serialized_start=914
+  _globals['_WATCHSIMULATIONRESPONSE']._serialized_end=999
+  _globals['_CANCELSIMULATIONREQUEST']._serialized_start=1001
+  _globals['_CANCELSIMULATIONREQUEST']._serialized_end=1063
+  _globals['_CANCELSIMULATIONRESPONSE']._serialized_start=1065
+  _globals['_CANCELSIMULATIONRESPONSE']._serialized_end=1131
+  _globals['_SIMULATIONSERVICE']._serialized_start=1134
+  _globals['_SIMULATIONSERVICE']._serialized_end=1641
 # @@protoc_insertion_point(module_scope)

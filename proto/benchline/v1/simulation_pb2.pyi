@@ -34,6 +34,7 @@ class Simulation(_message.Message):
     SIMULATOR_FIELD_NUMBER: _builtins.int
     CONFINEMENT_FIELD_NUMBER: _builtins.int
     RESULTS_FIELD_NUMBER: _builtins.int
+    REGISTERS_FIELD_NUMBER: _builtins.int
     session: _builtins.str
     """Session it belongs to."""
     attempt: _builtins.int
@@ -50,6 +51,10 @@ class Simulation(_message.Message):
     def results(self) -> _containers.RepeatedCompositeFieldContainer[_verdict_pb2.ScenarioResult]:
         """One result a scenario."""
 
+    @_builtins.property
+    def registers(self) -> _containers.RepeatedCompositeFieldContainer[Global___RegisterUse]:
+        """Registers that the firmware used and the simulator does not model, most frequent first."""
+
     def __init__(
         self,
         *,
@@ -60,14 +65,41 @@ class Simulation(_message.Message):
         simulator: _builtins.str = ...,
         confinement: _builtins.str = ...,
         results: _abc.Iterable[_verdict_pb2.ScenarioResult] | None = ...,
+        registers: _abc.Iterable[Global___RegisterUse] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "confinement", b"confinement", "outcome", b"outcome", "results", b"results", "rung", b"rung", "session", b"session", "simulator", b"simulator"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "confinement", b"confinement", "outcome", b"outcome", "registers", b"registers", "results", b"results", "rung", b"rung", "session", b"session", "simulator", b"simulator"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Simulation: _TypeAlias = Simulation  # noqa: Y015
+
+@_typing.final
+class RegisterUse(_message.Message):
+    """How often a firmware used a register."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """How the simulator calls the access, e.g. "read 0x60026010"."""
+    count: _builtins.int
+    """How often."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterUse: _TypeAlias = RegisterUse  # noqa: Y015
 
 @_typing.final
 class GetSimulationRequest(_message.Message):
