@@ -42,6 +42,7 @@ from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
 from controlplane.leasing.borrowing import Borrowing
 from controlplane.ops.identity import installation_secret, new_session_id
+from controlplane.pipeline.adequacy import AdequacyMeter, AdequacyParts
 from controlplane.pipeline.board_care import BoardCare
 from controlplane.pipeline.build_stage import BuildParts, BuildStage
 from controlplane.pipeline.canary import Canaries
@@ -297,6 +298,14 @@ def _stages(
                 slots=slots,
                 secret=secret,
                 work_dir=work_dir,
+                adequacy=AdequacyMeter(
+                    AdequacyParts(
+                        store=stores.sessions,
+                        toolchain=shared.bench_core,
+                        slots=slots,
+                        work_dir=work_dir,
+                    )
+                ),
             )
         ),
         Stage.DEPLOY: DeployStage(

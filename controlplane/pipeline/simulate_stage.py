@@ -26,6 +26,7 @@ from controlplane.domain.verdict import (
     StageFinding,
     worst,
 )
+from controlplane.pipeline.adequacy import AdequacyMeter
 from controlplane.pipeline.images import images_of
 from controlplane.pipeline.judging import (
     SIMULATED_TIME,
@@ -66,6 +67,7 @@ class SimulateParts:
     slots: Slots
     secret: bytes
     work_dir: Path
+    adequacy: AdequacyMeter | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +150,12 @@ class SimulateStage:
                 tasks = [group.create_task(self._judge(bench, p)) for p in prepared]
         known = [task.result() for task in tasks]
         results = tuple(k.result for k in known)
-        return await self._conclude(run, results, known, rung)
+        result = await self._conclude(run, results, known, rung)
+        meter = self._parts.adequacy
+        if meter is None or result.outcome is not Outcome.PASSED:
+            return result
+        told = await meter.measure(run, project, rung, prepared)
+        return replace(result, message=f"{result.message}; {told}") if told else result
 
     async def _judge(self, bench: _Bench, prepared: PreparedScenario) -> KnownRun:
         runner = bench.rung.name

@@ -45,7 +45,9 @@ def session_message(session: Session, outcome: Outcome) -> str:
         return "nothing was judged: no scenario was run"
     checks = sum(len(result.assertions) for result in judged)
     runners = ", ".join(dict.fromkeys(result.runner for result in judged))
-    return f"{checks} checks in {len(judged)} scenario runs passed on {runners}"
+    told = f"{checks} checks in {len(judged)} scenario runs passed on {runners}"
+    doubt = next((f for f in session.findings if f.code == "NOT_ADEQUATE"), None)
+    return f"{told}, but they are not adequate: {doubt.message}" if doubt else told
 
 
 def first_failure(results: tuple[ScenarioResult, ...], outcome: Outcome) -> str:

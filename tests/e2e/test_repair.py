@@ -144,7 +144,7 @@ def test_a_failure_that_repeats_ends_with_the_best_candidate(asking: Asking) -> 
 
 def test_a_stronger_model_is_asked_once_and_what_it_finds_passes(asking: Asking) -> None:
     rules = [
-        {"marker": '"model":"claude-fable-5-2"', "reply": {"json": sources(STAIRCASE_SKETCH)}},
+        {"marker": '"model":"claude-fable-5-1"', "reply": {"json": sources(STAIRCASE_SKETCH)}},
         repaired(AFTER_SIMULATION.format(1), TOO_SHORT),
         asked_for_firmware(TOO_SHORT),
         asked_for_design(staircase_design(STM32)),
@@ -153,7 +153,7 @@ def test_a_stronger_model_is_asked_once_and_what_it_finds_passes(asking: Asking)
         operator = configured(
             asking,
             server,
-            BENCHLINE_CLAUDE_REPAIR_MODEL="claude-fable-5-2",
+            BENCHLINE_CLAUDE_REPAIR_MODEL="claude-fable-5-1",
             BENCHLINE_CLAUDE_REPAIR_EFFORT="xhigh",
         )
         run = claude(operator, CUSTOM_PROMPT, STM32, "--until", "simulate")
@@ -161,7 +161,7 @@ def test_a_stronger_model_is_asked_once_and_what_it_finds_passes(asking: Asking)
 
     assert run.code == 0, run
     assert attempts(run) == [(1, "FAILED"), (2, "FAILED"), (3, "PASSED")]
-    assert models[-2:] == ["claude-opus-5-5", "claude-fable-5-2"]
+    assert models[-2:] == ["claude-opus-5-5", "claude-fable-5-1"]
 
 
 def test_five_attempts_are_the_most(asking: Asking) -> None:
@@ -215,7 +215,7 @@ def test_an_answer_that_stays_refused_ends_with_the_candidate_before_it(asking: 
     assert run.code == 1, run
     assert run.session["bestAttempt"] == 1
     assert "attempt 2 brought no firmware" in run.session["message"]
-    assert "scenarios/light.yaml" in run.session["message"]
+    assert "scenarios/light.yaml" in {f["subject"] for f in run.session["findings"]}
 
 
 def test_a_pin_that_is_claimed_and_not_driven_is_told_and_repaired(asking: Asking) -> None:
@@ -267,3 +267,32 @@ def test_the_offline_author_stops_after_its_first_attempt(asking: Asking) -> Non
 
 def test_the_marker_of_the_first_question_is_what_the_author_asks() -> None:
     assert FIRMWARE == "Write the firmware of this design"
+
+
+def test_scenarios_that_notice_too_little_are_said_to_be_inadequate(asking: Asking) -> None:
+    """A scenario that only looks whether the lamp ever lights lets most mistakes pass."""
+    weak = staircase_design(STM32)
+    weak["scenarios"][0]["steps"] = (
+        "- press: {id: first, at: 1s, signal: button, for: 200ms}\n"
+        "- expect: {id: lit, pin: lamp, edge: rising, after: 1s, within: 400ms}\n"
+    )
+    with serving(asked_for_design(weak), asked_for_firmware(STAIRCASE_SKETCH)) as server:
+        operator = configured(asking, server)
+        run = claude(operator, CUSTOM_PROMPT, STM32, "--until", "simulate")
+
+    assert run.code == 0, run
+    found = [f for f in run.session["findings"] if f["code"] == "NOT_ADEQUATE"]
+    assert len(found) == 1
+    assert "time in line 30: '3000' became '4500'" in found[0]["message"]
+    assert "not adequate" in run.session["message"]
+
+
+def test_scenarios_that_notice_what_is_asked_for_pass_without_a_word(asking: Asking) -> None:
+    rules = [asked_for_design(staircase_design(ESP32)), asked_for_firmware(STAIRCASE_SKETCH)]
+    with serving(*rules) as server:
+        operator = configured(asking, server)
+        run = claude(operator, CUSTOM_PROMPT, ESP32, "--until", "simulate")
+
+    assert run.code == 0, run
+    assert "NOT_ADEQUATE" not in json.dumps(run.session["findings"])
+    assert "wrong variants of the firmware" in json.dumps(run.lines)

@@ -1,0 +1,58 @@
+"""Wrong variants of sketches that nobody has templates for."""
+
+from controlplane.firmware.code_mutants import code_mutants
+from controlplane.planning.adequacy import Adequacy, Fate, Trial
+from tests.loopback_messages.answers import DEMO_SKETCH, STAIRCASE_SKETCH
+
+
+def changed(sketch: str, mutant: str) -> list[tuple[str, str]]:
+    pairs = zip(sketch.splitlines(), mutant.splitlines(), strict=True)
+    return [(old.strip(), new.strip()) for old, new in pairs if old != new]
+
+
+def test_each_variant_differs_in_one_line_outside_of_setup() -> None:
+    for sketch in (DEMO_SKETCH, STAIRCASE_SKETCH):
+        mutants = code_mutants(sketch, 100)
+        assert mutants == code_mutants(sketch, 100)
+        setup = sketch[sketch.index("void setup()") : sketch.index("void loop()")]
+        for mutant in mutants:
+            ((old, new),) = changed(sketch, mutant.text)
+            assert old != new
+            assert old not in setup.split("\n"), mutant.name
+
+
+def test_times_levels_comparisons_calls_and_texts_are_all_wrong_once() -> None:
+    told = " ".join(mutant.name for mutant in code_mutants(STAIRCASE_SKETCH, 100))
+    assert "'3000' became '4500'" in told
+    assert "level of lamp" in told
+    assert "'>=' became '<'" in told
+    assert "call in line" in told
+    demo = " ".join(mutant.name for mutant in code_mutants(DEMO_SKETCH, 100))
+    assert "'30.0' became '46.00'" in demo
+    assert "'relay on' became" in demo
+    assert "reading in line" in demo
+    assert "4095" not in demo
+    assert "115200" not in demo
+
+
+def test_what_is_no_code_stays() -> None:
+    sketch = (
+        "// if (a >= 3000)\n#define T 5000\nvoid setup() { f(2000); }\nchar c[96];\nchar d[512];\n"
+    )
+    assert code_mutants(sketch, 100) == ()
+    assert len(code_mutants(DEMO_SKETCH, 12)) == 12
+
+
+def test_nine_of_ten_are_asked_for_and_nothing_judged_proves_nothing() -> None:
+    noticed = [Trial(name="n", fate=Fate.NOTICED)] * 9
+    survived = Trial(name="time in line 3", fate=Fate.SURVIVED)
+    uncounted = Trial(name="u", fate=Fate.UNCOUNTED)
+    found = Adequacy(trials=(*noticed, survived, uncounted))
+    assert found.adequate
+    assert "9 of 10" in found.told
+    assert "1 could not be judged" in found.told
+    worse = Adequacy(trials=(*noticed, survived, survived))
+    assert not worse.adequate
+    assert worse.survivors == "time in line 3; time in line 3"
+    assert not Adequacy(trials=()).adequate
+    assert not Adequacy(trials=(uncounted,)).adequate
