@@ -68,12 +68,21 @@ def _run(parser: argparse.ArgumentParser) -> None:
         choices=("design", "build", "simulate", "deploy"),
         help="last stage to run",
     )
+    _board_anyway(parser)
     designer_option(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the stimulus values")
     parser.add_argument("--demo", action="store_true", help="use the demonstration prompt")
     parser.add_argument("--examples", action="store_true", help="list prompts that work, and end")
     parser.add_argument(
         "--cancel-on-exit", action="store_true", help="leaving (Ctrl-C) cancels the session"
+    )
+
+
+def _board_anyway(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--board-anyway",
+        action="store_true",
+        help="judge on the board too when the simulation failed, to compare the two",
     )
 
 
@@ -328,6 +337,7 @@ def _scenario(parser: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--until", type=str.lower, choices=("simulate", "deploy"), help="last stage to run"
     )
+    _board_anyway(run)
     run.add_argument("--seed", type=int, metavar="N")
     run.add_argument("--cancel-on-exit", action="store_true")
     diff = actions.add_parser("diff", help="compare what the simulator and the board did")

@@ -71,6 +71,8 @@ class SessionRequest:
     until: Stage
     designer: str
     seed: int | None
+    board_anyway: bool = False
+    """Judge on the board too when the simulation failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,6 +115,7 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
             until=until or Stage.DEPLOY,
             designer=read_designer(request.designer),
             seed=request.seed if request.HasField("seed") else None,
+            board_anyway=request.board_anyway,
         )
 
     async def _stored_source(self, name: str) -> Source:

@@ -108,10 +108,7 @@ class BoardRunner:
             for chunk in await self._console_log.read(self._console, position, stored, _READ_BYTES):
                 if chunk.gap_before and chunk.offset > head.offset:
                     raise RunInterrupted(f"console bytes may be missing: {chunk.gap_before}")
-                if isinstance(judge, TextJudge):
-                    decided = judge.feed(chunk.data, chunk.host_time)
-                else:
-                    decided = judge.feed(chunk.data)
+                decided = judge.feed(chunk.data, chunk.host_time)
                 position = chunk.offset + len(chunk.data)
                 here = ByteRange(console=self._console, start=head.offset, end=position)
                 await told.tell(decided, ConsoleRange(range=here, epoch=head.epoch))

@@ -164,7 +164,7 @@ class Engine:
             if done is None or done.state is not State.DONE:
                 session = await self._run_stage(session, record.stage)
                 done = session.stage_record(record.stage)
-            if done is None or done.outcome not in (Outcome.PASSED, Outcome.SKIPPED):
+            if not _goes_on(session, done):
                 break
         return session
 
@@ -341,3 +341,13 @@ def planned_stages(request: SessionRequest) -> tuple[Stage, ...]:
 def _with_stage(session: Session, record: StageRecord) -> Session:
     stages = tuple(record if r.stage is record.stage else r for r in session.stages)
     return replace(session, stages=stages)
+
+
+def _goes_on(session: Session, done: StageRecord | None) -> bool:
+    """Whether the next stage makes sense after this one."""
+    if done is None:
+        return False
+    if done.outcome in (Outcome.PASSED, Outcome.SKIPPED):
+        return True
+    failed = done.stage is Stage.SIMULATE and done.outcome is Outcome.FAILED
+    return failed and session.request.board_anyway

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchline import scenario as language
 from benchline.scenario import (
+    ClockMeter,
     Evaluator,
     RecordSplitter,
     RunEnd,
@@ -180,17 +181,21 @@ class Judge:
         self._fed = 0
         self._splitter = RecordSplitter(offset=start)
         self._evaluator = Evaluator(prepared.plan, nonce=prepared.nonce, simulated=simulated)
+        self._clock = ClockMeter()
 
     @property
     def ended(self) -> bool:
         """The run is over: END, FAULT or a second BOOT came."""
         return self._evaluator.done
 
-    def feed(self, data: bytes) -> list[AssertionResult]:
-        """Take the next bytes; the checks that they decided."""
+    def feed(self, data: bytes, read_time: datetime | None = None) -> list[AssertionResult]:
+        """Take the next bytes, and when a host read them; the checks that they decided."""
         self._fed += len(data)
         decided: list[AssertionResult] = []
-        for event in self._splitter.feed(data):
+        events = self._splitter.feed(data)
+        if events and read_time is not None:
+            self._clock.add(events[-1].at_ms, read_time.timestamp() * 1000)
+        for event in events:
             decided += map(self._translate, self._evaluator.feed(event))
         return decided
 
@@ -220,6 +225,10 @@ class Judge:
             wall_ms=wall_ms,
             console=console,
         )
+        clock = self._clock.reading()
+        if clock is not None and clock.is_wrong:
+            note = f"note: {clock} against the host's over {clock.span_ms / 1000:.1f} s"
+            judged = replace(judged, message="; ".join(filter(None, (judged.message, note))))
         return judged, result
 
     def _translate(self, result: language.AssertionResult) -> AssertionResult:

@@ -45,12 +45,14 @@ class Operator:
 
     data_dir: Path
     path: str = os.environ["PATH"]
+    virtual_boards: str = ""
 
     @property
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("BENCHLINE_")}
         return kept | {
             "BENCHLINE_DATA_DIR": str(self.data_dir),
+            "BENCHLINE_VIRTUAL_BOARDS": self.virtual_boards,
             "PATH": self.path,
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'proto'}",
             "NO_COLOR": "1",

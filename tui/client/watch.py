@@ -210,11 +210,20 @@ async def read_console(
     connection: Connection, console: str, *, start: int = 0, end: int = 0, most: int = 1 << 22
 ) -> bytes:
     """Stored bytes of a console, at most ``most``."""
-    held = bytearray()
+    pieces = read_pieces(connection, console, start=start, end=end, most=most)
+    return b"".join([data async for data, _ in pieces])
+
+
+async def read_pieces(
+    connection: Connection, console: str, *, start: int = 0, end: int = 0, most: int = 1 << 22
+) -> AsyncIterator[tuple[bytes, float]]:
+    """Stored bytes of a console, at most ``most``, each piece with the host's ms of its reading."""
+    left = most
     request = console_pb2.ReadConsoleRequest(console=console, offset=start, end=end)
     async for answer in connection.consoles.ReadConsole(request, timeout=60):
         for chunk in answer.chunks:
-            held += chunk.data
-        if len(held) >= most:
-            break
-    return bytes(held[:most])
+            if left <= 0:
+                return
+            data = chunk.data[:left]
+            left -= len(data)
+            yield data, chunk.host_time.ToNanoseconds() / 1e6

@@ -38,6 +38,7 @@ async def run(options: argparse.Namespace) -> int:
             board=options.board or "",
             designer=options.designer or "",
             design=kept_name(options.design or ""),
+            board_anyway=options.board_anyway,
         )
         if options.until:
             request.until = STAGES[options.until]

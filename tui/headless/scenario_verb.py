@@ -8,6 +8,8 @@ from pathlib import Path
 
 from benchline.errors import InvalidRequestError, NotReadyError
 from benchline.scenario import (
+    ClockMeter,
+    ClockReading,
     Event,
     Finding,
     Outcome,
@@ -24,7 +26,7 @@ from benchline.scenario import (
 from benchline.scenario.trace import PinNames
 from benchline.v1 import verdict_pb2
 from tui.client.connection import Connection
-from tui.client.watch import read_console
+from tui.client.watch import read_pieces
 from tui.headless import local
 from tui.headless.output import data, talk
 from tui.headless.run_verb import run as run_session
@@ -110,11 +112,13 @@ async def _diff(options: argparse.Namespace) -> int:
         pairs = await _pairs(connection, options.left, options.right)
         worst = 0
         for name, simulated, on_board in pairs:
-            traces = [await _trace(connection, one) for one in (simulated, on_board)]
+            simulation = await _trace(connection, simulated)
+            board = await _trace(connection, on_board)
             first, second = _OUTCOMES.get(simulated.outcome), _OUTCOMES.get(on_board.outcome)
             found = diff_traces(
-                traces[0],
-                traces[1],
+                simulation.events,
+                board.events,
+                clock=board.clock,
                 outcomes=(first, second) if first and second else None,
                 tolerance_ms=options.tolerance,
             )
@@ -171,12 +175,27 @@ async def _pairs(
     return [(one, simulated[one], on_board[one]) for one in both]
 
 
-async def _trace(connection: Connection, result: verdict_pb2.ScenarioResult) -> list[Event]:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Trace:
+    """What a run said, and what its times say of the device's clock."""
+
+    events: list[Event]
+    clock: ClockReading | None
+
+
+async def _trace(connection: Connection, result: verdict_pb2.ScenarioResult) -> _Trace:
     console = result.console
-    raw = await read_console(
+    splitter, meter = RecordSplitter(), ClockMeter()
+    events: list[Event] = []
+    pieces = read_pieces(
         connection, console.console, start=console.start, end=console.end, most=_MAX_BYTES
     )
-    return _events(raw)
+    async for piece, read_ms in pieces:
+        found = splitter.feed(piece)
+        if found:
+            meter.add(found[-1].at_ms, read_ms)
+        events += found
+    return _Trace(events=events, clock=meter.reading())
 
 
 def _events(raw: bytes) -> list[Event]:

@@ -4,6 +4,7 @@ Pure: no clock, no files, no network. A simulator and a bench judge with this sa
 """
 
 from benchline.scenario.check import KNOWN_CAPABILITIES, check, drawn_examples
+from benchline.scenario.clock import ClockMeter, ClockReading
 from benchline.scenario.draw import derive_seed
 from benchline.scenario.evaluate import Evaluator, evaluate, missing_capabilities, skipped_result
 from benchline.scenario.model import Finding, Scenario, ScenarioError, Severity, Signal, SignalKind
@@ -38,6 +39,8 @@ __all__ = [
     "KNOWN_CAPABILITIES",
     "AssertionResult",
     "ByteRange",
+    "ClockMeter",
+    "ClockReading",
     "Divergence",
     "Evaluator",
     "Event",

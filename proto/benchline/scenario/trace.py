@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from benchline.scenario.clock import ClockReading
 from benchline.scenario.model import Scenario
 from benchline.scenario.records import Event
 from benchline.scenario.result import ByteRange, Outcome
@@ -69,17 +70,27 @@ class TraceDiff:
     channels: int = 0
     compared: int = 0
     worst_ms: int = 0
+    clock: ClockReading | None = None
+    """The board's clock against the host's, where it could be read."""
 
     @property
     def equal(self) -> bool:
         """Whether the traces themselves agree, whatever the outcomes."""
-        return self.divergence is None
+        return self.divergence is None and not self.wrong_clock
+
+    @property
+    def wrong_clock(self) -> bool:
+        """Whether the device's own times hide that they are wrong."""
+        return self.clock is not None and self.clock.is_wrong
 
     @property
     def message(self) -> str:
         """One line for people."""
         if self.divergence is not None:
-            return f"{self.verdict} at {self.divergence}"
+            wrong = f"; {self.clock}" if self.wrong_clock else ""
+            return f"{self.verdict} at {self.divergence}{wrong}"
+        if self.wrong_clock:
+            return f"{self.verdict}: {self.clock}; else {self.compared} events agree"
         return f"{self.verdict}: {self.compared} events in {self.channels} channels agree"
 
 
@@ -91,6 +102,7 @@ def diff_traces(
     outcomes: tuple[Outcome, Outcome] | None = None,
     count_insensitive: bool = False,
     pins: tuple[PinNames, PinNames] | None = None,
+    clock: ClockReading | None = None,
 ) -> TraceDiff:
     """Compare two runs event by event in each channel: value exactly, time within a tolerance.
 
@@ -101,6 +113,8 @@ def diff_traces(
     how often each was repeated, nor when. With ``outcomes`` (a's, b's) the verdict also says who
     passed. With ``pins`` (a's, b's) the two may be of different board models: pins are compared by
     what they are for and by active and inactive, and what BOOT says of the model is masked.
+    Events carry the device's own time, which cannot show that its clock is wrong: ``clock``, read
+    from when the host heard the board, makes that a divergence.
     """
     ours, theirs = pins or (None, None)
     first, second = _Trace(a, ours), _Trace(b, theirs)
@@ -113,12 +127,14 @@ def diff_traces(
         compared, worst = compared + pairs, max(worst, off)
         if found is not None and (divergence is None or _moment(found) < _moment(divergence)):
             divergence = found
+    differs = divergence is not None or (clock is not None and clock.is_wrong)
     return TraceDiff(
-        verdict=_verdict(divergence, outcomes),
+        verdict=_verdict(outcomes, differs=differs),
         divergence=divergence,
         channels=len(channels),
         compared=compared,
         worst_ms=worst,
+        clock=clock,
     )
 
 
@@ -240,15 +256,13 @@ _PASSES: Mapping[tuple[bool, bool], TraceVerdict] = {
 }
 
 
-def _verdict(
-    divergence: Divergence | None, outcomes: tuple[Outcome, Outcome] | None
-) -> TraceVerdict:
+def _verdict(outcomes: tuple[Outcome, Outcome] | None, *, differs: bool) -> TraceVerdict:
     if outcomes is not None:
         passes = _PASSES[outcomes[0] is Outcome.PASSED, outcomes[1] is Outcome.PASSED]
         if passes in {TraceVerdict.SIM_ONLY, TraceVerdict.BOARD_ONLY}:
             return passes
-        return passes if divergence is None else TraceVerdict.DIVERGED
-    return TraceVerdict.EQUAL if divergence is None else TraceVerdict.DIVERGED
+        return TraceVerdict.DIVERGED if differs else passes
+    return TraceVerdict.DIVERGED if differs else TraceVerdict.EQUAL
 
 
 def _said(value: str | None, at_ms: int | None) -> str:

@@ -286,6 +286,7 @@ class CreateSessionRequest(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     DESIGNER_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    BOARD_ANYWAY_FIELD_NUMBER: _builtins.int
     DESIGN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Retries with the same id return the first answer (UUID4)."""
@@ -299,6 +300,8 @@ class CreateSessionRequest(_message.Message):
     """"offline" (the default, also when empty) or "claude", which asks a service and costs money."""
     seed: _builtins.int
     """Seed of the stimulus values; unset lets the server derive one."""
+    board_anyway: _builtins.bool
+    """Judge on the board too when the simulation failed, so that the two can be compared."""
     design: _builtins.str
     """A stored design instead of a prompt: designs/{design}, or one of its revisions."""
     @_builtins.property
@@ -315,11 +318,12 @@ class CreateSessionRequest(_message.Message):
         until: _verdict_pb2.Stage.ValueType = ...,
         designer: _builtins.str = ...,
         seed: _builtins.int | None = ...,
+        board_anyway: _builtins.bool = ...,
         design: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "seed", b"seed", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "board", b"board", "design", b"design", "designer", b"designer", "prompt", b"prompt", "request_id", b"request_id", "seed", b"seed", "source", b"source", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "board", b"board", "board_anyway", b"board_anyway", "design", b"design", "designer", b"designer", "prompt", b"prompt", "request_id", b"request_id", "seed", b"seed", "source", b"source", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015

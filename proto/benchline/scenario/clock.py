@@ -1,0 +1,99 @@
+"""How right a device's clock is, from when the host read what the device said.
+
+A record carries the device's time; the host knows when it read the record's last byte. Reading can
+only be late, never early, so the device's rate is the slope below all points: the lower edge of
+their convex hull. A busy host is late by different amounts in different parts of a run. A rate is
+told only when every part of the run shows it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+CLOCK_TOLERANCE = 0.01
+"""A clock that is further off is worth telling."""
+
+SHORTEST_MS = 3000
+"""Device time that is needed for a reading."""
+
+_PARTS = 3
+_FEWEST_POINTS = 4
+_MOST_APART = 0.0075
+_MOST_POINTS = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockReading:
+    """The device's clock against the host's: ``error`` is -0.02 for one that runs 2 % slow."""
+
+    error: float
+    span_ms: int
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it is off by more than what a host can mistake."""
+        return abs(self.error) > CLOCK_TOLERANCE
+
+    def __str__(self) -> str:
+        """Two words and a number for people."""
+        return f"clock {abs(self.error) * 100:.1f} % {'slow' if self.error < 0 else 'fast'}"
+
+
+class ClockMeter:
+    """Collects when a device said something by its own clock, and when the host read it."""
+
+    def __init__(self) -> None:
+        self._points: list[tuple[int, float]] = []
+
+    def add(self, device_ms: int, host_ms: float) -> None:
+        """The latest record of what was read at once. Time that goes back begins a new run."""
+        if self._points and device_ms < self._points[-1][0]:
+            self._points.clear()
+        if len(self._points) < _MOST_POINTS:
+            self._points.append((device_ms, host_ms))
+
+    def reading(self) -> ClockReading | None:
+        """What the points say; None when they are too few, or do not agree with one another."""
+        points = self._points
+        span = points[-1][0] - points[0][0] if points else 0
+        if span < SHORTEST_MS:
+            return None
+        overall = _error(points)
+        if overall is None:
+            return None
+        start = points[0][0]
+        for part in range(_PARTS):
+            low, high = start + span * part / _PARTS, start + span * (part + 1) / _PARTS
+            error = _error([point for point in points if low <= point[0] <= high])
+            if error is None or abs(error - overall) > _MOST_APART:
+                return None
+        return ClockReading(error=overall, span_ms=span)
+
+
+def _error(points: Sequence[tuple[int, float]]) -> float | None:
+    """Error of the clock by the edge of the lower hull that spans the middle."""
+    if len(points) < _FEWEST_POINTS:
+        return None
+    hull: list[tuple[int, float]] = []
+    for point in points:
+        while len(hull) >= 2 and _turns_down(hull[-2], hull[-1], point):
+            hull.pop()
+        if hull and hull[-1][0] == point[0]:
+            if point[1] >= hull[-1][1]:
+                continue
+            hull.pop()
+        hull.append(point)
+    middle = (points[0][0] + points[-1][0]) / 2
+    for (device, host), (next_device, next_host) in pairwise(hull):
+        if next_device >= middle:
+            passed = next_host - host
+            return None if passed <= 0 else (next_device - device) / passed - 1
+    return None
+
+
+def _turns_down(
+    first: tuple[int, float], second: tuple[int, float], third: tuple[int, float]
+) -> bool:
+    """Whether the second point lies on or above the line from the first to the third."""
+    across = (second[0] - first[0]) * (third[1] - first[1])
+    return across <= (third[0] - first[0]) * (second[1] - first[1])
