@@ -16,17 +16,19 @@ BOARDS = (
     f"c3-blind:{C3}:missing-sensor=GPIO1",
     f"c3-mirror:{C3}:inverted-led=GPIO3",
     f"c3-offset:{C3}:adc-offset=40",
-    f"c3-slow:{C3}:clock=-3%",
+    f"c3-slow:{C3}:clock=-4%",
     f"f405-blind:{F405}:missing-sensor=PA1",
-    f"f405-slow:{F405}:clock=-3%",
+    f"f405-slow:{F405}:clock=-4%",
 )
 SKETCH = """\
+unsigned long due = 0;
 void setup() {{ Serial.begin(115200); pinMode({lamp}, OUTPUT); }}
 void loop() {{
+  if (millis() < due) delay(due - millis());
+  due += 250;
   int level = analogRead({sensor});
   digitalWrite({lamp}, level > 300 ? {bright} : {dark});
   Serial.print("counts "); Serial.println(level);
-  delay(250);
 }}
 """
 SCENARIO = """\
@@ -75,7 +77,8 @@ class Bench:
             *("--board", f"name={board}", "--json", *options),
         )
         assert ran.code in (0, 1), ran
-        diff = self._operator("scenario", "diff", ran.session["name"])
+        # Values are compared exactly; a busy host delays what a board does, by its own clock too.
+        diff = self._operator("scenario", "diff", ran.session["name"], "--tolerance", "1000")
         return ran.session, diff
 
 
@@ -142,7 +145,7 @@ def test_a_slow_clock_is_seen_although_the_device_cannot_tell(bench: Bench, boar
         assert outcomes(session) == {"sim": PASSED, "board": PASSED}
         if "DIVERGED: clock" in diff.out:
             break
-    assert re.search(r"DIVERGED: clock [2-4]\.[0-9] % slow", diff.out), diff
+    assert re.search(r"DIVERGED: clock [3-6]\.[0-9] % slow", diff.out), diff
     assert diff.code == 1
     (on_board,) = (r for r in session["scenarioResults"] if r["stage"] == "STAGE_DEPLOY")
-    assert re.match(r"note: clock [2-4]\.[0-9] % slow against the host's", on_board["message"])
+    assert re.match(r"note: clock [3-6]\.[0-9] % slow against the host's", on_board["message"])

@@ -2,8 +2,8 @@
 
 A record carries the device's time; the host knows when it read the record's last byte. Reading can
 only be late, never early, so the device's rate is the slope below all points: the lower edge of
-their convex hull. A busy host is late by different amounts in different parts of a run. A rate is
-told only when every part of the run shows it.
+their convex hull. A busy host is late by different amounts in different parts of a run: a clock is
+called wrong only when every part of the run shows it.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 CLOCK_TOLERANCE = 0.01
-"""A clock that is further off is worth telling."""
+"""A clock that is further off, by the part that shows the least of it, is worth telling."""
 
 SHORTEST_MS = 3000
 """Device time that is needed for a reading."""
 
 _PARTS = 3
 _FEWEST_POINTS = 4
-_MOST_APART = 0.0075
+_MOST_APART = 0.03
+_NEAR_MS = 10.0
+_NEAR_SHARE = 0.4
+"""So many points lie close to the line, or the time between them was lost in steps."""
+
 _MOST_POINTS = 20_000
 
 
@@ -27,12 +31,14 @@ class ClockReading:
     """The device's clock against the host's: ``error`` is -0.02 for one that runs 2 % slow."""
 
     error: float
+    spread: float
+    """How far parts of the run are from the whole."""
     span_ms: int
 
     @property
     def is_wrong(self) -> bool:
         """Whether it is off by more than what a host can mistake."""
-        return abs(self.error) > CLOCK_TOLERANCE
+        return abs(self.error) - self.spread > CLOCK_TOLERANCE
 
     def __str__(self) -> str:
         """Two words and a number for people."""
@@ -59,15 +65,18 @@ class ClockMeter:
         if span < SHORTEST_MS:
             return None
         overall = _error(points)
-        if overall is None:
+        if overall is None or not _steady(points, overall):
             return None
-        start = points[0][0]
+        start, spread = points[0][0], 0.0
         for part in range(_PARTS):
             low, high = start + span * part / _PARTS, start + span * (part + 1) / _PARTS
             error = _error([point for point in points if low <= point[0] <= high])
-            if error is None or abs(error - overall) > _MOST_APART:
+            if error is None:
                 return None
-        return ClockReading(error=overall, span_ms=span)
+            spread = max(spread, abs(error - overall))
+        if spread > _MOST_APART:
+            return None
+        return ClockReading(error=overall, spread=spread, span_ms=span)
 
 
 def _error(points: Sequence[tuple[int, float]]) -> float | None:
@@ -89,6 +98,14 @@ def _error(points: Sequence[tuple[int, float]]) -> float | None:
             passed = next_host - host
             return None if passed <= 0 else (next_device - device) / passed - 1
     return None
+
+
+def _steady(points: Sequence[tuple[int, float]], error: float) -> bool:
+    """Whether the points lie along one line of this slope, not on the steps of a stair."""
+    above = [host - device / (1 + error) for device, host in points]
+    least = min(above)
+    near = sum(late - least <= _NEAR_MS for late in above)
+    return near >= _NEAR_SHARE * len(points)
 
 
 def _turns_down(

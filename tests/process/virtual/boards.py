@@ -130,15 +130,15 @@ def require(program: str, package: str) -> str:
     return path
 
 
-def build_firmware(directory: Path, *, tag: str = "one", padding: int = 4) -> Path:
+def build_firmware(directory: Path, *, tag: str = "one", padding: int = 4, usart: int = 2) -> Path:
     """An ELF that boots with `boot TAG`; `padding` makes its code that many bytes longer."""
     elf = directory / f"{tag}.elf"
-    elf.write_bytes(_built(tag, padding))
+    elf.write_bytes(_built(tag, padding, usart))
     return elf
 
 
 @functools.cache
-def _built(tag: str, padding: int) -> bytes:
+def _built(tag: str, padding: int, usart: int) -> bytes:
     compiler = require("arm-none-eabi-gcc", "gcc-arm-none-eabi")
     flags = [
         "-mcpu=cortex-m4",
@@ -150,7 +150,7 @@ def _built(tag: str, padding: int) -> bytes:
         "-Wextra",
         "-Werror",
     ]
-    defines = [f'-DTAG="{tag}"', f"-DPADDING={padding}"]
+    defines = [f'-DTAG="{tag}"', f"-DPADDING={padding}", f"-DUSART={usart}"]
     script, source = str(FIRMWARE / "flash.ld"), str(FIRMWARE / "test_firmware.c")
     with tempfile.TemporaryDirectory() as scratch:
         elf = Path(scratch) / "firmware.elf"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchagent.virtual.models import MODELS
 from benchagent.virtual.store import registered_boards
 from tests.process.virtual.boards import (
     ROOT,
@@ -23,6 +24,7 @@ from tests.process.virtual.boards import (
     environment,
     flash_image,
     is_alive,
+    order,
     pyocd,
     require,
     stock_flash,
@@ -302,3 +304,65 @@ def test_a_board_ends_cleanly_on_sigterm_with_its_flash_saved(tmp_path: Path) ->
         board.process.send_signal(signal.SIGTERM)
         assert board.process.wait(timeout=WAIT_S) == 0
     assert (board.directory / "flash.bin").read_bytes() == flash_image(elf)
+
+
+@pytest.mark.parametrize(
+    ("model", "part", "device_id", "flash_kib"),
+    [
+        ("nucleo-f401re", "stm32f401re", 0x433, 512),
+        ("nucleo-f411re", "stm32f411re", 0x431, 512),
+        ("nucleo-f446re", "stm32f446re", 0x421, 512),
+        ("blackpill-f411ce", "stm32f411ce", 0x431, 512),
+        ("stm32f407g-disc1", "stm32f407vg", 0x413, 1024),
+    ],
+)
+def test_every_stm32_model_is_its_part_and_runs_what_is_flashed(
+    tmp_path: Path, model: str, part: str, device_id: int, flash_kib: int
+) -> None:
+    usart = MODELS[model].console_serial + 1
+    elf = build_firmware(tmp_path, tag="small", usart=usart)
+    with (
+        virtual_board(tmp_path, "--model", model) as board,
+        console(board.entry["tty"]) as tty,
+    ):
+        entry = board.entry
+        assert (entry["board_model"], entry["part"], entry["family"]) == (model, part, "stm32")
+        looked = pyocd(
+            *("cmd", "-u", board.probe, "-t", "stm32f412xg", "-M", "attach"),
+            *("-c", "read32 0xE0042000", "-c", "read16 0x1FFF7A22"),
+        )
+        assert looked.returncode == 0, looked.stderr
+        idcode, size = (line.split()[1] for line in looked.stdout.splitlines() if line[8:9] == ":")
+        assert int(idcode, 16) & 0xFFF == device_id
+        assert int(size, 16) == flash_kib
+        stock_flash(board.probe, elf)
+        tty.until(b"boot small")
+        assert len(board.stats()["sector_erases"]) == (8 if flash_kib == 512 else 12)
+        wait_for("the flash to be saved", lambda: board.stats()["sector_erases"][4] == 1)
+        saved = (board.directory / "flash.bin").read_bytes()
+        assert saved == flash_image(elf)[: flash_kib * 1024]
+
+
+def test_a_board_without_power_answers_no_debugger_until_it_has_some(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path)
+    with virtual_board(tmp_path, holding=elf) as board, console(board.entry["tty"]) as tty:
+        tty.until(b"boot one")
+        assert order(board, op="power", state="off") == {"ok": True}
+        assert board.now()["run_state"] == "OFF"
+        assert pyocd("reset", "-u", board.probe, "-t", "stm32f412xg").returncode != 0
+        assert board.now()["run_state"] == "OFF"
+        tty.until_quiet()
+        tty.forget()
+        assert order(board, op="power", state="on") == {"ok": True}
+        tty.until(b"boot one")
+        stock_reset(board.probe)
+
+
+def test_orders_reset_a_halted_board_and_refuse_a_loader_that_it_lacks(tmp_path: Path) -> None:
+    elf = build_firmware(tmp_path)
+    with virtual_board(tmp_path, holding=elf) as board, console(board.entry["tty"]) as tty:
+        tty.until(b"tick 00000001")
+        tty.forget()
+        assert order(board, op="reset", mode="app") == {"ok": True}
+        tty.until(b"boot one")
+        assert not order(board, op="reset", mode="download")["ok"]

@@ -1,4 +1,4 @@
-/* Firmware for the tests of virtual boards: USART2 console at PA2/PA3 of an STM32F405 (RM0090).
+/* Firmware for the tests of virtual boards: USART2 (or 1) console of an STM32F4 (RM0090).
  * Prints "boot TAG", the first word of the stimulus table sector, then a tick line every 100 ms;
  * answers "ping" with "pong", and "lockup" by a fault inside the fault handler. */
 #include <stdint.h>
@@ -11,10 +11,15 @@
 #endif
 
 #define REG(address) (*(volatile uint32_t *)(address))
-#define USART2_SR REG(0x40004400u)
-#define USART2_DR REG(0x40004404u)
-#define USART2_BRR REG(0x40004408u)
-#define USART2_CR1 REG(0x4000440Cu)
+#if USART == 1
+#define UART_BASE 0x40011000u
+#else
+#define UART_BASE 0x40004400u
+#endif
+#define USART_SR REG(UART_BASE)
+#define USART_DR REG(UART_BASE + 4u)
+#define USART_BRR REG(UART_BASE + 8u)
+#define USART_CR1 REG(UART_BASE + 12u)
 
 int main(void);
 void Reset_Handler(void);
@@ -29,9 +34,9 @@ void SysTick_Handler(void) { ms++; }
 void HardFault_Handler(void) { REG(0x30000000u) = 1; }
 
 static void put_char(char c) {
-    while (!(USART2_SR & (1u << 7))) {
+    while (!(USART_SR & (1u << 7))) {
     }
-    USART2_DR = (uint8_t)c;
+    USART_DR = (uint8_t)c;
 }
 
 static void put_text(const char *text) {
@@ -67,8 +72,9 @@ static void answer(char c) {
 int main(void) {
     REG(0x40023830u) |= 1u;            /* GPIOA clock */
     REG(0x40023840u) |= 1u << 17;      /* USART2 clock */
-    USART2_BRR = 42000000u / 115200u;
-    USART2_CR1 = (1u << 13) | (1u << 3) | (1u << 2);
+    REG(0x40023844u) |= 1u << 4;       /* USART1 clock */
+    USART_BRR = 42000000u / 115200u;
+    USART_CR1 = (1u << 13) | (1u << 3) | (1u << 2);
     REG(0xE000E014u) = 168000000u / 1000u - 1u;
     REG(0xE000E018u) = 0;
     REG(0xE000E010u) = 7;
@@ -77,8 +83,8 @@ int main(void) {
     put_text("\n");
     for (uint32_t tick = 0;; tick++) {
         while (ms < tick * 100u) {
-            if (USART2_SR & (1u << 5)) {
-                answer((char)USART2_DR);
+            if (USART_SR & (1u << 5)) {
+                answer((char)USART_DR);
             }
             __asm volatile("wfi");
         }
