@@ -156,11 +156,12 @@ class EspressifQemu:
 
 def esp_runner(machine: str, program: str, *, clock_scale: float, answer_s: float) -> Runner | None:
     """What can run images of an ESP32 part here: our emulator, Espressif's QEMU, or nothing."""
-    if machine == "esp32c3" and _is_there(EMULATOR):
+    ours = machine == "esp32c3" and _is_there(EMULATOR)
+    if ours and _is_there("unicorn"):
         return EmulatorC3(clock_scale=clock_scale)
     if qemu_has_machine(program, machine, answer_s):
         return EspressifQemu(tool=program, machine=machine)
-    return None
+    return EmulatorC3(clock_scale=clock_scale) if ours else None
 
 
 def qemu_has_machine(program: str, machine: str, answer_s: float) -> bool:

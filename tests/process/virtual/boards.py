@@ -83,8 +83,12 @@ def virtual_board(
     *options: str,
     name: str = "vf405-01",
     holding: Path | None = None,
+    first: Path | None = None,
 ) -> Iterator[RunningBoard]:
-    """A board process that said it is ready, its flash `holding` an ELF; ended with SIGTERM."""
+    """A board process that said it is ready, its flash `holding` an ELF; ended with SIGTERM.
+
+    What it imports is searched for in `first` before anywhere else.
+    """
     if holding is not None:
         (directory / name).mkdir()
         (directory / name / "flash.bin").write_bytes(flash_image(holding))
@@ -94,7 +98,7 @@ def virtual_board(
         stdout=subprocess.PIPE,
         stderr=None,
         text=True,
-        env=environment(),
+        env=environment(*filter(None, [first])),
     )
     with process:
         try:

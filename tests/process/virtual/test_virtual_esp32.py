@@ -265,3 +265,42 @@ def test_the_emulator_ends_with_power_and_with_a_killed_board(
         (child,) = children_of(board.process.pid)
         board.kill()
         wait_for("the emulator to end", lambda: not is_alive(child))
+
+
+def test_without_unicorn_a_board_is_flashed_and_names_the_extra(
+    tmp_path: Path, firmware: Path
+) -> None:
+    missing = tmp_path / "missing"
+    missing.mkdir()
+    (missing / "unicorn.py").write_text("raise ImportError('not here')\n")
+    (tmp_path / "vc3-01").mkdir()
+    flashed = c3_image("alpha").ljust(4 << 20, b"\xff")
+    (tmp_path / "vc3-01" / "flash.bin").write_bytes(flashed)
+    with virtual_board(tmp_path, *C3, name="vc3-01", first=missing) as board:
+        board.wait_run_state("FAULT")
+        assert "benchline[virtual]" in board.now()["fault"]["package"]
+        stock_esptool(port(board), "verify-flash", "0x0", str(firmware))
+
+
+def listing_qemu(path: Path, machine: str) -> str:
+    """A program that calls itself a QEMU with that machine, and cannot run anything."""
+    path.write_text(
+        "#!/bin/sh\n"
+        'if [ "$1" = --version ]; then echo "QEMU emulator version 9.0.0"; exit; fi\n'
+        f'if [ "$2" = help ]; then echo "{machine}  Espressif machine"; exit; fi\n'
+        "exit 7\n"
+    )
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(("machine", "state"), [("esp32", "FAULT"), ("lx60", "NO_RUNNER")])
+def test_only_a_qemu_that_lists_the_machine_is_asked_to_run_it(
+    tmp_path: Path, machine: str, state: str
+) -> None:
+    (tmp_path / "vesp").mkdir()
+    flashed = (b"\xff" * 0x1000 + b"\xe9" + bytes(63)).ljust(4 << 20, b"\xff")
+    (tmp_path / "vesp" / "flash.bin").write_bytes(flashed)
+    tool = listing_qemu(tmp_path / "qemu", machine)
+    with virtual_board(tmp_path, *ESP32, "--qemu", tool, name="vesp") as board:
+        board.wait_run_state(state)
