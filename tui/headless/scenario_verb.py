@@ -91,7 +91,7 @@ async def _run(options: argparse.Namespace) -> int:
     if errors:
         raise InvalidRequestError("SCENARIO_INVALID", "\n".join(str(one) for one in errors))
     options.scenario = [options.file]
-    options.prompt, options.designer = None, None
+    options.prompt = options.designer = options.design = None
     options.demo = options.examples = False
     return await run_session(options)
 
