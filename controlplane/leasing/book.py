@@ -321,6 +321,12 @@ class LeaseBook:
             delay = max(0.0, (self._nearest - self._now()).total_seconds())
         await _first(changed, self._wake, delay, bool(self._waiters))
 
+    async def _why_none(self, selector: str) -> str:
+        models = sorted({board.model for board in await self._boards.boards() if board.model})
+        if not models:
+            return f"no board matches {selector!r}" if selector else "there is no board yet"
+        return f"no board matches {selector!r}; the benches have {', '.join(models)}"
+
     async def _refusal(self, selector: str) -> NotReadyError:
         boards = await self._boards.boards(selector)
         counts = {state: sum(b.state is state for b in boards) for state in BoardState}
@@ -328,7 +334,7 @@ class LeaseBook:
         if not boards:
             return NotReadyError(
                 "NO_BOARD_MATCHES",
-                f"no board matches {selector!r}" if selector else "there is no board yet",
+                await self._why_none(selector),
                 selector=selector,
             )
         return NotReadyError(

@@ -62,6 +62,7 @@ async def test_the_free_board_of_the_lowest_name_is_lent(book: LeaseBook) -> Non
     with pytest.raises(NotReadyError) as caught:
         await book.acquire("model=esp32", "me")
     assert caught.value.reason == "NO_BOARD_MATCHES"
+    assert "the benches have h405" in str(caught.value)
 
 
 async def test_boards_that_are_away_or_faulty_are_never_lent(
