@@ -1,4 +1,6 @@
-"""All benchmarks, one after the other: `python -m tests.bench` writes docs/performance.md.
+"""All benchmarks, one after the other: `python -m tests.bench` renews docs/performance.md.
+
+Each benchmark has a section of its own there, with the day, the machine and its load.
 
 Nothing else should run on the machine; the load before and after is written down.
 """
@@ -7,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,9 +29,12 @@ Found = tuple[list[Row], list[str]]
 
 HEAD = """# Performance
 
-Measured by `make bench`, which renews this page. Each row is the median of its rounds with the
-range in brackets; a ratio compares two medians of one run, whose rounds alternate. The budgets are
-those of the design; "new" sentences have numbers that were never used before.
+Measured by `make bench`, which renews this page section by section. Each row is the median of its
+rounds with the range in brackets; a ratio compares two medians of one run, whose rounds alternate.
+The budgets are those of the design; "new" sentences have numbers that were never used before.
+
+One benchmark alone: `.venv/bin/python -m tests.bench session --rounds 9`. How long
+the tests take is in [testing.md](testing.md).
 """
 
 
@@ -172,7 +178,7 @@ def wait_for_quiet(seconds: float) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what was asked for; the page is written only when everything ran."""
+    """Run what was asked for; gives 1 when a budget is missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--rounds", type=int, default=5)
@@ -180,40 +186,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
-    rows: list[Row] = []
-    notes: list[str] = []
-    loads = []
+    missed = False
     for name in options.names or BENCHMARKS:
         wait_for_quiet(options.patience)
-        loads.append(os.getloadavg()[0])
-        sys.stderr.write(f"{name} (load {loads[-1]:.1f})\n")
-        found, said = BENCHMARKS[name](options.rounds)
-        rows += found
-        notes += said
-        sys.stderr.writelines(f"  {row.markdown()}\n" for row in found)
-    page = "\n".join(
-        [
-            HEAD,
-            f"On {datetime.now(UTC):%Y-%m-%d}: {machine()}",
-            f"Load of the machine before each benchmark: {min(loads):.1f} to {max(loads):.1f}.",
-            "",
-            "| what | measured | beside it | ratio | budget | holds |",
-            "| --- | --- | --- | --- | --- | --- |",
-            *(row.markdown() for row in rows),
-            "",
-            *(f"- {note}" for note in notes),
-            "",
-            "One benchmark alone: `.venv/bin/python -m tests.bench session --rounds 9`. How long",
-            "the tests take is in [testing.md](testing.md).",
-            "",
-        ]
-    )
-    if options.names:
-        sys.stdout.write(page)
-    else:
-        PAGE.write_text(page, encoding="utf-8")
-        sys.stdout.write(f"wrote {PAGE.relative_to(ROOT)}\n")
-    return 0 if all(row.holds is not False for row in rows) else 1
+        load = os.getloadavg()[0]
+        sys.stderr.write(f"{name} (load {load:.1f})\n")
+        rows, notes = BENCHMARKS[name](options.rounds)
+        sys.stderr.writelines(f"  {row.markdown()}\n" for row in rows)
+        PAGE.write_text(renewed(PAGE.read_text("utf-8"), name, section(rows, notes, load)), "utf-8")
+        missed |= any(row.holds is False for row in rows)
+    sys.stdout.write(f"wrote {PAGE.relative_to(ROOT)}\n")
+    return int(missed)
+
+
+def section(rows: Sequence[Row], notes: Sequence[str], load: float) -> str:
+    """What the page says of one benchmark."""
+    table = [
+        "| what | measured | beside it | ratio | budget | holds |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(row.markdown() for row in rows),
+        "",
+    ]
+    lines = [
+        f"On {datetime.now(UTC):%Y-%m-%d}, load {load:.1f} before: {machine()}",
+        "",
+        *(table if rows else ()),
+        *(f"- {note}" for note in notes),
+    ]
+    return "\n".join(lines).rstrip()
+
+
+def renewed(page: str, name: str, text: str) -> str:
+    """The page with the section of one benchmark replaced, in the order of the benchmarks."""
+    found = dict(re.findall(r"(?ms)^## (\w+)\n\n(.*?)\s*(?=^## |\Z)", page)) | {name: text}
+    parts = [HEAD.rstrip(), *(f"## {one}\n\n{found[one]}" for one in BENCHMARKS if one in found)]
+    return "\n\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":
