@@ -13,8 +13,9 @@ from benchline.errors import InvalidRequestError
 from benchline.names import simulation_console
 from controlplane.catalog.loader import Catalogue
 from controlplane.childproc.tools import ToolBrokenError
+from controlplane.domain.artifact import Artifact
 from controlplane.domain.event import AssertionDecided, Fact, Note, ScenarioStarted
-from controlplane.domain.image import is_hex
+from controlplane.domain.image import compose_elf, elf_machine, is_elf, is_hex, read_image
 from controlplane.domain.session import Session
 from controlplane.domain.simulation import RegisterUse, Simulation
 from controlplane.domain.verdict import (
@@ -27,7 +28,8 @@ from controlplane.domain.verdict import (
     worst,
 )
 from controlplane.pipeline.adequacy import AdequacyMeter
-from controlplane.pipeline.images import images_of
+from controlplane.pipeline.flashing import FlashMemory
+from controlplane.pipeline.images import images_of, segments_of
 from controlplane.pipeline.judging import (
     SIMULATED_TIME,
     TEXT_CAPABILITIES,
@@ -49,6 +51,7 @@ from controlplane.storage.boards import BoardStore
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.console_log import Chunk, ConsoleLog
 from controlplane.storage.sessions import SessionStore
+from controlplane.toolchains.elf import Segment, intel_hex
 
 _CHUNK_BYTES = 48 * 1024
 _MOST_REGISTERS = 40
@@ -131,11 +134,25 @@ class SimulateStage:
         await run.record(*notes, change=lambda s: replace(s, seed=seed))
         return await self._judge_all(run, project, seed, rung)
 
+    async def _image_bytes(self, image: Artifact, project: Project) -> bytes:
+        """The image, without the stimulus table's place if it spans that as a raw binary does."""
+        data = await self._parts.artifacts.read(image.sha256)
+        if project.port is None:
+            return data
+        memory = FlashMemory.of(project.port)
+        kept = await segments_of(self._parts.artifacts, image, base=memory.base, table=memory.table)
+        if kept == read_image(data, image.filename, base=memory.base):
+            return data
+        if is_elf(data):
+            return compose_elf(kept, elf_machine(data))
+        pieces = [Segment(address=one.address, data=one.data) for one in kept]
+        return intel_hex(pieces).encode("ascii")
+
     async def _judge_all(
         self, run: StageRun, project: Project, seed: int, rung: Rung
     ) -> StageResult:
         image = images_of(run.session).test
-        data = await self._parts.artifacts.read(image.sha256)
+        data = await self._image_bytes(image, project)
         with TemporaryDirectory(dir=self._parts.work_dir, prefix="simulate-") as folder:
             path = Path(folder) / f"firmware{'.hex' if is_hex(image.filename) else '.elf'}"
             path.write_bytes(data)
