@@ -44,7 +44,7 @@ _ESP_CHIPS = {
     23: "esp32c5",
 }
 # e_machine of the ELF header: ARM 40, Xtensa 94, RISC-V 243 (System V ABI, e_machine registry).
-_ELF_ARM, _ELF_XTENSA, _ELF_RISCV = 40, 94, 243
+ELF_ARM, _ELF_XTENSA, ELF_RISCV = 40, 94, 243
 _XTENSA_PARTS = frozenset({"esp32", "esp32s2", "esp32s3"})
 _RISCV_PARTS = frozenset(_ESP_CHIPS.values()) - _XTENSA_PARTS
 # RAM in which an STM32F4's first stack can lie: SRAM at 0x2000_0000, CCM at 0x1000_0000
@@ -118,10 +118,10 @@ class FirmwareContent:
 
     def as_elf(self) -> bytes:
         """All of it in one file."""
-        machine = _ELF_ARM
+        machine = ELF_ARM
         if self.target.family == "esp32":
             xtensa = self.target.parts and self.target.parts <= _XTENSA_PARTS
-            machine = _ELF_XTENSA if xtensa else _ELF_RISCV
+            machine = _ELF_XTENSA if xtensa else ELF_RISCV
         return compose_elf(self.segments, machine)
 
 
@@ -168,11 +168,11 @@ def read_firmware(files: Sequence[tuple[ImageFile, bytes]], *, part: str = "") -
 def _told_by_file(file: ImageFile, data: bytes) -> ImageTarget | None:
     if is_elf(data):
         machine = elf_machine(data)
-        if machine == _ELF_ARM:
+        if machine == ELF_ARM:
             return ImageTarget(family="stm32")
         if machine == _ELF_XTENSA:
             return ImageTarget(family="esp32", parts=_XTENSA_PARTS)
-        if machine == _ELF_RISCV:
+        if machine == ELF_RISCV:
             return ImageTarget(family="esp32", parts=_RISCV_PARTS)
         raise ImageError(f"{file.filename} is for ELF machine {machine}, which nothing here runs")
     if is_hex(file.filename):

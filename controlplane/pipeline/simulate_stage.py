@@ -15,7 +15,8 @@ from controlplane.catalog.loader import Catalogue
 from controlplane.childproc.tools import ToolBrokenError
 from controlplane.domain.artifact import Artifact
 from controlplane.domain.event import AssertionDecided, Fact, Note, ScenarioStarted
-from controlplane.domain.image import compose_elf, elf_machine, is_elf, is_hex, read_image
+from controlplane.domain.firmware_image import ELF_ARM, ELF_RISCV
+from controlplane.domain.image import compose_elf, is_elf, read_image
 from controlplane.domain.session import Session
 from controlplane.domain.simulation import RegisterUse, Simulation
 from controlplane.domain.verdict import (
@@ -51,7 +52,6 @@ from controlplane.storage.boards import BoardStore
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.console_log import Chunk, ConsoleLog
 from controlplane.storage.sessions import SessionStore
-from controlplane.toolchains.elf import Segment, intel_hex
 
 _CHUNK_BYTES = 48 * 1024
 _MOST_REGISTERS = 40
@@ -135,18 +135,18 @@ class SimulateStage:
         return await self._judge_all(run, project, seed, rung)
 
     async def _image_bytes(self, image: Artifact, project: Project) -> bytes:
-        """The image, without the stimulus table's place if it spans that as a raw binary does."""
+        """The image as an ELF file that leaves out the stimulus table's place.
+
+        A raw binary spans that, and no simulator loads two things to one place.
+        """
         data = await self._parts.artifacts.read(image.sha256)
         if project.port is None:
             return data
         memory = FlashMemory.of(project.port)
         kept = await segments_of(self._parts.artifacts, image, base=memory.base, table=memory.table)
-        if kept == read_image(data, image.filename, base=memory.base):
+        if is_elf(data) and kept == read_image(data, image.filename, base=memory.base):
             return data
-        if is_elf(data):
-            return compose_elf(kept, elf_machine(data))
-        pieces = [Segment(address=one.address, data=one.data) for one in kept]
-        return intel_hex(pieces).encode("ascii")
+        return compose_elf(kept, ELF_RISCV if project.port.family == "esp32" else ELF_ARM)
 
     async def _judge_all(
         self, run: StageRun, project: Project, seed: int, rung: Rung
@@ -154,7 +154,7 @@ class SimulateStage:
         image = images_of(run.session).test
         data = await self._image_bytes(image, project)
         with TemporaryDirectory(dir=self._parts.work_dir, prefix="simulate-") as folder:
-            path = Path(folder) / f"firmware{'.hex' if is_hex(image.filename) else '.elf'}"
+            path = Path(folder) / f"firmware{'.elf' if is_elf(data) else '.hex'}"
             path.write_bytes(data)
             bench = _Bench(run=run, image=path, image_sha256=image.sha256, rung=rung)
             if project.text_only:

@@ -99,3 +99,33 @@ def test_the_text_of_a_deployment_is_judged_on_the_board(operator: Operator, bui
     assert [r["outcome"] for r in board["results"]] == ["OUTCOME_PASSED", "OUTCOME_FAILED"]
     assert board["reason"] == "SCENARIO_FAILED"
     assert "never so" in board["message"]
+
+
+@pytest.mark.parametrize("ending", ["bin", "hex", "elf"])
+@pytest.mark.parametrize(
+    ("board", "pin"), [("olimex-stm32-h405", "PC12"), ("esp32-c3-devkitm-1", "GPIO10")]
+)
+def test_a_test_build_is_simulated_from_any_of_its_files(
+    operator: Operator, tmp_path: Path, board: str, pin: str, ending: str
+) -> None:
+    made = operator(
+        *("run", "Blink the LED at 2 Hz.", "--board", board, "--until", "build", "--json")
+    )
+    image = tmp_path / f"image.{ending}"
+    found = stored(operator, artifact(made.session, f"firmware.test.{ending}"))
+    image.write_bytes(found.read_bytes())
+    scenario = tmp_path / "blinks.yaml"
+    scenario.write_text(
+        "scenario: 1\nid: blinks\ntitle: It blinks\nduration: 1s\n"
+        f"signals:\n  led: {{kind: digital_out, pin: {pin}}}\nsteps:\n"
+        "  - expect: {id: ready, type: READY, within: 500ms}\n"
+        "  - expect: {id: high, pin: led, level: on, within: 600ms}\n"
+    )
+
+    done = operator(
+        *("run", "--from", str(image), "--scenario", str(scenario), "--board", board),
+        *("--until", "simulate", "--json"),
+    )
+
+    assert done.code == 0, done
+    assert done.session["evidence"] == "EVIDENCE_SIMULATED"
