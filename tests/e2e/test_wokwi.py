@@ -70,8 +70,9 @@ def test_a_sentence_is_proved_by_the_service_and_its_project_opens_there(
     assert exported.code == 0, exported
     diagram = json.loads((folder / "diagram.json").read_text())
     sent = [json.loads(line) for line in (tmp_path / "requests.jsonl").read_text().splitlines()]
-    drawn = json.loads(next(r["text"] for r in sent if r.get("name") == "diagram.json"))
-    assert {part["type"] for part in drawn["parts"]} == {p["type"] for p in diagram["parts"]}
+    drawn = [json.loads(r["text"])["parts"] for r in sent if r.get("name") == "diagram.json"]
+    # Each scenario sends what its own signals are wired to; they run at the same time.
+    assert {one["type"] for one in max(drawn, key=len)} == {p["type"] for p in diagram["parts"]}
     assert (folder / "firmware" / "firmware.bin").stat().st_size > 1000
     assert (folder / "platformio.ini").exists()
     assert "have no counterpart" in exported.talk
