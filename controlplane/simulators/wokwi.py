@@ -1,8 +1,8 @@
 """ESP32 firmware in Wokwi's simulation service: the only rung that talks to the outside.
 
 It is used only with a token, and only where it is chosen or no rung of this machine runs the board
-model (docs/other-tools.md). What leaves the machine is the image, the stimuli and the wiring diagram;
-what comes back is the console and the levels of the outputs, each with the simulated time.
+model (docs/other-tools.md). What leaves the machine is the image, the stimuli and the wiring
+diagram; what comes back is the console and the levels of the outputs, each with the simulated time.
 """
 
 from __future__ import annotations
