@@ -51,6 +51,17 @@ async def segments_of(
         InvalidRequestError: IMAGE_INVALID.
     """
     data = await artifacts.read(image.sha256)
+    return without_table(data, image, base=base, table=table)
+
+
+def without_table(
+    data: bytes, image: Artifact, *, base: int, table: range
+) -> tuple[ImageSegment, ...]:
+    """The bytes of an image as address ranges, as `segments_of` gives them.
+
+    Raises:
+        InvalidRequestError: IMAGE_INVALID.
+    """
     try:
         segments = read_image(data, image.filename, base=base)
         return leave_out(segments, table.start, table.stop)

@@ -30,7 +30,7 @@ from controlplane.domain.verdict import (
 )
 from controlplane.pipeline.adequacy import AdequacyMeter
 from controlplane.pipeline.flashing import FlashMemory
-from controlplane.pipeline.images import images_of, segments_of
+from controlplane.pipeline.images import images_of, without_table
 from controlplane.pipeline.judging import (
     SIMULATED_TIME,
     TEXT_CAPABILITIES,
@@ -143,7 +143,7 @@ class SimulateStage:
         if project.port is None:
             return data
         memory = FlashMemory.of(project.port)
-        kept = await segments_of(self._parts.artifacts, image, base=memory.base, table=memory.table)
+        kept = without_table(data, image, base=memory.base, table=memory.table)
         if is_elf(data) and kept == read_image(data, image.filename, base=memory.base):
             return data
         return compose_elf(kept, ELF_RISCV if project.port.family == "esp32" else ELF_ARM)
