@@ -9,7 +9,7 @@ lock() {
 everything="--extra agent --extra virtual --extra server --extra console"
 # What developing needs is locked first: the others take its versions, so that the tests run what users run.
 # shellcheck disable=SC2086
-lock pyproject.toml $everything --extra wokwi --group dev -o requirements/dev.txt
+lock pyproject.toml $everything --extra terraform --extra wokwi --group dev -o requirements/dev.txt
 # shellcheck disable=SC2086
 lock pyproject.toml $everything -c requirements/dev.txt -o requirements/run.txt
 lock pyproject.toml --extra agent -c requirements/dev.txt -o requirements/agent.txt

@@ -7,9 +7,12 @@ purpose=${1:?demo or test}
 # What turns sentences into proved firmware.
 wanted="python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm bubblewrap"
 wanted="$wanted gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
-# What the tests need besides: a terminal to drive the console in, a host compiler, a Node client.
+# The broker of the local device cloud. Only its program is used; Debian also starts it on localhost:1883.
+wanted="$wanted mosquitto"
+# What the tests need besides: a terminal to drive the console in, a host compiler, a Node client, a
+# database server.
 if [ "$purpose" = test ]; then
-    wanted="$wanted tmux g++ git nodejs npm"
+    wanted="$wanted tmux g++ git nodejs npm postgresql"
 fi
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
@@ -20,6 +23,8 @@ provided() {
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     g++ | git | npm | tmux) command -v "$1" >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
+    mosquitto) [ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null ;;
+    postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
     *) installed "$1" ;;
     esac
 }

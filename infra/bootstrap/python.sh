@@ -29,7 +29,7 @@ if [ "$flavour" = run ] && [ -e "$venv/.installed-dev" ] &&
     exit 0
 fi
 
-echo "benchline: installing Python packages into $venv (about $( [ "$flavour" = dev ] && echo 450 || echo 330) MB)"
+echo "benchline: installing Python packages into $venv (about $( [ "$flavour" = dev ] && echo 750 || echo 345) MB)"
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 pip="$venv/bin/python -m pip --quiet --disable-pip-version-check --no-input"
 $pip install --require-hashes -r requirements/build.txt
