@@ -23,6 +23,7 @@ from controlplane.config import Config
 from controlplane.designers.claude import ClaudeDesigner
 from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import Designer, DesignRequest, Refusal
+from controlplane.designers.states import DesignerStates
 from controlplane.domain.verdict import Stage
 from controlplane.edge.bench_service import BenchService
 from controlplane.edge.byte_services import ArtifactService, ConsoleService
@@ -368,6 +369,7 @@ def _services(
         stores.artifacts,
         stores.answers,
         stores.designs,
+        session_ceiling_micro_usd=config.claude.session_ceiling_micro_usd,
     )
     return Services(
         sessions=sessions,
@@ -391,6 +393,7 @@ def _services(
         artifacts=ArtifactService(stores.artifacts),
         server=ServerService(
             _ToolChecks(shared),
+            DesignerStates(shared.claude),
             version=__version__,
             data_dir=config.instance.data_dir,
             start_time=datetime.now(UTC),
@@ -418,8 +421,8 @@ class _Previews:
             DesignRequest(prompt=prompt, board=board, bench=tuple(bench))
         )
         if isinstance(answer, Refusal):
-            return Preview(design=None, findings=answer.findings)
-        return Preview(design=answer, findings=answer.findings)
+            return Preview(design=None, findings=answer.findings, understood=answer.understood)
+        return Preview(design=answer, findings=answer.findings, understood=answer.understood)
 
 
 class _ToolChecks:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from controlplane.domain.event import Fact
-from controlplane.domain.model_call import Role, Turn
+from controlplane.domain.model_call import Role, TokenUsage, Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +91,16 @@ __all__ = [
     "Call",
     "CallRefusedError",
     "Form",
+    "Progress",
     "Role",
     "Tell",
     "Turn",
     "body_hash",
     "body_text",
 ]
+
+Progress = Callable[[TokenUsage, int], None]
+"""Hears what the service counted so far, and how many characters of the answer came."""
 
 Tell = Callable[[Fact], Awaitable[None]]
 
@@ -109,12 +113,14 @@ async def tell_nobody(fact: Fact) -> None:
 class Asker:
     """On whose account a call is: a session and its attempt, or nobody's ("").
 
-    A session never pays twice for the answer to one request; `tell` hears what happens.
+    A session never pays twice for the answer to one request; `tell` hears what happens. The
+    session's own ceiling is in millionths of a dollar, 0 is none.
     """
 
     session_id: str = ""
     attempt: int = 1
     tell: Tell = tell_nobody
+    ceiling_micro_usd: int = 0
 
 
 class CallRefusedError(Exception):

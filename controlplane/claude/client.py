@@ -6,13 +6,13 @@ Structured answers are not the SDK's either: what its parser raises has lost why
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import anthropic
 import httpx2
 
-from controlplane.claude.calls import Form
+from controlplane.claude.calls import Form, Progress
 from controlplane.claude.retry import FailureKind, TryFailedError
 from controlplane.claude.secret import Secret
 from controlplane.claude.settings import ClaudeSettings
@@ -72,10 +72,8 @@ class Transport:
         """Close the connections."""
         await self._client.close()
 
-    async def send(
-        self, body: Mapping[str, Any], form: Form, progress: Callable[[int], None]
-    ) -> ModelAnswer:
-        """Ask once; `progress` hears how many characters came.
+    async def send(self, body: Mapping[str, Any], form: Form, progress: Progress) -> ModelAnswer:
+        """Ask once; `progress` hears what the service counted, and how many characters came.
 
         Raises:
             TryFailedError: there is no whole answer.
@@ -136,7 +134,7 @@ class Transport:
         return " ".join(plain.split())[:_LONGEST_MESSAGE]
 
 
-async def _read(stream: Any, progress: Callable[[int], None]) -> None:
+async def _read(stream: Any, progress: Progress) -> None:
     length = 0
     async for event in stream:
         if event.type != "content_block_delta":
@@ -144,7 +142,7 @@ async def _read(stream: Any, progress: Callable[[int], None]) -> None:
         piece = getattr(event.delta, "text", None) or getattr(event.delta, "partial_json", None)
         if piece:
             length += len(piece)
-            progress(length)
+            progress(_used(stream) or TokenUsage(), length)
         if length > LARGEST_ANSWER:
             raise TryFailedError(FailureKind.GARBAGE, "the answer does not end")
 

@@ -3,7 +3,7 @@
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
@@ -28,6 +28,10 @@ class Price:
         written = usage.cache_write_5m * _WRITE_5M + usage.cache_write_1h * _WRITE_1H
         return math.ceil((read + written) * self.input + usage.output * self.output)
 
+    def so_far(self, usage: TokenUsage, output: int) -> int:
+        """What a call has cost when so many tokens of its answer came."""
+        return self.cost(replace(usage, output=max(usage.output, output)))
+
     def worst(self, request_bytes: int, max_tokens: int) -> int:
         """What a call can cost: nothing read from the cache, all written to it, the longest answer.
 
@@ -35,6 +39,11 @@ class Price:
         """
         tokens = math.ceil(request_bytes / _BYTES_PER_TOKEN)
         return math.ceil(tokens * _WRITE_1H * self.input + max_tokens * self.output)
+
+
+def reckoned_tokens(characters: int) -> int:
+    """How many tokens text has, reckoned from its length."""
+    return math.ceil(characters / _BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)

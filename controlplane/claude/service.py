@@ -10,7 +10,6 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -27,6 +26,7 @@ from controlplane.claude.calls import (
     Call,
     CallRefusedError,
     Form,
+    Progress,
     Turn,
     body_hash,
     body_text,
@@ -34,6 +34,7 @@ from controlplane.claude.calls import (
 from controlplane.claude.prices import Price
 from controlplane.claude.retry import UNBILLED, FailureKind, TryFailedError, next_wait
 from controlplane.claude.settings import HOW_TO_CONFIGURE, ClaudeSettings
+from controlplane.claude.streaming import StreamTelling
 from controlplane.domain.event import Note
 from controlplane.domain.model_call import ModelAnswer, ModelCall, Spent, TokenUsage, usd
 from controlplane.storage.artifacts import ArtifactStore
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 class Sender(Protocol):
     """What carries a request to the service and an answer back."""
 
-    async def send(self, body: Any, form: Form, progress: Callable[[int], None]) -> ModelAnswer:
+    async def send(self, body: Any, form: Form, progress: Progress) -> ModelAnswer:
         """Ask once."""
         ...
 
@@ -184,8 +185,11 @@ class Claude:
         await this.asker.tell(entry)
         began = time.monotonic()
         try:
-            async with asyncio.timeout(left_s):
-                answer = await sender.send(body, this.form, _no_progress)
+            telling = StreamTelling(
+                entry, self.settings.prices.price(entry.model_asked), this.asker.tell
+            )
+            async with asyncio.timeout(left_s), telling:
+                answer = await sender.send(body, this.form, telling.take)
         except TryFailedError as error:
             await self._fail(this, self._failed(entry, error, began))
             raise
@@ -218,7 +222,7 @@ class Claude:
     async def _reserve(self, this: _Try, body: dict[str, Any]) -> ModelCall:
         call, settings = this.call, self.settings
         price = settings.prices.price(call.model)
-        ceilings = _ceilings(settings)
+        ceilings = _ceilings(settings, this.asker)
         if price is None and ceilings:
             raise CallRefusedError(
                 "E312",
@@ -238,11 +242,9 @@ class Claude:
             start_time=datetime.now(UTC),
             worst_micro_usd=worst,
         )
-        reached = await self._store.reserve(
-            entry, [c for c in ceilings if c.of != "session" or entry.session_id]
-        )
+        reached = await self._store.reserve(entry, ceilings)
         if reached is not None:
-            raise _refused_by(reached, worst or 0)
+            raise _refused_by(reached, worst or 0, settings)
         return entry
 
     def _settled(self, entry: ModelCall, answer: ModelAnswer, began: float) -> ModelCall:
@@ -319,25 +321,24 @@ def _transport(settings: ClaudeSettings) -> Sender:
     return Transport(settings)
 
 
-def _no_progress(_characters: int) -> None:
-    return
-
-
-def _ceilings(settings: ClaudeSettings) -> list[Ceiling]:
-    found = [
-        Ceiling(of="session", micro_usd=settings.session_ceiling_micro_usd),
-        Ceiling(of="month", micro_usd=settings.month_ceiling_micro_usd),
-    ]
+def _ceilings(settings: ClaudeSettings, asker: Asker) -> list[Ceiling]:
+    own = [asker.ceiling_micro_usd, settings.session_ceiling_micro_usd]
+    found = [Ceiling(of="month", micro_usd=settings.month_ceiling_micro_usd)]
+    if asker.session_id:
+        lowest = min((one for one in own if one > 0), default=0)
+        found.insert(0, Ceiling(of="session", micro_usd=lowest))
     return [ceiling for ceiling in found if ceiling.micro_usd > 0]
 
 
-def _refused_by(reached: CeilingReached, worst: int) -> CallRefusedError:
+def _refused_by(reached: CeilingReached, worst: int, settings: ClaudeSettings) -> CallRefusedError:
     of, spent = reached.ceiling.of, reached.spent_micro_usd
+    own = of == "session" and reached.ceiling.micro_usd != settings.session_ceiling_micro_usd
+    higher = "Start the session with a higher ceiling (`--ceiling`), or raise" if own else "Raise"
     return CallRefusedError(
         "E311",
         f"The next call can cost {usd(worst)} and the {of} has spent "
         f"{usd(spent)} of at most {usd(reached.ceiling.micro_usd)}.",
-        f"Raise {of}_ceiling_usd in [claude] of benchline.toml, or use a cheaper model.",
+        f"{higher} {of}_ceiling_usd in [claude] of benchline.toml, or use a cheaper model.",
     )
 
 

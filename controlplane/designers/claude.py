@@ -61,7 +61,12 @@ class ClaudeDesigner:
         fixed = self._fixed(request)
         if isinstance(fixed, Finding):
             return Refusal(findings=(fixed,))
-        asker = Asker(session_id=request.session_id, attempt=request.attempt, tell=request.tell)
+        asker = Asker(
+            session_id=request.session_id,
+            attempt=request.attempt,
+            tell=request.tell,
+            ceiling_micro_usd=request.ceiling_micro_usd,
+        )
         try:
             return await self._converse(request, fixed, asker)
         except CallRefusedError as error:

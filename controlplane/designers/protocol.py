@@ -20,7 +20,8 @@ class DesignRequest:
     """A wish. ``board`` is a name or selector of a board, "" lets the designer choose.
 
     ``bench`` are the boards that there are, for wishes that name one of them. ``session_id`` and
-    ``attempt`` say on whose account a designer spends ("": nobody's); ``tell`` hears what happens.
+    ``attempt`` say on whose account a designer spends ("": nobody's), ``ceiling_micro_usd`` how
+    much at most (0: no limit of its own); ``tell`` hears what happens.
     """
 
     prompt: str
@@ -28,6 +29,7 @@ class DesignRequest:
     bench: tuple[Board, ...] = ()
     session_id: str = ""
     attempt: int = 1
+    ceiling_micro_usd: int = 0
     tell: Callable[[Fact], Awaitable[None]] = tell_nobody
 
 

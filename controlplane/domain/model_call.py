@@ -56,7 +56,8 @@ class ModelAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCall:
-    """A try. `outcome` is "asking" while it runs, "answered", or the kind of its failure.
+    """A try. `outcome` is "asking", "answering" while it runs, "answered", or the kind of its
+    failure. What is reckoned is set while it is "answering", and never kept in the ledger.
 
     `cost_micro_usd` is None when nobody knows: the price of the model is not known, or the try
     broke off after it may have been billed. `worst_micro_usd` is what it cost at most.
@@ -80,6 +81,8 @@ class ModelCall:
     usage: TokenUsage = TokenUsage()
     cost_micro_usd: int | None = None
     latency_ms: int = 0
+    reckoned_output: int = 0
+    reckoned_micro_usd: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

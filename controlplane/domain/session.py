@@ -73,6 +73,8 @@ class SessionRequest:
     seed: int | None
     board_anyway: bool = False
     """Judge on the board too when the simulation failed."""
+    cost_ceiling_micro_usd: int = 0
+    """What calls of a language model may cost at most, in millionths of a dollar; 0 is no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from benchline.v1 import design_pb2, design_pb2_grpc, verdict_pb2
 from controlplane.access.principal import current_principal
 from controlplane.catalog.loader import Catalogue
 from controlplane.domain.codec import DocumentError
-from controlplane.domain.design import Design
+from controlplane.domain.design import Design, UnderstoodSpan
 from controlplane.domain.finding import Finding
 from controlplane.domain.stored_design import StoredDesign
 from controlplane.domain.verdict import Stage
@@ -30,6 +30,7 @@ from controlplane.edge.requests import (
     read_page_token,
     write_page_token,
 )
+from controlplane.edge.translate import to_wire
 from controlplane.edge.upload_rules import LONGEST_WISH, read_prompt
 from controlplane.planning.bom import bom_csv
 from controlplane.planning.complaints import is_sound
@@ -54,10 +55,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """A design, or why there is none."""
+    """A design, or why there is none; and what was understood in any case."""
 
     design: Design | None
     findings: tuple[Finding, ...] = ()
+    understood: tuple[UnderstoodSpan, ...] = ()
 
 
 class Designer(Protocol):
@@ -96,6 +98,7 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
         answer = design_pb2.PreviewDesignResponse(
             outcome=verdict_pb2.OUTCOME_REFUSED if refused else verdict_pb2.OUTCOME_PASSED,
             findings=_findings(preview.findings),
+            understood=[to_wire(one, design_pb2.UnderstoodSpan) for one in preview.understood],
         )
         if preview.design is not None:
             answer.design.CopyFrom(design_message(preview.design))

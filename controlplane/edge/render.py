@@ -14,7 +14,15 @@ from controlplane.edge.translate import enum_numbers, to_wire
 
 _STAGES = enum_numbers(verdict_pb2.Stage.DESCRIPTOR)
 _SEVERITIES = enum_numbers(verdict_pb2.Finding.Severity.DESCRIPTOR)
-_REQUEST_FIELDS = ("prompt", "board_wish", "until", "designer", "etag", "design")
+_REQUEST_FIELDS = (
+    "prompt",
+    "board_wish",
+    "until",
+    "designer",
+    "etag",
+    "design",
+    "cost_ceiling_micro_usd",
+)
 _FACT_FIELDS = tuple(FACT_NAMES.values())
 
 
@@ -25,6 +33,7 @@ def session_message(session: Session) -> session_pb2.Session:
     message.board_wish = session.request.board_wish
     message.until = verdict_pb2.Stage.ValueType(_STAGES[session.request.until])
     message.designer = session.request.designer
+    message.cost_ceiling_micro_usd = session.request.cost_ceiling_micro_usd
     if session.request.source is not None:
         message.design = session.request.source.design
     mark = f"{session.last_sequence}/{session.update_time.isoformat()}"

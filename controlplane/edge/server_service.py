@@ -11,6 +11,7 @@ import grpc
 
 from benchline.v1 import server_pb2, server_pb2_grpc
 from controlplane.access.principal import current_principal
+from controlplane.domain.designer_state import DesignerState
 from controlplane.edge.translate import to_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -34,13 +35,28 @@ class Checks(Protocol):
         ...
 
 
+class Designers(Protocol):
+    """What knows who can design here."""
+
+    async def states(self) -> Sequence[DesignerState]:
+        """One a designer."""
+        ...
+
+
 class ServerService(server_pb2_grpc.ServerServiceServicer):
     """Tells about the control plane."""
 
     def __init__(
-        self, checks: Checks, *, version: str, data_dir: Path, start_time: datetime
+        self,
+        checks: Checks,
+        designers: Designers,
+        *,
+        version: str,
+        data_dir: Path,
+        start_time: datetime,
     ) -> None:
         self._checks = checks
+        self._designers = designers
         self._version = version
         self._data_dir = data_dir
         self._start_time = start_time
@@ -48,8 +64,9 @@ class ServerService(server_pb2_grpc.ServerServiceServicer):
     async def GetServer(  # noqa: N802
         self, request: server_pb2.GetServerRequest, context: Context
     ) -> server_pb2.GetServerResponse:
-        """Version, caller and, when asked for, the checks."""
+        """Version, caller, designers and, when asked for, the checks."""
         caller = current_principal()
+        designers = await self._designers.states()
         checks = await self._checks.run() if request.run_checks else ()
         answer = server_pb2.GetServerResponse(
             version=self._version,
@@ -58,6 +75,7 @@ class ServerService(server_pb2_grpc.ServerServiceServicer):
             role=caller.role.name.lower(),
             pid=os.getpid(),
             checks=[to_wire(check, server_pb2.Check) for check in checks],
+            designers=[to_wire(one, server_pb2.DesignerState) for one in designers],
         )
         answer.start_time.FromDatetime(self._start_time)
         return answer

@@ -25,7 +25,14 @@ from controlplane.edge.requests import (
     write_page_token,
 )
 from controlplane.edge.translate import enum_from_wire, to_wire
-from controlplane.edge.upload_rules import LONGEST_WISH, read_designer, read_prompt, read_source
+from controlplane.edge.upload_rules import (
+    CLAUDE,
+    LONGEST_WISH,
+    read_ceiling,
+    read_designer,
+    read_prompt,
+    read_source,
+)
 from controlplane.journal.journal import Journal
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
@@ -63,6 +70,7 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
         answers: AnswerStore,
         designs: DesignStore,
         *,
+        session_ceiling_micro_usd: int = 0,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self._designs = designs
@@ -72,6 +80,7 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
         self._artifacts = artifacts
         self._answers = answers
         self._heartbeat_s = heartbeat_s
+        self._session_ceiling = session_ceiling_micro_usd
 
     async def CreateSession(  # noqa: N802
         self, request: session_pb2.CreateSessionRequest, context: Context
@@ -116,7 +125,14 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
             designer=read_designer(request.designer),
             seed=request.seed if request.HasField("seed") else None,
             board_anyway=request.board_anyway,
+            cost_ceiling_micro_usd=self._ceiling(request),
         )
+
+    def _ceiling(self, request: session_pb2.CreateSessionRequest) -> int:
+        given = request.HasField("cost_ceiling_micro_usd")
+        wished = request.cost_ceiling_micro_usd if given else None
+        costs = request.designer == CLAUDE
+        return read_ceiling(wished, self._session_ceiling, costs=costs)
 
     async def _stored_source(self, name: str) -> Source:
         """A stored design as the source of a session; later revisions do not change it."""

@@ -12,7 +12,10 @@ from controlplane.storage.artifacts import check_digest
 
 LONGEST_PROMPT = 4_000
 LONGEST_WISH = 400
-DESIGNERS = ("offline", "claude")
+CLAUDE = "claude"
+DESIGNERS = ("offline", CLAUDE)
+MOST_CEILING = 10_000_000_000
+"""Ten thousand dollars, in millionths."""
 LONGEST_TITLE = 200
 MOST_FILES = 40
 LARGEST_FILE_BYTES = 256 * 1024
@@ -188,3 +191,28 @@ def read_designer(name: str) -> str:
             "UNKNOWN_DESIGNER", f"there is no designer {name[:40]!r}; there is: {known}"
         )
     return name
+
+
+def read_ceiling(wished: int | None, servers: int, *, costs: bool) -> int:
+    """What a session may cost at most, in millionths of a dollar; 0 is no limit.
+
+    ``wished`` is None when the request names none; ``servers`` is the ceiling of every session.
+
+    Raises:
+        InvalidRequestError: CEILING_INVALID.
+    """
+    if wished is None:
+        return servers if costs else 0
+    if not costs:
+        raise InvalidRequestError(
+            "CEILING_INVALID", "a cost ceiling goes with a designer that costs money: claude"
+        )
+    if not 0 < wished <= (servers or MOST_CEILING):
+        most = (servers or MOST_CEILING) / 1_000_000
+        raise InvalidRequestError(
+            "CEILING_INVALID",
+            f"a cost ceiling is more than $0 and at most ${most:,.2f}, which "
+            "[claude] session_ceiling_usd in benchline.toml sets for every session",
+            most=str(servers or MOST_CEILING),
+        )
+    return wished

@@ -88,7 +88,12 @@ class ClaudeAuthor:
             BenchlineError: the service is away, or does not accept the key or the request.
         """
         turns = history.turns or (Turn(Role.USER, _task(design)),)
-        asker = Asker(session_id=history.session_id, attempt=history.attempt, tell=history.tell)
+        asker = Asker(
+            session_id=history.session_id,
+            attempt=history.attempt,
+            tell=history.tell,
+            ceiling_micro_usd=history.ceiling_micro_usd,
+        )
         findings: tuple[Finding, ...] = ()
         for _ in range(1 + ROUNDS):
             try:

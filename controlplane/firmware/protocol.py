@@ -21,11 +21,13 @@ class History:
 
     A repair is written by the turns of the project before it, and a user's turn with the evidence
     behind them: ``History(turns=(*project.turns, Turn(Role.USER, evidence)))``. Turns are only
-    appended to. ``model`` and ``effort`` replace the configured ones where they are not "".
+    appended to. ``model`` and ``effort`` replace the configured ones where they are not "";
+    ``ceiling_micro_usd`` is what the account may spend at most, 0 for no limit of its own.
     """
 
     session_id: str = ""
     attempt: int = 1
+    ceiling_micro_usd: int = 0
     turns: tuple[Turn, ...] = ()
     model: str = ""
     effort: str = ""

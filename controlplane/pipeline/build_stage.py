@@ -265,7 +265,12 @@ class BuildStage:
 
 async def stage_history(run: StageRun) -> History:
     """The account of a session, and for a repair the conversation so far with the evidence."""
-    history = History(session_id=run.session_id, attempt=run.attempt, tell=telling(run))
+    history = History(
+        session_id=run.session_id,
+        attempt=run.attempt,
+        ceiling_micro_usd=run.session.request.cost_ceiling_micro_usd,
+        tell=telling(run),
+    )
     if run.attempt == 1:
         return history
     before = await run.kept(written_key(run.attempt - 1))

@@ -63,6 +63,7 @@ class DesignStage:
                 bench=bench,
                 session_id=run.session_id,
                 attempt=run.attempt,
+                ceiling_micro_usd=request.cost_ceiling_micro_usd,
                 tell=telling(run),
             )
         )

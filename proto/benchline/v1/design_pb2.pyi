@@ -487,6 +487,7 @@ class PreviewDesignResponse(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     DESIGN_FIELD_NUMBER: _builtins.int
     FINDINGS_FIELD_NUMBER: _builtins.int
+    UNDERSTOOD_FIELD_NUMBER: _builtins.int
     outcome: _verdict_pb2.Outcome.ValueType
     """PASSED with a design, or REFUSED with findings."""
     @_builtins.property
@@ -497,16 +498,21 @@ class PreviewDesignResponse(_message.Message):
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[_verdict_pb2.Finding]:
         """Why not, all reasons at once."""
 
+    @_builtins.property
+    def understood(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnderstoodSpan]:
+        """Words that were understood, also when it is REFUSED; other words were not."""
+
     def __init__(
         self,
         *,
         outcome: _verdict_pb2.Outcome.ValueType = ...,
         design: Global___Design | None = ...,
         findings: _abc.Iterable[_verdict_pb2.Finding] | None = ...,
+        understood: _abc.Iterable[Global___UnderstoodSpan] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["design", b"design"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["design", b"design", "findings", b"findings", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["design", b"design", "findings", b"findings", "outcome", b"outcome", "understood", b"understood"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

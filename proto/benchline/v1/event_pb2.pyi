@@ -755,7 +755,9 @@ Global___BoardDeployment: _TypeAlias = BoardDeployment  # noqa: Y015
 
 @_typing.final
 class ModelCall(_message.Message):
-    """One try of one call of a language model. It is told when it begins and when it ends."""
+    """One try of one call of a language model. It is told when it begins, about once a second while its answer comes,
+    and when it ends.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -777,6 +779,8 @@ class ModelCall(_message.Message):
     REQUEST_HASH_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    RECKONED_OUTPUT_FIELD_NUMBER: _builtins.int
+    RECKONED_MICRO_USD_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
     """Id of the try."""
     purpose: _builtins.str
@@ -784,7 +788,7 @@ class ModelCall(_message.Message):
     number: _builtins.int
     """Which try of the call, from 1."""
     outcome: _builtins.str
-    """"asking", "answered", "cancelled", or the kind of its failure, e.g. "overloaded"."""
+    """"asking", "answering", "answered", "cancelled", or the kind of its failure, e.g. "overloaded"."""
     message: _builtins.str
     """What failed, in a sentence."""
     model_asked: _builtins.str
@@ -809,6 +813,14 @@ class ModelCall(_message.Message):
     """sha256 of the request; an answer to it is received once in a session."""
     message_id: _builtins.str
     """The service's name of the message."""
+    reckoned_output: _builtins.int
+    """Tokens of the answer that came so far, reckoned from its characters, three to a token, which is rather too many;
+    set while it is "answering".
+    """
+    reckoned_micro_usd: _builtins.int
+    """What it cost so far with these tokens, in millionths of a dollar; set while it is "answering" and the price is
+    known.
+    """
     @_builtins.property
     def usage(self) -> Global___TokenUsage:
         """Tokens, once they are known."""
@@ -838,17 +850,23 @@ class ModelCall(_message.Message):
         request_hash: _builtins.str = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         message_id: _builtins.str = ...,
+        reckoned_output: _builtins.int = ...,
+        reckoned_micro_usd: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd", "_worst_micro_usd", b"_worst_micro_usd", "cost_micro_usd", b"cost_micro_usd", "start_time", b"start_time", "usage", b"usage", "worst_micro_usd", b"worst_micro_usd"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd", "_reckoned_micro_usd", b"_reckoned_micro_usd", "_worst_micro_usd", b"_worst_micro_usd", "cost_micro_usd", b"cost_micro_usd", "reckoned_micro_usd", b"reckoned_micro_usd", "start_time", b"start_time", "usage", b"usage", "worst_micro_usd", b"worst_micro_usd"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd", "_worst_micro_usd", b"_worst_micro_usd", "attempt", b"attempt", "call_id", b"call_id", "cost_micro_usd", b"cost_micro_usd", "latency_ms", b"latency_ms", "message", b"message", "message_id", b"message_id", "model", b"model", "model_asked", b"model_asked", "number", b"number", "outcome", b"outcome", "purpose", b"purpose", "request_hash", b"request_hash", "request_id", b"request_id", "session_id", b"session_id", "start_time", b"start_time", "stop_reason", b"stop_reason", "usage", b"usage", "worst_micro_usd", b"worst_micro_usd"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd", "_reckoned_micro_usd", b"_reckoned_micro_usd", "_worst_micro_usd", b"_worst_micro_usd", "attempt", b"attempt", "call_id", b"call_id", "cost_micro_usd", b"cost_micro_usd", "latency_ms", b"latency_ms", "message", b"message", "message_id", b"message_id", "model", b"model", "model_asked", b"model_asked", "number", b"number", "outcome", b"outcome", "purpose", b"purpose", "reckoned_micro_usd", b"reckoned_micro_usd", "reckoned_output", b"reckoned_output", "request_hash", b"request_hash", "request_id", b"request_id", "session_id", b"session_id", "start_time", b"start_time", "stop_reason", b"stop_reason", "usage", b"usage", "worst_micro_usd", b"worst_micro_usd"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cost_micro_usd: _TypeAlias = _typing.Literal["cost_micro_usd"]  # noqa: Y015
     _WhichOneofArgType__cost_micro_usd: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd"]  # noqa: Y015
+    _WhichOneofReturnType__reckoned_micro_usd: _TypeAlias = _typing.Literal["reckoned_micro_usd"]  # noqa: Y015
+    _WhichOneofArgType__reckoned_micro_usd: _TypeAlias = _typing.Literal["_reckoned_micro_usd", b"_reckoned_micro_usd"]  # noqa: Y015
     _WhichOneofReturnType__worst_micro_usd: _TypeAlias = _typing.Literal["worst_micro_usd"]  # noqa: Y015
     _WhichOneofArgType__worst_micro_usd: _TypeAlias = _typing.Literal["_worst_micro_usd", b"_worst_micro_usd"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_micro_usd) -> _WhichOneofReturnType__cost_micro_usd | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reckoned_micro_usd) -> _WhichOneofReturnType__reckoned_micro_usd | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__worst_micro_usd) -> _WhichOneofReturnType__worst_micro_usd | None: ...
 

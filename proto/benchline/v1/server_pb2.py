@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x62\x65nchline/v1/server.proto\x12\x0c\x62\x65nchline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"&\n\x10GetServerRequest\x12\x12\n\nrun_checks\x18\x01 \x01(\x08\"\xb9\x01\n\x11GetServerResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61ta_dir\x18\x02 \x01(\t\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0b\n\x03pid\x18\x05 \x01(\r\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x06\x63hecks\x18\x07 \x03(\x0b\x32\x13.benchline.v1.Check\"D\n\x05\x43heck\x12\x12\n\ncheck_name\x18\x01 \x01(\t\x12\n\n\x02ok\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0b\n\x03\x66ix\x18\x04 \x01(\t2]\n\rServerService\x12L\n\tGetServer\x12\x1e.benchline.v1.GetServerRequest\x1a\x1f.benchline.v1.GetServerResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x62\x65nchline/v1/server.proto\x12\x0c\x62\x65nchline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"&\n\x10GetServerRequest\x12\x12\n\nrun_checks\x18\x01 \x01(\x08\"\xe9\x01\n\x11GetServerResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61ta_dir\x18\x02 \x01(\t\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0b\n\x03pid\x18\x05 \x01(\r\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x06\x63hecks\x18\x07 \x03(\x0b\x32\x13.benchline.v1.Check\x12.\n\tdesigners\x18\x0c \x03(\x0b\x32\x1b.benchline.v1.DesignerState\"\xbf\x01\n\rDesignerState\x12\x10\n\x08\x64\x65signer\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0b\n\x03\x66ix\x18\x04 \x01(\t\x12\r\n\x05\x63osts\x18\x05 \x01(\x08\x12!\n\x19session_ceiling_micro_usd\x18\x06 \x01(\x04\x12\x1f\n\x17month_ceiling_micro_usd\x18\x07 \x01(\x04\x12\x1d\n\x15month_spent_micro_usd\x18\x08 \x01(\x04\"D\n\x05\x43heck\x12\x12\n\ncheck_name\x18\x01 \x01(\t\x12\n\n\x02ok\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0b\n\x03\x66ix\x18\x04 \x01(\t2]\n\rServerService\x12L\n\tGetServer\x12\x1e.benchline.v1.GetServerRequest\x1a\x1f.benchline.v1.GetServerResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSERVERREQUEST']._serialized_start=76
   _globals['_GETSERVERREQUEST']._serialized_end=114
   _globals['_GETSERVERRESPONSE']._serialized_start=117
-  _globals['_GETSERVERRESPONSE']._serialized_end=302
-  _globals['_CHECK']._serialized_start=304
-  _globals['_CHECK']._serialized_end=372
-  _globals['_SERVERSERVICE']._serialized_start=374
-  _globals['_SERVERSERVICE']._serialized_end=467
+  _globals['_GETSERVERRESPONSE']._serialized_end=350
+  _globals['_DESIGNERSTATE']._serialized_start=353
+  _globals['_DESIGNERSTATE']._serialized_end=544
+  _globals['_CHECK']._serialized_start=546
+  _globals['_CHECK']._serialized_end=614
+  _globals['_SERVERSERVICE']._serialized_start=616
+  _globals['_SERVERSERVICE']._serialized_end=709
 # @@protoc_insertion_point(module_scope)

@@ -54,6 +54,7 @@ class GetServerResponse(_message.Message):
     PID_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     CHECKS_FIELD_NUMBER: _builtins.int
+    DESIGNERS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of the program."""
     data_dir: _builtins.str
@@ -72,6 +73,10 @@ class GetServerResponse(_message.Message):
     def checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]:
         """Checks, when asked for."""
 
+    @_builtins.property
+    def designers(self) -> _containers.RepeatedCompositeFieldContainer[Global___DesignerState]:
+        """Who can design here."""
+
     def __init__(
         self,
         *,
@@ -82,14 +87,65 @@ class GetServerResponse(_message.Message):
         pid: _builtins.int = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         checks: _abc.Iterable[Global___Check] | None = ...,
+        designers: _abc.Iterable[Global___DesignerState] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checks", b"checks", "data_dir", b"data_dir", "pid", b"pid", "principal", b"principal", "role", b"role", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checks", b"checks", "data_dir", b"data_dir", "designers", b"designers", "pid", b"pid", "principal", b"principal", "role", b"role", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetServerResponse: _TypeAlias = GetServerResponse  # noqa: Y015
+
+@_typing.final
+class DesignerState(_message.Message):
+    """A designer, and what its work may cost. Money is in millionths of a dollar; a ceiling of 0 is none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DESIGNER_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    FIX_FIELD_NUMBER: _builtins.int
+    COSTS_FIELD_NUMBER: _builtins.int
+    SESSION_CEILING_MICRO_USD_FIELD_NUMBER: _builtins.int
+    MONTH_CEILING_MICRO_USD_FIELD_NUMBER: _builtins.int
+    MONTH_SPENT_MICRO_USD_FIELD_NUMBER: _builtins.int
+    designer: _builtins.str
+    """What CreateSession calls it, e.g. "offline"."""
+    ready: _builtins.bool
+    """It can be used."""
+    detail: _builtins.str
+    """What it is, or why it cannot be used."""
+    fix: _builtins.str
+    """How to make it ready; empty when it is."""
+    costs: _builtins.bool
+    """Its work costs money."""
+    session_ceiling_micro_usd: _builtins.int
+    """What one session may cost."""
+    month_ceiling_micro_usd: _builtins.int
+    """What all sessions of a calendar month (UTC) may cost."""
+    month_spent_micro_usd: _builtins.int
+    """What this month has cost at most so far."""
+    def __init__(
+        self,
+        *,
+        designer: _builtins.str = ...,
+        ready: _builtins.bool = ...,
+        detail: _builtins.str = ...,
+        fix: _builtins.str = ...,
+        costs: _builtins.bool = ...,
+        session_ceiling_micro_usd: _builtins.int = ...,
+        month_ceiling_micro_usd: _builtins.int = ...,
+        month_spent_micro_usd: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["costs", b"costs", "designer", b"designer", "detail", b"detail", "fix", b"fix", "month_ceiling_micro_usd", b"month_ceiling_micro_usd", "month_spent_micro_usd", b"month_spent_micro_usd", "ready", b"ready", "session_ceiling_micro_usd", b"session_ceiling_micro_usd"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DesignerState: _TypeAlias = DesignerState  # noqa: Y015
 
 @_typing.final
 class Check(_message.Message):

@@ -47,7 +47,7 @@ class ServerServiceServicer:
     """
 
     def GetServer(self, request, context):
-        """Version, principal of the caller, confinement level and tools.
+        """Version, principal of the caller, confinement level, designers and tools.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

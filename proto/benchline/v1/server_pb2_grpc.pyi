@@ -34,7 +34,7 @@ class ServerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ServerServiceAsyncStub: ...
     GetServer: _grpc.UnaryUnaryMultiCallable[_server_pb2.GetServerRequest, _server_pb2.GetServerResponse]
-    """Version, principal of the caller, confinement level and tools."""
+    """Version, principal of the caller, confinement level, designers and tools."""
 
 @_typing.type_check_only
 class ServerServiceAsyncStub(ServerServiceStub):
@@ -42,7 +42,7 @@ class ServerServiceAsyncStub(ServerServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetServer: _aio.UnaryUnaryMultiCallable[_server_pb2.GetServerRequest, _server_pb2.GetServerResponse]  # type: ignore[assignment]
-    """Version, principal of the caller, confinement level and tools."""
+    """Version, principal of the caller, confinement level, designers and tools."""
 
 class ServerServiceServicer(metaclass=_abc_1.ABCMeta):
     """ServerService tells about the control plane itself."""
@@ -53,6 +53,6 @@ class ServerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _server_pb2.GetServerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_server_pb2.GetServerResponse, _abc.Awaitable[_server_pb2.GetServerResponse]]:
-        """Version, principal of the caller, confinement level and tools."""
+        """Version, principal of the caller, confinement level, designers and tools."""
 
 def add_ServerServiceServicer_to_server(servicer: ServerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -58,6 +58,7 @@ class Session(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     BEST_ATTEMPT_FIELD_NUMBER: _builtins.int
     DESIGN_FIELD_NUMBER: _builtins.int
+    COST_CEILING_MICRO_USD_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: sessions/{session}."""
     prompt: _builtins.str
@@ -98,6 +99,10 @@ class Session(_message.Message):
     """
     design: _builtins.str
     """Stored design that it started from, with its revision; empty when it started from something else. Output only."""
+    cost_ceiling_micro_usd: _builtins.int
+    """What its calls of a language model may cost at most, in millionths of a dollar; 0 when no ceiling was given and
+    the server has none, or when its designer costs nothing.
+    """
     @_builtins.property
     def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___StageRecord]:
         """The stages that were or will be run, in order. Output only."""
@@ -160,10 +165,11 @@ class Session(_message.Message):
         attempts: _abc.Iterable[_event_pb2.AttemptChanged] | None = ...,
         best_attempt: _builtins.int = ...,
         design: _builtins.str = ...,
+        cost_ceiling_micro_usd: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "best_attempt", b"best_attempt", "board", b"board", "board_model", b"board_model", "board_wish", b"board_wish", "create_time", b"create_time", "design", b"design", "design_hash", b"design_hash", "designer", b"designer", "end_time", b"end_time", "etag", b"etag", "evidence", b"evidence", "findings", b"findings", "last_sequence", b"last_sequence", "message", b"message", "name", b"name", "outcome", b"outcome", "principal", b"principal", "prompt", b"prompt", "scenario_results", b"scenario_results", "seed", b"seed", "stages", b"stages", "state", b"state", "until", b"until", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "best_attempt", b"best_attempt", "board", b"board", "board_model", b"board_model", "board_wish", b"board_wish", "cost_ceiling_micro_usd", b"cost_ceiling_micro_usd", "create_time", b"create_time", "design", b"design", "design_hash", b"design_hash", "designer", b"designer", "end_time", b"end_time", "etag", b"etag", "evidence", b"evidence", "findings", b"findings", "last_sequence", b"last_sequence", "message", b"message", "name", b"name", "outcome", b"outcome", "principal", b"principal", "prompt", b"prompt", "scenario_results", b"scenario_results", "seed", b"seed", "stages", b"stages", "state", b"state", "until", b"until", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -288,6 +294,7 @@ class CreateSessionRequest(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     BOARD_ANYWAY_FIELD_NUMBER: _builtins.int
     DESIGN_FIELD_NUMBER: _builtins.int
+    COST_CEILING_MICRO_USD_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Retries with the same id return the first answer (UUID4)."""
     prompt: _builtins.str
@@ -304,6 +311,10 @@ class CreateSessionRequest(_message.Message):
     """Judge on the board too when the simulation failed, so that the two can be compared."""
     design: _builtins.str
     """A stored design instead of a prompt: designs/{design}, or one of its revisions."""
+    cost_ceiling_micro_usd: _builtins.int
+    """What its calls of a language model may cost at most, in millionths of a dollar; unset means the server's ceiling
+    of a session, which cannot be exceeded. INVALID_ARGUMENT/CEILING_INVALID with a designer that costs nothing.
+    """
     @_builtins.property
     def source(self) -> Global___Source:
         """A project instead of a prompt."""
@@ -320,13 +331,19 @@ class CreateSessionRequest(_message.Message):
         seed: _builtins.int | None = ...,
         board_anyway: _builtins.bool = ...,
         design: _builtins.str = ...,
+        cost_ceiling_micro_usd: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "seed", b"seed", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_ceiling_micro_usd", b"_cost_ceiling_micro_usd", "_seed", b"_seed", "cost_ceiling_micro_usd", b"cost_ceiling_micro_usd", "seed", b"seed", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "board", b"board", "board_anyway", b"board_anyway", "design", b"design", "designer", b"designer", "prompt", b"prompt", "request_id", b"request_id", "seed", b"seed", "source", b"source", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_ceiling_micro_usd", b"_cost_ceiling_micro_usd", "_seed", b"_seed", "board", b"board", "board_anyway", b"board_anyway", "cost_ceiling_micro_usd", b"cost_ceiling_micro_usd", "design", b"design", "designer", b"designer", "prompt", b"prompt", "request_id", b"request_id", "seed", b"seed", "source", b"source", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cost_ceiling_micro_usd: _TypeAlias = _typing.Literal["cost_ceiling_micro_usd"]  # noqa: Y015
+    _WhichOneofArgType__cost_ceiling_micro_usd: _TypeAlias = _typing.Literal["_cost_ceiling_micro_usd", b"_cost_ceiling_micro_usd"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_ceiling_micro_usd) -> _WhichOneofReturnType__cost_ceiling_micro_usd | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
 Global___CreateSessionRequest: _TypeAlias = CreateSessionRequest  # noqa: Y015

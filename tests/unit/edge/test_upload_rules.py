@@ -6,7 +6,7 @@ import pytest
 
 from benchline.errors import InvalidRequestError
 from benchline.v1 import build_pb2, design_pb2, session_pb2
-from controlplane.edge.upload_rules import read_prompt, read_source
+from controlplane.edge.upload_rules import MOST_CEILING, read_ceiling, read_prompt, read_source
 
 SKETCH = build_pb2.SourceFile(path="blink/blink.ino", content="void setup(){}")
 
@@ -89,3 +89,10 @@ def test_a_source_outside_the_rules_is_refused(fields: dict[str, Any], reason: s
 def test_a_prompt_may_have_lines_and_any_script() -> None:
     text = "Blink.\n\tDann 30 °C: 继电器 🙂"
     assert read_prompt(text) == text
+
+
+def test_without_a_servers_ceiling_one_of_a_session_still_has_an_end() -> None:
+    assert read_ceiling(None, 0, costs=True) == 0
+    assert read_ceiling(MOST_CEILING, 0, costs=True) == MOST_CEILING
+    with pytest.raises(InvalidRequestError, match=r"at most \$10,000\.00"):
+        read_ceiling(MOST_CEILING + 1, 0, costs=True)

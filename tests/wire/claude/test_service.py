@@ -13,6 +13,7 @@ import pytest
 
 from benchline.errors import (
     BenchlineError,
+    ConflictError,
     InvalidRequestError,
     NotPermittedError,
     NotReadyError,
@@ -67,11 +68,11 @@ class Rig:
     folder: Path
     told: list[Fact] = field(default_factory=list)
 
-    def asker(self, session_id: str = "s1") -> Asker:
+    def asker(self, session_id: str = "s1", ceiling: int = 0) -> Asker:
         async def tell(fact: Fact) -> None:
             self.told.append(fact)
 
-        return Asker(session_id=session_id, attempt=1, tell=tell)
+        return Asker(session_id=session_id, attempt=1, tell=tell, ceiling_micro_usd=ceiling)
 
     async def ask(self, call: Call = CALL, session_id: str = "s1") -> Any:
         return await self.claude.ask(call, self.asker(session_id))
@@ -280,6 +281,36 @@ async def test_a_declined_wish_is_a_refusal(text: str, tmp_path: Path) -> None:
     assert len(r.server.requests) == 1
 
 
+async def test_an_answer_is_told_while_it_comes(tmp_path: Path) -> None:
+    usage = {"input_tokens": 100, "output_tokens": 1000}
+    slow = {"json": {"word": "y" * 400}, "pieces": 20, "slow_ms": 20, "usage": usage}
+    async with rig(tmp_path, {"reply": slow}) as r:
+        await r.ask()
+        (kept,) = await r.calls()
+
+    told = [fact for fact in r.told if isinstance(fact, ModelCall)]
+    assert told[0].outcome == "asking"
+    assert told[-1] == kept
+    first = told[1]
+    assert first.outcome == "answering"
+    assert first.usage.all_input == 100
+    assert 0 < first.reckoned_output < 400
+    assert first.reckoned_micro_usd == 100 * 4 + first.reckoned_output * 20
+    assert first.cost_micro_usd is None
+    assert (kept.reckoned_output, kept.reckoned_micro_usd) == (0, None)
+
+
+async def test_a_telling_that_fails_ends_the_try(tmp_path: Path) -> None:
+    async def tell(fact: Fact) -> None:
+        if isinstance(fact, ModelCall) and fact.outcome == "answering":
+            raise ConflictError("STALE_FENCE", "another one leads the session")
+
+    slow = {"json": {"word": "y" * 400}, "pieces": 20, "slow_ms": 20}
+    async with rig(tmp_path, {"reply": slow}) as r:
+        with pytest.raises(ConflictError):
+            await r.claude.ask(CALL, Asker(session_id="s1", tell=tell))
+
+
 async def test_cancelling_closes_the_stream(tmp_path: Path) -> None:
     slow = {"reply": {"json": {"word": "y" * 400}, "pieces": 200, "slow_ms": 50}}
     async with rig(tmp_path, slow) as r:
@@ -324,8 +355,23 @@ async def test_a_ceiling_is_kept_before_the_call(tmp_path: Path) -> None:
         await r.ask(replace(CALL, turns=(Turn(Role.USER, "more"),)), session_id="s2")
 
     assert raised.value.code == "E311"
-    assert "session_ceiling_usd" in raised.value.fix
+    assert raised.value.fix.startswith("Raise session_ceiling_usd")
     assert len(r.server.requests) == 2
+
+
+@pytest.mark.parametrize("servers", [0, 5_000_000])
+async def test_a_session_can_have_a_lower_ceiling_of_its_own(tmp_path: Path, servers: int) -> None:
+    costly = {"reply": {"json": ANSWER, "usage": {"input_tokens": 1000, "output_tokens": 1000}}}
+    async with rig(tmp_path, costly, session_ceiling_micro_usd=servers) as r:
+        asker = r.asker(ceiling=30_000)
+        await r.claude.ask(CALL, asker)
+        more = replace(CALL, turns=(Turn(Role.USER, "more"),))
+        with pytest.raises(CallRefusedError, match=r"of at most \$0\.0300") as raised:
+            await r.claude.ask(more, asker)
+
+    assert raised.value.code == "E311"
+    assert "--ceiling" in raised.value.fix
+    assert len(r.server.requests) == 1
 
 
 async def test_the_month_has_a_ceiling_over_all_sessions(tmp_path: Path) -> None:

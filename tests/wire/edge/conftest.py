@@ -13,6 +13,7 @@ import pytest
 from benchline.channel import open_channel
 from benchline.names import session_name
 from controlplane.catalog.loader import load_catalogue
+from controlplane.domain.designer_state import DesignerState
 from controlplane.domain.event import SessionChanged
 from controlplane.domain.finding import Finding
 from controlplane.domain.session import Session, SessionRequest, StageRecord
@@ -109,6 +110,20 @@ class NoChecks:
         return [Check(check_name="qemu", ok=True, detail="7.2")]
 
 
+class TwoDesigners:
+    async def states(self) -> Sequence[DesignerState]:
+        return [
+            DesignerState(designer="offline", ready=True, detail="known wordings"),
+            DesignerState(
+                designer="claude",
+                ready=True,
+                detail="some model",
+                costs=True,
+                session_ceiling_micro_usd=5_000_000,
+            ),
+        ]
+
+
 @dataclass
 class Edge:
     target: str
@@ -172,6 +187,7 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
             artifacts,
             AnswerStore(database),
             designs,
+            session_ceiling_micro_usd=5_000_000,
             heartbeat_s=HEARTBEAT_S,
         )
         services = Services(
@@ -196,7 +212,11 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
             ),
             artifacts=ArtifactService(artifacts),
             server=ServerService(
-                NoChecks(), version="0.1.0", data_dir=tmp_path, start_time=datetime.now(UTC)
+                NoChecks(),
+                TwoDesigners(),
+                version="0.1.0",
+                data_dir=tmp_path,
+                start_time=datetime.now(UTC),
             ),
             agent_link=AgentLink(
                 registry=registry,

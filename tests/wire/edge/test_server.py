@@ -31,7 +31,7 @@ from controlplane.access.principal import Role
 from controlplane.edge.interceptors import EdgeInterceptor, required_role
 from controlplane.edge.server import _remove_stale, build_server
 from controlplane.edge.server_service import ServerService
-from tests.wire.edge.conftest import Edge, NoChecks
+from tests.wire.edge.conftest import Edge, NoChecks, TwoDesigners
 
 SERVICE_MODULES: list[Any] = [
     agent_link_pb2,
@@ -58,6 +58,9 @@ async def test_the_caller_on_the_socket_is_the_local_admin(edge: Edge) -> None:
     assert answer.principal.startswith("local:")
     assert (answer.role, answer.version) == ("admin", "0.1.0")
     assert answer.checks[0].check_name == "qemu"
+    offline, claude = answer.designers
+    assert (offline.designer, offline.costs) == ("offline", False)
+    assert (claude.ready, claude.session_ceiling_micro_usd) == (True, 5_000_000)
 
 
 async def test_a_caller_that_is_not_on_a_unix_socket_is_not_known(tmp_path: Path) -> None:
@@ -65,7 +68,13 @@ async def test_a_caller_that_is_not_on_a_unix_socket_is_not_known(tmp_path: Path
 
     server = grpc.aio.server(interceptors=[EdgeInterceptor()])
     server_pb2_grpc.add_ServerServiceServicer_to_server(
-        ServerService(NoChecks(), version="1", data_dir=tmp_path, start_time=datetime.now(UTC)),
+        ServerService(
+            NoChecks(),
+            TwoDesigners(),
+            version="1",
+            data_dir=tmp_path,
+            start_time=datetime.now(UTC),
+        ),
         server,
     )
     port = server.add_insecure_port("127.0.0.1:0")

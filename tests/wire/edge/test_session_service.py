@@ -64,12 +64,26 @@ async def test_a_repeated_request_id_gives_the_first_session(edge: Edge) -> None
         ({"board": "x" * 401}, "BOARD_WISH_TOO_LONG"),
         ({"until": verdict_pb2.STAGE_PROVISION}, "STAGE_NOT_AVAILABLE"),
         ({"until": 77}, "INVALID_MESSAGE"),
+        ({"cost_ceiling_micro_usd": 1}, "CEILING_INVALID"),
+        ({"designer": "claude", "cost_ceiling_micro_usd": 0}, "CEILING_INVALID"),
+        ({"designer": "claude", "cost_ceiling_micro_usd": 5_000_001}, "CEILING_INVALID"),
     ],
 )
 async def test_a_wrong_request_is_refused_with_its_reason(
     edge: Edge, fields: dict[str, Any], reason: str
 ) -> None:
     assert await reason_of(create(edge, **fields)) == ("INVALID_ARGUMENT", reason)
+
+
+async def test_a_session_keeps_the_lower_ceiling_of_its_costs(edge: Edge) -> None:
+    offline = await create(edge)
+    servers = await create(edge, designer="claude")
+    own = await create(edge, designer="claude", cost_ceiling_micro_usd=250_000)
+    assert [one.cost_ceiling_micro_usd for one in (offline, servers, own)] == [
+        0,
+        5_000_000,
+        250_000,
+    ]
 
 
 async def test_an_image_that_was_not_uploaded_is_not_found(edge: Edge) -> None:
