@@ -157,7 +157,7 @@ class OutputValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttributeChange:
-    """One attribute in words fit for a screen: "(sensitive)", "(known after apply)", "" if absent."""
+    """One attribute in words for a screen: "(sensitive)", "(known after apply)", "" for none."""
 
     name: str
     before: str
@@ -167,7 +167,7 @@ class AttributeChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewedChange:
-    """One resource of a plan as an approver sees it; `reason` says why it is replaced or deleted."""
+    """One resource of a plan as an approver sees it; `reason` is why it is replaced or deleted."""
 
     address: str
     action: ChangeAction
