@@ -20,6 +20,8 @@ from pathlib import Path
 MAX_CHUNK_BYTES = 64 * 1024
 SEGMENT_BYTES = 1024 * 1024
 CAP_BYTES = 64 * 1024 * 1024
+MOMENT_US = 10_000
+"""Records of one such moment are sent as one, which is said to have been read with the last."""
 _MAX_GAP_BYTES = 512
 _MAGIC = b"BLS1"
 # magic, bytes of data, offset, epoch, host time in us, bytes of gap text
@@ -282,7 +284,7 @@ class SpoolReader:
         self._at = 0
 
     def read(self, max_bytes: int) -> list[Chunk]:
-        """Chunks of up to `max_bytes` together, records of one boot joined; [] at the end.
+        """Chunks of up to `max_bytes` together, records of one moment joined; [] at the end.
 
         Where bytes are not in the spool any more the chunk after them says so.
         """
@@ -376,11 +378,19 @@ class SpoolReader:
 
 
 def _join(found: list[Chunk], chunk: Chunk) -> None:
-    """Append, joined to the last one when nothing but time separates the two."""
-    if found:
+    """Append, joined to the last one when nothing but a moment separates the two.
+
+    Who judges a device's clock relies on a host time that is never before the byte was read.
+    """
+    if found and _is_joinable(found[-1], chunk):
         last = found[-1]
-        joinable = not chunk.gap and chunk.epoch == last.epoch and chunk.offset == last.end
-        if joinable and len(last.data) + len(chunk.data) <= MAX_CHUNK_BYTES:
-            found[-1] = replace(last, data=last.data + chunk.data)
-            return
-    found.append(chunk)
+        found[-1] = replace(last, data=last.data + chunk.data, host_time_us=chunk.host_time_us)
+    else:
+        found.append(chunk)
+
+
+def _is_joinable(last: Chunk, chunk: Chunk) -> bool:
+    """Whether a chunk goes on where the last one ends, in the same boot and at the same moment."""
+    follows = not chunk.gap and chunk.epoch == last.epoch and chunk.offset == last.end
+    moment = chunk.host_time_us // MOMENT_US == last.host_time_us // MOMENT_US
+    return follows and moment and len(last.data) + len(chunk.data) <= MAX_CHUNK_BYTES

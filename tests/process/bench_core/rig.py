@@ -159,7 +159,7 @@ def espressif_qemu_missing() -> str:
     """Why Espressif's machine cannot be used here; empty when it can."""
     qemu = shutil.which("qemu-system-riscv32")
     if qemu is None:
-        return "qemu-system-riscv32 is not installed"
+        return "Espressif's QEMU is not installed; no package registry has it"
     machines = subprocess.run([qemu, "-M", "help"], capture_output=True, text=True, check=False)
     if re.search(r"^esp32c3\b", machines.stdout, re.MULTILINE) is None:
         return "this qemu-system-riscv32 has no machine esp32c3 (Espressif's has)"

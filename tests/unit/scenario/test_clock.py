@@ -63,6 +63,18 @@ def test_time_that_is_lost_in_steps_is_no_slow_clock() -> None:
     assert meter.reading() is None
 
 
+def test_lost_time_that_is_made_up_is_no_fast_clock() -> None:
+    called = 0
+    for seed in range(40):
+        meter, chance = ClockMeter(), random.Random(seed)
+        for index in range(60):
+            late = 200 * (1 - index / 60) + chance.choice((0, 0, 25, 40, 60))
+            meter.add(index * 100, 1e12 + index * 100 + late)
+        found = meter.reading()
+        called += found is not None and found.is_wrong
+    assert called == 0
+
+
 @pytest.mark.parametrize(("seconds", "every_ms"), [(2.5, 100), (6, 1000)])
 def test_too_little_says_nothing(seconds: float, every_ms: int) -> None:
     assert read(-0.1, idle, seconds=seconds, every_ms=every_ms).reading() is None
