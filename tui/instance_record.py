@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchline.instance import Instance
-from tui.process import ProcessId
+from benchline.process_id import ProcessId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import benchline
 from benchline.instance import Instance, current_instance, make_private
+from benchline.process_id import identify, started_ticks
 from tui.instance_record import (
     InstanceRecord,
     ProgramRecord,
@@ -25,7 +26,7 @@ from tui.instance_record import (
     read_record,
     write_record,
 )
-from tui.process import end_all, identify, signal_group, started_ticks
+from tui.process import end_all, signal_group
 from tui.virtual_boards import VirtualBoard, expected, virtual_boards
 
 FIRST_PAUSE_S = 0.1

@@ -87,6 +87,16 @@ class Child(asyncio.SubprocessProtocol):
         elif self._gather_s:
             asyncio.get_running_loop().call_later(self._gather_s, self._resume)
 
+    @property
+    def pid(self) -> int:
+        """The process itself, which leads its group; below bubblewrap that is bubblewrap."""
+        return self._subprocess.get_pid()
+
+    def interrupt(self) -> None:
+        """Ask the child alone, not its group, to come to an end (SIGINT); it may take its time."""
+        with contextlib.suppress(ProcessLookupError):
+            self._subprocess.send_signal(signal.SIGINT)
+
     async def wait(self) -> int:
         """Wait for the exit of the child itself and return its code."""
         await asyncio.shield(self._exited)

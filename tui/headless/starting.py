@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchline.errors import NotReadyError, UnreachableError
 from benchline.instance import Instance, make_private
+from benchline.process_id import ProcessId, identify
 from benchline.v1 import bench_pb2
 from tui.client.connection import Connection
 from tui.client.watch import Back, watch_boards
@@ -18,7 +19,7 @@ from tui.instance_record import (
     record_path,
     supervisor_pid,
 )
-from tui.process import ProcessId, end_all, identify
+from tui.process import end_all
 from tui.supervisor import import_path
 from tui.virtual_boards import virtual_boards
 

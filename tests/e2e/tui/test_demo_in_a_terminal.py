@@ -5,8 +5,8 @@ import os
 import signal
 import sys
 
+from benchline.process_id import identify
 from tests.e2e.tui.conftest import Terminal, benchline
-from tui.process import identify
 
 
 def test_the_demo_ends_proved_although_the_control_plane_is_killed(

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from benchline.instance import Instance, make_private
+from benchline.process_id import ProcessId, identify
 from tests.wire.tui.conftest import ROOT
 from tui.headless import starting
 from tui.instance_record import InstanceRecord, processes_of, read_record, supervisor_pid
-from tui.process import ProcessId, end_all, identify
+from tui.process import end_all
 
 RUN = """
 import sys
