@@ -126,7 +126,7 @@ def _boards(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="[SELECTOR] | ACTION BOARD",
+        metavar="[list] [SELECTOR] | ACTION BOARD",
         help='list what matches, e.g. "model=olimex-stm32-h405,kind=virtual"; or do something to '
         f"one board: {', '.join(BOARD_ACTIONS)}",
     )
@@ -147,7 +147,7 @@ def _check_boards(options: argparse.Namespace) -> str | None:
         "--reason": ("quarantine", options.reason is not None),
     }
     if action not in BOARD_ACTIONS:
-        options.selector = ",".join(options.words)
+        options.selector = ",".join(options.words[1:] if action == "list" else options.words)
         if options.lease or any(used for _, used in given.values()):
             return f"that goes with one of {', '.join(BOARD_ACTIONS)}, and a BOARD"
         return None

@@ -158,6 +158,17 @@ def test_the_trace_on_the_board_equals_the_simulated_one(
     assert compared.code == 0, compared
 
 
+def test_boards_are_listed_by_selector(operator: Operator, demo: Finished) -> None:
+    listed = operator("boards", "list", "model=olimex-stm32-h405")
+    nothing = operator("boards", "nonsense=1")
+    none = operator("boards", "part=esp32s3")
+
+    assert "vf405-01" in listed.out
+    assert nothing.code == 2, nothing
+    assert none.code == 0
+    assert "no board matches 'part=esp32s3'" in none.talk
+
+
 def test_five_simulations_give_the_same_bytes(
     operator: Operator, project: Path, demo: Finished, tmp_path: Path
 ) -> None:

@@ -39,7 +39,9 @@ async def boards(options: argparse.Namespace) -> int:
     heads = ("BOARD", "MODEL", "FAMILY", "TOOL", "KIND", "STATE", "SCORE", "FIRMWARE", "REMARK")
     for line in table([heads, *rows]) if rows else []:
         data(line)
-    if not rows:
+    if not rows and options.selector:
+        talk(f"no board matches {options.selector!r}; `benchline boards` lists all of them")
+    elif not rows:
         talk("no boards; `benchline up` brings virtual ones, an agent brings those of its bench")
     return 0
 
