@@ -31,7 +31,7 @@ _MOST_GAIN = 10.0
 _LONGEST_BOOT_S = 60.0
 _PIN = re.compile(r"P([A-I])(1[0-5]|[0-9])|GPIO([0-9]|[1-4][0-9])")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
-_MAX_RECORD = 512
+_MAX_RECORD = 1024
 _RECORD, _NEWLINE = 0x1E, 0x0A
 
 

@@ -77,6 +77,9 @@ class CorePort:
     flash_base: int
     table_address: int
     table_size: int
+    config_address: int
+    config_size: int
+    """The sectors of the device configuration, which no image fills."""
     code_address: int
     flash_regions: tuple[Region, ...]
     """What the linker script may fill, at load addresses."""
@@ -103,6 +106,7 @@ def files(folder: Path, *names: str) -> tuple[Path, ...]:
 
 CORE_SOURCES = files(
     SRC,
+    "Cloud.cpp",
     "HardwareSerial.cpp",
     "Print.cpp",
     "Stream.cpp",

@@ -10,15 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchline.scenario import RunPlan, Scenario, SignalKind, resolve
-from benchline.scenario.model import Assertion, Expect, PinLevel
-from benchline.scenario.names import kind_of
+from benchline.scenario.model import Assertion, Expect, PinLevel, Send
+from benchline.scenario.names import kind_of, unrolled
 from benchline.scenario.plan import fixed
 from benchline.scenario.table import (
     ADC_COUNTS_MAX,
     SIGNAL_ANALOG,
     SIGNAL_CONSOLE,
     SIGNAL_DIGITAL,
-    SIGNAL_END,
     TableRow,
 )
 from controlplane.domain.part import WokwiBoard
@@ -52,7 +51,11 @@ def wokwi_scenario(scenario: Scenario, things: Sequence[Thing], wokwi: WokwiBoar
     plan = resolve(scenario, EXPORT_SEED)
     by_pin = {thing.pin: thing for thing in things}
     acts = _stimuli(plan, by_pin)
-    unmapped = []
+    unmapped = [
+        f"send on topic {step.topic}"
+        for step in unrolled(scenario.steps)
+        if isinstance(step, Send) and step.topic
+    ]
     for step in plan.assertions:
         act = _check(step, plan, wokwi)
         if act is None:
@@ -96,7 +99,7 @@ def _stimuli(plan: RunPlan, by_pin: Mapping[str, Thing]) -> list[_Act]:
     acts: list[_Act] = []
     sent: dict[int, bytearray] = {}
     for row in plan.rows:
-        if SIGNAL_CONSOLE <= row.signal < SIGNAL_END:
+        if row.signal == SIGNAL_CONSOLE:
             sent.setdefault(row.ms, bytearray()).extend(row.value.to_bytes(4, "little")[: row.n])
         elif row.signal < SIGNAL_CONSOLE:
             acts += _control(row, inputs)

@@ -21,6 +21,7 @@ MAX_TOTAL_BYTES = 128 * 1024
 HEADERS = frozenset(
     {
         "Arduino.h",
+        "Cloud.h",
         "algorithm",
         "array",
         "cctype",

@@ -276,6 +276,7 @@ def read_console(console: bytes) -> tuple[list[tuple[int, str, str]], list[tuple
     records: list[tuple[int, str, str]] = []
     lines: list[tuple[int, str]] = []
     begun = 0
+    console = re.sub(rb"\x1eCL [^\n]*\n", b"", console)
     for part in re.split(rb"(\x1eBL [^\n]*\n)", console):
         if part.startswith(b"\x1eBL "):
             stamp, kind, *rest = part[4:-1].decode().split(" ", 2)

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 MOST_RECORDS = 200_000
 
-_RECORD = re.compile(rb"\x1e\x1e|\x1eBL ([0-9]{1,9}) ([A-Z]{2,8})(?: ([^\n\x1e]*))?\n")
-"""A record, or a doubled 0x1E, which is one of the sketch's own text and begins no record."""
+_RECORD = re.compile(
+    rb"\x1e\x1e|\x1eBL ([0-9]{1,9}) ([A-Z]{2,8})(?: ([^\n\x1e]*))?\n|\x1e(CL) [^\n\x1e]*\n"
+)
+"""A record, one for the cloud, or a doubled 0x1E, which is one of the sketch's own text."""
 _PIN = re.compile(r"(\S+) v=([01])")
 _COUNTED = re.compile(r"(\S+) n=([0-9]{1,6}) last=([01])")
 
@@ -48,10 +50,12 @@ def read_transcript(console: bytes) -> Transcript:
     for number, match in enumerate(_RECORD.finditer(console)):
         if number >= MOST_RECORDS:
             break
-        if match[1] is None:
+        if match[1] is None and match[4] is None:
             continue
         read.take(console[at : match.start()])
         at = match.end()
+        if match[1] is None:
+            continue
         rest = (match[3] or b"").decode("utf-8", "replace")
         read.record(int(match[1]), match[2].decode(), rest)
     read.take(console[at:])

@@ -40,6 +40,7 @@ _SOURCES = files(
 
 # docs/adr/0005-flash-map-esp32c3.md
 _CODE_BYTES = 0x1E_0000
+_CONFIG = 0x1E_8000
 _TABLE = 0x1F_0000
 # The ROM's own variables lie above (ESP32-C3 has 400 KiB of SRAM, 16 KiB of them the cache's).
 _RAM = Region(0x3FC8_0000, 320 * 1024)
@@ -111,6 +112,8 @@ PORTS = (
         flash_base=0,
         table_address=_TABLE,
         table_size=16 * 1024,
+        config_address=_CONFIG,
+        config_size=32 * 1024,
         code_address=0,
         flash_regions=(Region(0, _CODE_BYTES),),
         ram_regions=(_RAM,),

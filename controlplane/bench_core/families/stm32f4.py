@@ -45,6 +45,7 @@ _SOURCES = files(
 _FLASH = 0x0800_0000
 _VECTORS_BYTES = 16 * 1024
 _TABLE = 0x0800_4000
+_CONFIG = 0x0800_C000
 _CODE = 0x0801_0000
 _GPIO_PORTS = "ABCDEFGHI"
 _ANALOG_NAMES = 6
@@ -142,6 +143,8 @@ def _port(part: Part, boards: Iterable[BoardModel]) -> CorePort:
         flash_base=_FLASH,
         table_address=_TABLE,
         table_size=16 * 1024,
+        config_address=_CONFIG,
+        config_size=16 * 1024,
         code_address=_CODE,
         flash_regions=(Region(_FLASH, _VECTORS_BYTES), Region(_CODE, code_bytes)),
         ram_regions=(Region(part.ram_base, part.ram_bytes),),

@@ -17,7 +17,7 @@ void HardwareSerial::begin(unsigned long baud, uint8_t) {
 #ifdef BENCH_TEST
   static_cast<void>(baud);
 #else
-  port::consoleBegin(static_cast<uint32_t>(baud));
+  bench::consoleBegin(static_cast<uint32_t>(baud));
 #endif
 }
 

@@ -159,10 +159,14 @@ class Stimulus(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send(Step):
-    """At ``at`` the text arrives at the console; ``${name}`` stands for a variable."""
+    """At ``at`` the text arrives; ``${name}`` stands for a variable.
+
+    Without a ``topic`` as bytes at the console, with one as a cloud message on this topic.
+    """
 
     at: Time
     text: str
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from benchline.cloud_records import MAX_TOPIC_CHARS, is_topic
 from benchline.scenario.model import (
     Bounce,
     Edge,
@@ -124,6 +125,10 @@ class StepReader:
         )
 
     def _send(self, fields: Fields) -> Step:
+        topic = fields.text("topic")
+        if topic and not is_topic(topic):
+            message = f"must be 1 to {MAX_TOPIC_CHARS} letters, digits and _ . / -"
+            fields.complain("bad-value", "topic", message)
         text = fields.text("text", required=True, limit=MAX_SEND_BYTES)
         if not text or len(text.encode("utf-8", "replace")) > MAX_SEND_BYTES:
             fields.complain("bad-value", "text", f"must have 1 to {MAX_SEND_BYTES} bytes")
@@ -132,6 +137,7 @@ class StepReader:
             line=fields.line,
             at=fields.time("at", required=True) or 0,
             text=text,
+            topic=topic,
         )
 
     def _press(self, fields: Fields) -> Step:

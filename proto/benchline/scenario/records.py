@@ -3,6 +3,10 @@
 A record is the byte 0x1E, the ASCII text ``BL <uptime_ms> <TYPE>[ <name>][ k=v ...]`` and a
 newline. A 0x1E that the user printed arrives doubled. Records may stand in the middle of a user
 line and do not break it. Everything before the first BOOT record is noise.
+
+A cloud record (``CL ...``, see ``benchline.cloud_records``) is framed alike and gives an event of
+the type CL, named after its verb and topic, with the payload's text as ``v``. It has no time of its
+own: it gets that of the latest record.
 """
 
 import re
@@ -11,11 +15,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from benchline.cloud_records import is_cloud_record, parse_cloud_record
+
 MAX_LINE_BYTES = 4096
 """A longer user line is cut to this many bytes and flagged ``truncated``."""
 
-MAX_RECORD_BYTES = 512
-"""A longer record is malformed; the bench core never prints one."""
+MAX_RECORD_BYTES = 1024
+"""A longer record is malformed; the bench core never prints one, payloads of 256 bytes included."""
 
 MAX_RECORD_FIELDS = 32
 """More ``k=v`` fields than this make a record malformed."""
@@ -98,6 +104,24 @@ def parse_record(text: str, *, start: int, end: int, fallback_ms: int = 0) -> Ev
         name=name,
         text=text,
         fields=fields or _NO_FIELDS,
+    )
+
+
+def _cloud_event(text: str, *, start: int, end: int, at_ms: int) -> Event:
+    """A cloud record as an event; what only looks like one is malformed."""
+    record = parse_cloud_record(text)
+    if record is None:
+        return _malformed(text, start, end, at_ms)
+    return Event(
+        kind=EventKind.RECORD,
+        at_ms=at_ms,
+        start=start,
+        end=end,
+        type="CL",
+        name=f"{record.verb}.{record.topic}",
+        text=text,
+        fields={"v": record.payload.decode("utf-8", "replace")},
+        timed=False,
     )
 
 
@@ -243,7 +267,9 @@ class RecordSplitter:
 
     def _end_record(self, end: int, *, complete: bool) -> None:
         text = bytes(self._record).rstrip(b"\r").decode("ascii", "replace")
-        if complete and not self._record_cut:
+        if complete and not self._record_cut and is_cloud_record(text):
+            event = _cloud_event(text, start=self._record_start, end=end, at_ms=self._now_ms)
+        elif complete and not self._record_cut:
             event = parse_record(text, start=self._record_start, end=end, fallback_ms=self._now_ms)
         else:
             event = _malformed(text, self._record_start, end, self._now_ms)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 
+from benchline.cloud_records import message_line
 from benchline.scenario.draw import draw_values, seed_number, value_of
 from benchline.scenario.model import (
     Amount,
@@ -27,6 +28,7 @@ from benchline.scenario.reading import compile_regex
 from benchline.scenario.references import selector_of
 from benchline.scenario.table import (
     ADC_COUNTS_MAX,
+    HOST_PORT,
     MAX_ROWS,
     TableRow,
     analog_row,
@@ -74,6 +76,14 @@ def value_at(signal: Signal, counts: int) -> float:
     """The analog value that 12-bit counts stand for."""
     millivolts = counts * signal.full_scale_mv / ADC_COUNTS_MAX
     return (millivolts - signal.mv_at_zero) / signal.mv_per_unit
+
+
+def _sent_rows(step: Send, at: int, data: bytes) -> list[TableRow]:
+    """The rows of a send. Raises ValueError for a cloud message that is too long."""
+    if not step.topic:
+        return console_rows(at, data)
+    # The table's own port needs no mark: nothing else comes that way.
+    return console_rows(at, message_line(step.topic, data).lstrip(b"\x1e"), HOST_PORT)
 
 
 class _Resolver:
@@ -163,8 +173,8 @@ class _Resolver:
         at, text, read_back = self._time(step.at), "", None
         if isinstance(step, Send):
             sent = fill(step.text, self._shown)
-            self._add(step, console_rows(at, sent.encode("utf-8")))
-            text = f"send {sent!r}"
+            self._add(step, _sent_rows(step, at, sent.encode("utf-8")))
+            text = f"send {sent!r}" + (f" on topic {step.topic}" if step.topic else "")
         else:
             signal = self._scenario.signals[step.signal]
             rows = list(self._levels(step, signal, at))

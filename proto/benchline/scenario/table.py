@@ -21,6 +21,8 @@ FLAG_INJECTED = 1
 SIGNAL_DIGITAL = 0x0000
 SIGNAL_ANALOG = 0x0100
 SIGNAL_CONSOLE = 0x0300
+HOST_PORT = 1
+"""The console port of cloud messages; 0 is the user's."""
 SIGNAL_END = 0x0400
 ADC_COUNTS_MAX = 4095
 """Analog rows carry 12-bit counts (RM0090 section 13: 12-bit ADC)."""

@@ -71,9 +71,14 @@ class Trace:
         return [line.decode() for line in re.findall(rb"(?<!\x1e)\x1e(BL [^\n]*)\n", self.raw)]
 
     @property
+    def cloud(self) -> list[str]:
+        """Cloud records without their mark, in order."""
+        return [line.decode() for line in re.findall(rb"(?<!\x1e)\x1e(CL [^\n]*)\n", self.raw)]
+
+    @property
     def text(self) -> bytes:
         """The user's bytes alone."""
-        pattern = rb"\x1e\x1e|\x1eBL [^\n]*\n"
+        pattern = rb"\x1e\x1e|\x1e[BC]L [^\n]*\n"
         return re.sub(pattern, lambda m: b"\x1e" if m[0] == b"\x1e\x1e" else b"", self.raw)
 
     @property
@@ -99,6 +104,8 @@ class Run:
     table: Path | None
     log: Path
     live: bool
+    config: bytes | None = None
+    """What stands in the sector of the device configuration; None: it is erased."""
     """Paced by the host's clock, for input that comes from outside."""
 
 
@@ -121,6 +128,11 @@ def qemu_stm32(run: Run, *, serial: int) -> list[str]:
     if run.table is not None:
         at = run.port.table_address
         command += ["-device", f"loader,file={run.table},addr={at:#x},force-raw=on"]
+    if run.config is not None:
+        path = run.log.with_name("config.bin")
+        path.write_bytes(run.config)
+        at = run.port.config_address
+        command += ["-device", f"loader,file={path},addr={at:#x},force-raw=on"]
     return command
 
 
@@ -143,13 +155,15 @@ def espressif_qemu(run: Run) -> list[str]:
 
 
 def flash_of(run: Run) -> Path:
-    """The whole flash as a file: the image, and the table at its place."""
+    """The whole flash as a file: the image, the table and the configuration at their places."""
     flash = bytearray(b"\xff" * FLASH_BYTES)
     for piece in segments(run.elf.read_bytes()):
         flash[piece.address : piece.address + len(piece.data)] = piece.data
     if run.table is not None:
         table = run.table.read_bytes()
         flash[run.port.table_address : run.port.table_address + len(table)] = table
+    if run.config is not None:
+        flash[run.port.config_address : run.port.config_address + len(run.config)] = run.config
     path = run.elf.with_name("flash.bin")
     path.write_bytes(flash)
     return path
@@ -269,6 +283,7 @@ class Target:
         stop: bytes = rb"\x1eBL \d+ (END|FAULT) [^\n]*\n",
         send: tuple[bytes, bytes] | None = None,
         live: bool = False,
+        config: bytes | None = None,
     ) -> Trace:
         """Run an image until `stop` matches its output; `send` is (seen, then these bytes)."""
         folder = elf.parent
@@ -278,7 +293,7 @@ class Target:
             path.write_bytes(stimuli)
         log = folder / "registers.log"
         command = self.machine(
-            Run(elf=elf, port=self.port, table=path, log=log, live=live),
+            Run(elf=elf, port=self.port, table=path, log=log, live=live, config=config),
         )
         raw = _output_of(command, stop, send)
         return Trace(raw, log.read_text())
@@ -327,10 +342,10 @@ def table(rows: Iterable[Row], *, nonce: int = 0xC0FFEE01, injected: bool = True
     return head + struct.pack("<I", zlib.crc32(head + body)) + body
 
 
-def text_rows(at_ms: int, text: bytes) -> list[Row]:
-    """Rows that type `text` into the console."""
+def text_rows(at_ms: int, text: bytes, *, port: int = 0) -> list[Row]:
+    """Rows that type `text` into the console; port 1 takes lines of the host."""
     parts = [text[i : i + 4] for i in range(0, len(text), 4)]
-    return [(at_ms, CONSOLE, len(p), int.from_bytes(p, "little")) for p in parts]
+    return [(at_ms, CONSOLE + port, len(p), int.from_bytes(p, "little")) for p in parts]
 
 
 _F4_PINS = {

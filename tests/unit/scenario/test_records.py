@@ -19,6 +19,8 @@ PIECES = strategies.sampled_from(
         b"\x1e",
         b"\x1eBL 7 PIN PC12 v=1\n",
         b"\x1eBL x\n",
+        b"\x1eCL PUB t 20%25\n",
+        b"\x1eCL SUB +\n",
         b"\xff\xfe",
         b"\x1eBL 9 END dropped=0\n",
     ]

@@ -88,7 +88,8 @@ void irqEnable() { setInterrupts(kInterruptsOn); }
 bool inInterrupt() { return servingInterrupt; }
 bool canSleep() { return interruptState() != 0 && !servingInterrupt; }
 
-// The table's flash offset (docs/adr/0006-flash-map-esp32c3.md), seen through the data window.
+// Their flash offsets (docs/adr/0006-flash-map-esp32c3.md), seen through the data window.
 const uint8_t *stimulusTable() { return reinterpret_cast<const uint8_t *>(0x3C1F0000); }
+const uint8_t *deviceConfig() { return reinterpret_cast<const uint8_t *>(0x3C1E8000); }
 
 }  // namespace port

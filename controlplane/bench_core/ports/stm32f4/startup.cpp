@@ -155,5 +155,6 @@ void sleepMasked() { __asm volatile("dsb\n wfi" ::: "memory"); }
 
 // Sector 1: 16 KiB, the smallest that is not the vectors' (RM0090 table 5).
 const uint8_t *stimulusTable() { return reinterpret_cast<const uint8_t *>(0x08004000); }
+const uint8_t *deviceConfig() { return reinterpret_cast<const uint8_t *>(0x0800C000); }
 
 }  // namespace port

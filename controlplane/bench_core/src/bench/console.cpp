@@ -1,10 +1,15 @@
 #include "bench/console.h"
 
+#include "bench/attachment.h"
 #include "bench/irq.h"
 #include "bench/port.h"
 #include "bench/ring.h"
+#include "bench/stimulus.h"
 
 namespace bench {
+
+const Attachment *attachment;
+
 namespace {
 
 Ring<2048> output;
@@ -34,11 +39,38 @@ void putWaiting(uint8_t byte) {
   }
 }
 
+// Whether records share the wire with text. In a release build only an attachment makes them.
+bool sharesWire() {
+#ifdef BENCH_TEST
+  return true;
+#else
+  return attachment != nullptr;
+#endif
+}
+
+enum class Receive : uint8_t { kUser, kAfterMark, kHostLine };
+Receive receive = Receive::kUser;
+bool toAttachment;
+
+void hostLineByte(uint8_t byte) {
+#ifdef BENCH_TEST
+  // In a closed world only the table speaks for the host.
+  if (toAttachment && stimulusInjects()) return;
+#endif
+  if (toAttachment) {
+    attachment->hostByte(byte);
+    return;
+  }
+#ifdef BENCH_TEST
+  // A line that is cut short by the next one ends there, as one that nobody understands.
+  stimulusCommandByte(byte == kRecordMark ? '\n' : byte);
+#endif
+}
+
 }  // namespace
 
 void consoleWriteText(uint8_t byte) {
-#ifdef BENCH_TEST
-  if (byte == kRecordMark) {
+  if (byte == kRecordMark && sharesWire()) {
     // Both bytes together: a record from the tick must not come between them.
     for (;;) {
       const IrqLock lock;
@@ -50,7 +82,6 @@ void consoleWriteText(uint8_t byte) {
       return;
     }
   }
-#endif
   putWaiting(byte);
 }
 
@@ -86,28 +117,55 @@ void onConsoleTxReady() {
   drain();
 }
 
-#ifdef BENCH_TEST
+// Sorts input into user bytes and lines of the host. A doubled mark is one user byte.
+void onConsoleByte(uint8_t byte) {
+  switch (receive) {
+    case Receive::kUser:
+      if (byte == kRecordMark && sharesWire()) {
+        receive = Receive::kAfterMark;
+      } else {
+        consoleReceive(byte);
+      }
+      return;
+    case Receive::kAfterMark:
+      if (byte == kRecordMark) {
+        consoleReceive(byte);
+        receive = Receive::kUser;
+        return;
+      }
+      toAttachment = byte == kAttachmentLine && attachment != nullptr;
+      receive = Receive::kHostLine;
+      break;
+    case Receive::kHostLine:
+      break;
+  }
+  if (byte == '\n') receive = Receive::kUser;
+  if (byte == kRecordMark) receive = Receive::kAfterMark;
+  hostLineByte(byte);
+}
 
 namespace {
 volatile uint32_t droppedRecords;
 }
 
-void consoleWriteRecord(const char *text, size_t length) {
+bool consoleWriteRecord(const char *text, size_t length) {
   for (;;) {
     const IrqLock lock;
     if (output.room() < length + 2) drain();
     if (output.room() < length + 2) {
       if (!port::inInterrupt()) continue;
       droppedRecords = droppedRecords + 1;
-      return;
+      return false;
     }
     output.put(kRecordMark);
     for (size_t i = 0; i < length; i++) output.put(static_cast<uint8_t>(text[i]));
     output.put('\n');
     drain();
-    return;
+    return true;
   }
 }
+
+#ifdef BENCH_TEST
 
 uint32_t consoleDroppedRecords() { return droppedRecords; }
 
@@ -118,7 +176,18 @@ void consoleDiscardOutput() {
 
 #else
 
-void onConsoleByte(uint8_t byte) { consoleReceive(byte); }
+namespace {
+bool begun;
+}
+
+void consoleBegin(uint32_t baud) {
+  begun = true;
+  port::consoleBegin(baud);
+}
+
+void consoleEnsureBegun() {
+  if (!begun) consoleBegin(kDefaultBaud);
+}
 
 #endif
 

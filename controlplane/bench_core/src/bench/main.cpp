@@ -1,5 +1,7 @@
 // From the start code to loop().
 #include "Arduino.h"
+#include "bench/attachment.h"
+#include "bench/console.h"
 #include "bench/port.h"
 #include "bench/records.h"
 #include "bench/runtime.h"
@@ -7,9 +9,9 @@
 
 namespace {
 
-// The console's rate in a test build, whatever a sketch asks for: 115200 8N1.
+// The console's rate in a test build, whatever a sketch asks for.
 #ifdef BENCH_TEST
-constexpr uint32_t kConsoleBaud = 115200;
+constexpr uint32_t kConsoleBaud = bench::kDefaultBaud;
 #else
 constexpr uint32_t kConsoleBaud = 0;
 #endif
@@ -32,6 +34,7 @@ int main() {
 #endif
   for (;;) {
     loop();
+    if (bench::attachment != nullptr) bench::attachment->afterLoop();
     if (serialEvent != nullptr && Serial.available() > 0) serialEvent();
   }
 }

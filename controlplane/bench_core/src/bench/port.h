@@ -91,6 +91,8 @@ void edgeDisable(uint32_t pin);
 
 // Where the stimulus table lies; it may have kStimulusTableSize bytes.
 const uint8_t *stimulusTable();
+// Where the device configuration lies, kDeviceConfigSize bytes.
+const uint8_t *deviceConfig();
 
 // The fault of an abort() that was called at `caller`.
 bench::Fault abortFault(uint32_t caller);

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/attachment.h"
 #include "bench/clock.h"
 #include "bench/console.h"
+#include "bench/crc.h"
 #include "bench/pins.h"
 #include "bench/port.h"
 #include "bench/ring.h"
@@ -48,41 +50,26 @@ uint32_t nextRow;
 const char *problem;
 bool injected;
 
-// The CRC of zlib, four bits at a time: each entry is what four steps of the division leave.
-constexpr uint32_t crcOfNibble(uint32_t crc) {
-  for (int i = 0; i < 4; i++) crc = (crc >> 1) ^ (0xedb88320U & (0U - (crc & 1U)));
-  return crc;
-}
-struct NibbleTable {
-  uint32_t of[16];
-};
-constexpr NibbleTable makeNibbles() {
-  NibbleTable table = {};
-  for (uint32_t i = 0; i < 16; i++) table.of[i] = crcOfNibble(i);
-  return table;
-}
-constexpr NibbleTable kNibbles = makeNibbles();
-
-uint32_t crcUpdate(uint32_t crc, const uint8_t *bytes, size_t count) {
-  while (count-- > 0) {
-    crc ^= *bytes++;
-    crc = (crc >> 4) ^ kNibbles.of[crc & 0xf];
-    crc = (crc >> 4) ^ kNibbles.of[crc & 0xf];
-  }
-  return crc;
-}
-
 void reportSignal(uint32_t signal) {
   Record("ERR").name("bad-signal").number("signal", static_cast<unsigned long>(signal)).send();
 }
 
+constexpr uint32_t kUserPort = 0;
+constexpr uint32_t kHostPort = 1;
+
 void applyConsole(uint32_t port, uint32_t count, uint32_t value) {
-  if (port != 0 || count > 4) {
+  const bool known = port == kUserPort || (port == kHostPort && attachment != nullptr);
+  if (!known || count > 4) {
     reportSignal(kConsole + port);
     return;
   }
   for (; count > 0; count--, value >>= 8) {
-    if (!consoleReceive(static_cast<uint8_t>(value))) recordError("rx-overrun");
+    const uint8_t byte = static_cast<uint8_t>(value);
+    if (port == kHostPort) {
+      attachment->hostByte(byte);
+    } else if (!consoleReceive(byte)) {
+      recordError("rx-overrun");
+    }
   }
 }
 
@@ -127,9 +114,6 @@ Ring<128> commandBytes;
 char commandLine[32];
 size_t commandLength;
 
-enum class Receive : uint8_t { kUser, kAfterMark, kCommand };
-Receive receive = Receive::kUser;
-
 // `set <pin> <value>`: 0 and 1 are levels, larger values are 12-bit counts; a pin has both sides,
 // and the sketch reads the one that it wants.
 void runCommand(const char *line) {
@@ -170,28 +154,9 @@ void runCommands() {
 
 }  // namespace
 
-// Sorts input into user bytes and command bytes. A doubled mark is one user byte.
-void onConsoleByte(uint8_t byte) {
-  switch (receive) {
-    case Receive::kUser:
-      if (byte == kRecordMark) {
-        receive = Receive::kAfterMark;
-      } else {
-        consoleReceive(byte);
-      }
-      return;
-    case Receive::kAfterMark:
-      if (byte == kRecordMark) {
-        consoleReceive(byte);
-        receive = Receive::kUser;
-        return;
-      }
-      receive = Receive::kCommand;
-      break;
-    case Receive::kCommand:
-      break;
-  }
-  if (byte == kLineEnd) receive = Receive::kUser;
+bool stimulusInjects() { return injected; }
+
+void stimulusCommandByte(uint8_t byte) {
   // The last place is kept for line ends: a command may be cut short, never run into the next.
   if (commandBytes.room() > (byte == kLineEnd ? 0U : 8U)) commandBytes.put(byte);
 }

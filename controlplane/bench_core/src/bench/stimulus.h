@@ -15,6 +15,10 @@ Run stimulusOpen();
 void stimulusStart();
 // From the tick: applies the rows that are due and the live commands that have come in.
 void stimulusTick(uint32_t now);
+// Whether a table says what the inputs are.
+bool stimulusInjects();
+// One byte of a live command, its line end included; from the console's interrupt.
+void stimulusCommandByte(uint8_t byte);
 
 }  // namespace bench
 

@@ -18,7 +18,7 @@ from tui.evaluation.transcript import Edge, Line, read_transcript
 def test_records_and_lines_are_told_apart_even_inside_one_another() -> None:
     seen = read_transcript(
         b"noise\r\n\x1eBL 0 BOOT core=1 design=0123456789ab nonce=1\n\x1eBL 5 READY\n"
-        b"\x1eBL 7 OUT S0\ntemp\x1eBL 8 PIN PB5 v=1\nerature 3 C\r\n"
+        b"\x1eBL 7 OUT S0\ntemp\x1eBL 8 PIN PB5 v=1\n\x1eCL PUB t 3\nerature 3 C\r\n"
         b"\x1eBL 9 PIN PB5 n=12 last=0\n\x1eBL 11 FAULT hard pc=0\n\x1eBL 20 END dropped=0\n"
     )
     assert seen.lines == [Line(0, "noise"), Line(7, "temperature 3 C")]
