@@ -9,6 +9,7 @@ from benchline.errors import InvalidRequestError
 from benchline.instance import Instance, current_instance
 from controlplane.claude.configuring import read_claude
 from controlplane.claude.settings import ClaudeSettings
+from controlplane.provisioning.settings import ProvisioningSettings, read_provisioning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class Config:
     wokwi_server: str
     # The service that the designer `claude` asks.
     claude: ClaudeSettings
+    # Terraform, where it keeps its state, and how long its runs may take.
+    provisioning: ProvisioningSettings
 
 
 _NUMBERS: dict[str, tuple[float, float, float]] = {  # name: (default, least, most)
@@ -65,12 +68,15 @@ def load_config(environment: dict[str, str] | None = None) -> Config:
     problems += [
         f"{path}: unknown key {key!r}"
         for key in table
-        if key not in {*_NUMBERS, *_FOLDERS, *_WORDS, "claude"}
+        if key not in {*_NUMBERS, *_FOLDERS, *_WORDS, "claude", "provisioning"}
     ]
     values = {name: _number(name, table, variables, problems) for name in _NUMBERS}
     folders = {name: _folder(name, table, variables, problems) for name in _FOLDERS}
     words = {name: _word(name, table, variables, problems) for name in _WORDS}
     claude = read_claude(table.get("claude", {}), variables, path.parent, problems)
+    provisioning = read_provisioning(
+        table.get("provisioning", {}), variables, path.parent, problems
+    )
     if problems:
         raise InvalidRequestError(
             "CONFIG_INVALID", "; ".join(problems), problems="; ".join(problems)
@@ -87,6 +93,7 @@ def load_config(environment: dict[str, str] | None = None) -> Config:
         wokwi_token=words["wokwi_token"],
         wokwi_server=words["wokwi_server"],
         claude=claude,
+        provisioning=provisioning,
     )
 
 

@@ -41,6 +41,11 @@ class Instance:
         return self.data_dir / "logs"
 
     @property
+    def stacks_dir(self) -> Path:
+        """Device clouds: the folder of each stack, with its state."""
+        return self.data_dir / "stacks"
+
+    @property
     def run_dir(self) -> Path:
         """Pid files and locks of running programs."""
         return self.data_dir / "run"

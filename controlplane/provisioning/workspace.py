@@ -1,0 +1,326 @@
+"""The folder of one stack, in which Terraform runs. Only its owner can enter it.
+
+module/                 a copy of the module, so that a newer release changes no existing stack
+module.json             which module that is, and the sha256 of the copy
+variables.tfvars.json   what the operator chose; Terraform takes its texts literally
+cli.tfrc                where providers may come from
+state/                  the state, and how it was before the last apply
+plans/                  saved plans: they hold secrets in clear, as the state does
+run/                    what Terraform keeps for itself
+"""
+
+import errno
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchline.errors import (
+    BenchlineError,
+    CorruptError,
+    ExhaustedError,
+    InvalidRequestError,
+    NotReadyError,
+)
+from benchline.instance import make_private
+from controlplane.provisioning.modules import (
+    LOCK_FILE,
+    Module,
+    declared_variables,
+    digest,
+    module_files,
+)
+from controlplane.provisioning.settings import StateBackend
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_BACKEND_FILE = "benchline_backend.tf"
+_BACKENDS = {
+    StateBackend.LOCAL: """\
+terraform {
+  backend "local" {
+    path = "../state/terraform.tfstate"
+  }
+}
+""",
+    # Server, schema and workspace come from the environment: nothing of them is written down.
+    StateBackend.POSTGRES: """\
+terraform {
+  backend "pg" {}
+}
+""",
+}
+_STACK = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+MAX_VARIABLES_BYTES = 1 << 20
+# A disk that fills up while a state is written loses the state: below this nothing is begun.
+FREE_BYTES_NEEDED = 16 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Providers:
+    """Where `init` may take providers from: nothing else is loaded.
+
+    `addresses` are whole ones such as registry.terraform.io/hashicorp/aws. With a `mirror` no
+    registry is asked; else what was loaded is shared between stacks in `cache`.
+    """
+
+    addresses: tuple[str, ...] = ()
+    mirror: Path | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The paths of a stack's folder. Nothing is created by asking."""
+
+    root: Path
+
+    @property
+    def module_dir(self) -> Path:
+        """The copy of the module: the working directory of every run."""
+        return self.root / "module"
+
+    @property
+    def variables_file(self) -> Path:
+        """The variables of the module."""
+        return self.root / "variables.tfvars.json"
+
+    @property
+    def cli_config(self) -> Path:
+        """Terraform's own configuration."""
+        return self.root / "cli.tfrc"
+
+    @property
+    def plans_dir(self) -> Path:
+        """Saved plans."""
+        return self.root / "plans"
+
+    @property
+    def state_file(self) -> Path:
+        """The state of the backend `local`."""
+        return self.root / "state" / "terraform.tfstate"
+
+    @property
+    def errored_state(self) -> Path:
+        """Where Terraform leaves a state that it could not save where it belongs."""
+        return self.module_dir / "errored.tfstate"
+
+    @property
+    def data_dir(self) -> Path:
+        """TF_DATA_DIR of the runs; it also tells which processes belong to this folder."""
+        return self.root / "run" / "data"
+
+    @property
+    def home_dir(self) -> Path:
+        """HOME of the runs: nothing of the user is read."""
+        return self.root / "run" / "home"
+
+
+def workspace_of(stacks_dir: Path, stack: str) -> Workspace:
+    """The folder of a stack.
+
+    Raises:
+        InvalidRequestError: STACK_NAME_INVALID.
+    """
+    if not _STACK.fullmatch(stack):
+        raise InvalidRequestError(
+            "STACK_NAME_INVALID",
+            "a stack's name has 1 to 63 small letters, digits and dashes and does not begin with"
+            f" a dash, not {stack[:80]!r}",
+            stack=stack[:80],
+        )
+    return Workspace(stacks_dir / stack)
+
+
+def prepare(
+    workspace: Workspace,
+    module: Module,
+    variables: Mapping[str, object] | None,
+    backend: StateBackend,
+    providers: Providers,
+) -> None:
+    """Make the folder ready for a run. It may be called again at any time.
+
+    The module is copied once; `variables` None leaves them as they are.
+
+    Raises:
+        InvalidRequestError: VARIABLES_INVALID or PATH_UNUSABLE.
+        CorruptError: MODULE_TAMPERED or MODULE_UNSAFE.
+        ExhaustedError: DISK_FULL.
+        NotReadyError: STACK_FOLDER_UNUSABLE.
+    """
+    try:
+        make_private(workspace.root.parent)
+        for folder in (
+            workspace.root,
+            workspace.state_file.parent,
+            workspace.plans_dir,
+            workspace.home_dir.parent,
+            workspace.home_dir,
+            workspace.data_dir,
+        ):
+            make_private(folder)
+        files = _copied(workspace, module)
+        write_private(workspace.module_dir / _BACKEND_FILE, _BACKENDS[backend].encode())
+        write_private(workspace.cli_config, cli_config(providers).encode())
+        if variables is not None:
+            write_private(workspace.variables_file, _variables(files, variables))
+    except OSError as error:
+        raise disk_error(error) from error
+
+
+def has_lock_file(workspace: Workspace, module: Module) -> bool:
+    """Whether the module came with the digests of its providers, which init then may not change."""
+    return (module.path / LOCK_FILE).is_file() and (workspace.module_dir / LOCK_FILE).is_file()
+
+
+def check_room(workspace: Workspace) -> None:
+    """Refuse to begin on a disk that is almost full.
+
+    Raises:
+        ExhaustedError: DISK_FULL.
+    """
+    facts = os.statvfs(workspace.root)
+    free = facts.f_bavail * facts.f_frsize
+    if free < FREE_BYTES_NEEDED:
+        raise ExhaustedError(
+            "DISK_FULL",
+            f"{workspace.root} has {free >> 20} MiB free and a state may need"
+            f" {FREE_BYTES_NEEDED >> 20} MiB; make room, then try again",
+            free=str(free),
+        )
+
+
+def keep_state(workspace: Workspace) -> None:
+    """Keep how the state was before an apply.
+
+    Raises:
+        ExhaustedError: DISK_FULL.
+    """
+    try:
+        state = workspace.state_file.read_bytes()
+        write_private(workspace.state_file.with_name("before-apply.tfstate"), state)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise disk_error(error) from error
+
+
+def cli_config(providers: Providers) -> str:
+    """Terraform's own configuration: an installation method for each allowed provider, no other.
+
+    Raises:
+        InvalidRequestError: PATH_UNUSABLE; a path that its language cannot carry.
+    """
+    included = ", ".join(map(_quoted, providers.addresses))
+    lines = ["disable_checkpoint = true"]
+    if providers.addresses and providers.mirror is None and providers.cache is not None:
+        lines.append(f"plugin_cache_dir = {_quoted(str(providers.cache))}")
+    lines.append("provider_installation {")
+    if providers.addresses and providers.mirror is not None:
+        path = _quoted(str(providers.mirror))
+        lines += [
+            "  filesystem_mirror {",
+            f"    path    = {path}",
+            f"    include = [{included}]",
+            "  }",
+        ]
+    elif providers.addresses:
+        lines += ["  direct {", f"    include = [{included}]", "  }"]
+    return "\n".join((*lines, "}", ""))
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file of mode 0600 that is either the old one or the whole new one."""
+    temporary = path.with_name(f".{path.name}.new")
+    descriptor = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+    )
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def disk_error(error: OSError) -> BenchlineError:
+    """A fault of the file system as an error of our own."""
+    place = str(error.filename or "the folder of the stack")
+    if error.errno in _FULL:
+        return ExhaustedError(
+            "DISK_FULL", f"cannot write {place}: {error.strerror}; make room, then try again"
+        )
+    return NotReadyError(
+        "STACK_FOLDER_UNUSABLE",
+        f"cannot use {place}: {error.strerror or error}; mend its owner and permissions",
+        path=place,
+    )
+
+
+def _copied(workspace: Workspace, module: Module) -> Mapping[str, bytes]:
+    """The module's files in the folder, copied at the first time and proved at each later one."""
+    record_file = workspace.root / "module.json"
+    if not record_file.is_file():
+        files = module_files(module.path)
+        shutil.rmtree(workspace.module_dir, ignore_errors=True)
+        for name, content in files.items():
+            path = workspace.module_dir / name
+            make_private(path.parent)
+            write_private(path, content)
+        record = {"module": module.name, "sha256": digest(files)}
+        write_private(record_file, json.dumps(record).encode())
+        return files
+    try:
+        record = json.loads(record_file.read_bytes())
+        known = (record["module"], record["sha256"])
+    except (ValueError, KeyError, TypeError):
+        known = ("", "")
+    files = module_files(workspace.module_dir)
+    files.pop(_BACKEND_FILE, None)
+    if known != (module.name, digest(files)):
+        raise CorruptError(
+            "MODULE_TAMPERED",
+            f"{workspace.module_dir} is not the module {module.name} that the stack was made with;"
+            " put its files back, or destroy the stack with Terraform itself",
+            folder=str(workspace.module_dir),
+            module=module.name,
+        )
+    return files
+
+
+def _variables(files: Mapping[str, bytes], variables: Mapping[str, object]) -> bytes:
+    """The variables as JSON: Terraform would only warn of one that the module does not have."""
+    declared = declared_variables(files)
+    problems = [
+        f"the module has no variable {name!r}" for name in variables if name not in declared
+    ]
+    problems += [
+        f"{name} must be given"
+        for name, needed in declared.items()
+        if needed and name not in variables
+    ]
+    try:
+        data = json.dumps(dict(variables), allow_nan=False, ensure_ascii=True, indent=1).encode()
+    except (TypeError, ValueError) as error:
+        problems.append(f"the values cannot be written as JSON: {error}")
+        data = b""
+    if len(data) > MAX_VARIABLES_BYTES:
+        problems.append(f"the values have more than {MAX_VARIABLES_BYTES} bytes")
+    if problems:
+        told = "; ".join(problems)
+        raise InvalidRequestError("VARIABLES_INVALID", told, problems=told)
+    return data
+
+
+def _quoted(text: str) -> str:
+    """A text in the language of the CLI configuration, of whose escapes none is used."""
+    if not text.isprintable() or any(sign in text for sign in '"\\$%'):
+        raise InvalidRequestError(
+            "PATH_UNUSABLE",
+            f"{text!r} cannot be named in Terraform's configuration: move it to a path without"
+            " quotes, backslashes, $ and %",
+            path=text,
+        )
+    return f'"{text}"'
