@@ -23,7 +23,7 @@ from controlplane.designers.claude_wire import (
     WireReport,
     WireThreshold,
 )
-from controlplane.designers.offline import compose_design, pin_demand
+from controlplane.designers.offline import compose_design, pin_demands
 from controlplane.domain.codec import DocumentError, decode
 from controlplane.domain.design import (
     Assumption,
@@ -34,6 +34,7 @@ from controlplane.domain.design import (
     DesignerStamp,
     FixedBy,
     Parameter,
+    SignalKind,
 )
 from controlplane.domain.finding import Finding
 from controlplane.domain.hardware import OpenQuestion
@@ -157,7 +158,7 @@ class _Reading:
         assembly = assemble_with(things, self._intents(kinds))
         customs = [self._custom(wire, things) for wire in self._wire.custom]
         assembly = self._completed(assembly, things, customs)
-        plan = plan_pins(part, board, [pin_demand(thing) for thing in assembly.things])
+        plan = plan_pins(part, board, pin_demands(assembly.things))
         self._add(*assembly.findings, *plan.findings)
         if self._findings:
             return tuple(dict.fromkeys(self._findings))
@@ -229,6 +230,10 @@ class _Reading:
         own = next((i for i in board.onboard if i.pin == wire.pin and i.kind == kind.key), None)
         if own is not None:
             return replace(thing, onboard=own, pin=own.pin)
+        if kind.lines:
+            message = f"a {kind.name} has a pin for each of {', '.join(kind.lines)}."
+            self._add(complaint("E119", wire.id, message, f'Say "{AUTO}": pins are solved.'))
+            return thing
         if not is_named(wire.pin, self._wish.prompt):
             self._add(
                 complaint(
@@ -311,11 +316,12 @@ class _Reading:
             things.use(name)
         for name in wire.drives:
             thing = things.declared.get(name)
-            if thing is not None and thing.kind.role != "output":
+            if thing is not None and thing.kind.signal_kind is not SignalKind.DIGITAL_OUT:
                 self._add(
                     complaint("E151", wire.id, f"{name} cannot be driven.", "Name an output.")
                 )
-        signals = tuple(dict.fromkeys((*wire.reads, *wire.drives)))
+        reads, drives = things.signals_of(wire.reads), things.signals_of(wire.drives)
+        signals = tuple(dict.fromkeys((*reads, *drives)))
         behaviour = Behaviour(
             id=wire.id,
             kind=BehaviourKind.CUSTOM,
@@ -323,16 +329,15 @@ class _Reading:
             parameters=(Parameter(name="idle", value=wire.idle.value, unit=Unit.TEXT),),
             text=_plain(wire.text, 600),
         )
-        return Custom(
-            behaviour=behaviour, reads=wire.reads, drives=wire.drives, idle=wire.idle.value
-        )
+        return Custom(behaviour=behaviour, reads=reads, drives=drives, idle=wire.idle.value)
 
     def _completed(
         self, assembly: Assembly, things: DeclaredThings, customs: list[Custom]
     ) -> Assembly:
         """The assembly with what only custom behaviours use, and without complaints of that."""
         driven = {output for custom in customs for output in custom.drives}
-        used = {name for custom in customs for name in (*custom.reads, *custom.drives)}
+        names = {name for custom in customs for name in (*custom.reads, *custom.drives)}
+        used = {thing.id for thing in things.things.values() if names & set(thing.signals)}
         findings = [
             f
             for f in things.findings
