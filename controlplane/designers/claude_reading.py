@@ -20,6 +20,7 @@ from controlplane.designers.claude_wire import (
     WireComponent,
     WireCustom,
     WireDesign,
+    WireQuestion,
     WireReport,
     WireThreshold,
 )
@@ -39,6 +40,7 @@ from controlplane.domain.design import (
 from controlplane.domain.finding import Finding
 from controlplane.domain.hardware import OpenQuestion
 from controlplane.domain.part import BoardModel, ComponentKind, OnBoard
+from controlplane.domain.question import MOST_QUESTIONS, Question
 from controlplane.domain.units import Unit
 from controlplane.planning.assembly import Assembly, assemble_with
 from controlplane.planning.complaints import complaint
@@ -70,6 +72,7 @@ from controlplane.planning.validate import is_sound, validate_design
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _MAX = 64
 _TEXT = 200
+_MOST_CHOICES = 6
 AUTO, ONBOARD = "auto", "onboard"
 _DIMENSIONS = {
     Unit.CELSIUS: Dimension.CELSIUS,
@@ -92,7 +95,8 @@ class Declined:
     """The model says that the wish cannot be met, or asks what only a person knows."""
 
     findings: tuple[Finding, ...]
-    questions: tuple[OpenQuestion, ...]
+    questions: tuple[Question, ...] = ()
+    """What would settle all of it; none where something cannot be met."""
 
 
 def read_answer(
@@ -110,16 +114,45 @@ def read_answer(
 
 
 def _declined(wire: WireDesign) -> Declined | None:
-    questions = _questions(wire)
-    findings = [
+    infeasible = [
         complaint("E107", item.requirement[:80], _plain(item.reason, 400), "Leave it out.")
         for item in wire.infeasible[:_MAX]
-    ] + [
-        complaint("E106", question.id[:40], question.text, "Say it in the sentence.")
-        for question in questions
-        if question.blocking and not question.default
     ]
-    return Declined(findings=tuple(findings), questions=questions) if findings else None
+    asked = _asked(wire)
+    blocking = [
+        complaint("E106", question.question_id, question.text, "Say it in the sentence.")
+        for question, source in zip(asked, _most_pressing(wire), strict=True)
+        if source.blocking
+    ]
+    if not infeasible and not blocking:
+        return None
+    return Declined(findings=(*infeasible, *blocking), questions=() if infeasible else tuple(asked))
+
+
+def _most_pressing(wire: WireDesign) -> list[WireQuestion]:
+    """As many questions as a round may have, those first that block."""
+    return sorted(wire.open_questions, key=lambda one: not one.blocking)[:MOST_QUESTIONS]
+
+
+def _asked(wire: WireDesign) -> list[Question]:
+    """The questions as a person gets them, each with an id of its own."""
+    asked: list[Question] = []
+    used: set[str] = set()
+    for number, question in enumerate(_most_pressing(wire), start=1):
+        name = question.id if _ID.fullmatch(question.id) else f"q{number}"
+        name = f"{name[:28]}_{number}" if name in used else name
+        used.add(name)
+        choices = (_plain(choice) for choice in question.choices[:_MOST_CHOICES])
+        asked.append(
+            Question(
+                question_id=name,
+                text=_plain(question.text, 400) or name,
+                why=_plain(question.why, 400),
+                choices=tuple(dict.fromkeys(filter(None, choices))),
+                default=_plain(question.default),
+            )
+        )
+    return asked
 
 
 def _questions(wire: WireDesign) -> tuple[OpenQuestion, ...]:

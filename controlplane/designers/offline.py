@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from controlplane.catalog.loader import Catalogue, load_catalogue
+from controlplane.designers.completing import Completion
 from controlplane.designers.protocol import DesignRequest, Refusal
 from controlplane.domain.design import (
     SCHEMA_VERSION,
@@ -29,7 +30,7 @@ from controlplane.domain.part import BoardModel, Part
 from controlplane.domain.units import decimal_text
 from controlplane.planning.acceptance import write_scenarios
 from controlplane.planning.assembly import Assembly, assemble
-from controlplane.planning.boards import choose_model
+from controlplane.planning.boards import choose_model, models_to_choose
 from controlplane.planning.intent import OnBoardModel
 from controlplane.planning.nodes import SUMMARY_LENGTH, single_node, with_electrical
 from controlplane.planning.pins import PinDemand, PinPlan, plan_pins
@@ -61,7 +62,25 @@ class OfflineDesigner:
         return self.plan(request)
 
     def plan(self, request: DesignRequest) -> Design | Refusal:
-        """Design: the same request gives the same design, byte for byte."""
+        """Design: the same request with the same answers gives the same design, byte for byte.
+
+        Answers are put into the sentence; where it still has blanks, they are asked about.
+        """
+        completion = Completion(request, self._judged(request), self._judged, self._models)
+        for answers in request.answers:
+            completion.fill(answers)
+        if isinstance(completion.outcome, Design):
+            return completion.outcome
+        return replace(completion.outcome, questions=completion.questions())
+
+    def _models(self, request: DesignRequest) -> tuple[str, ...]:
+        """The board models among which the person has to choose."""
+        reading = self._reader.read(request.prompt)
+        said = [i.naming for i in reading.intents if isinstance(i, OnBoardModel)]
+        return models_to_choose(self._catalogue, request.board, said, request.bench)
+
+    def _judged(self, request: DesignRequest) -> Design | Refusal:
+        """The design of a sentence as it stands, or every finding."""
         reading = self._reader.read(request.prompt)
         said = [i.naming for i in reading.intents if isinstance(i, OnBoardModel)]
         choice = choose_model(self._catalogue, request.board, said, request.bench)
