@@ -57,7 +57,8 @@ class Command:
 
     `argv[0]` is an absolute path. The child may write only below `writable`; it sees
     `read_only` and the system's programs besides. `env` is the whole environment. With `hold_input`
-    its standard input is a pipe that stays open and empty, else it is at its end.
+    its standard input is a pipe that stays open and empty, else it is at its end. With
+    `join_output` what it writes to stderr comes with its stdout, in the order of writing.
     """
 
     argv: tuple[str, ...]
@@ -66,6 +67,7 @@ class Command:
     read_only: tuple[Path, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     hold_input: bool = False
+    join_output: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

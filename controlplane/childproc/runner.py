@@ -94,8 +94,7 @@ class Child(asyncio.SubprocessProtocol):
 
     def interrupt(self) -> None:
         """Ask the child alone, not its group, to come to an end (SIGINT); it may take its time."""
-        with contextlib.suppress(ProcessLookupError):
-            self._subprocess.send_signal(signal.SIGINT)
+        self.send_signal(signal.SIGINT)
 
     async def wait(self) -> int:
         """Wait for the exit of the child itself and return its code."""
@@ -108,6 +107,11 @@ class Child(asyncio.SubprocessProtocol):
     async def wait_closed(self) -> None:
         """Wait until the child and all holders of its pipes have ended."""
         await asyncio.shield(self._closed)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Signal the child itself, not what it started; harmless when it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            self._subprocess.send_signal(number)
 
     async def end(self) -> None:
         """Kill the process group and wait for it; harmless when everything has ended."""
@@ -264,6 +268,7 @@ async def _start(child: Child, argv: tuple[str, ...], command: Command) -> None:
         lambda: child,
         *argv,
         stdin=asyncio.subprocess.PIPE if command.hold_input else asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.STDOUT if command.join_output else asyncio.subprocess.PIPE,
         cwd=command.cwd,
         env={"LC_ALL": "C", "PATH": "/usr/bin:/bin", **command.env},
         start_new_session=True,
