@@ -39,6 +39,8 @@ format: ## Format the code and mend what can be mended
 proto: ## Generate the wire code
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto --grpc_python_out=proto \
 		--mypy_out=quiet:proto --mypy_grpc_out=quiet:proto proto/benchline/v1/*.proto
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. \
+		--mypy_out=quiet:. --mypy_grpc_out=quiet:. controlplane/provisioning/provider/wire/*.proto
 
 docs: ## Generate the pages and tables that are made from code and data
 	$(BIN)/python docs/generate_api.py

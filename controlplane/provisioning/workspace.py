@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -233,16 +234,23 @@ def cli_config(providers: Providers) -> str:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file of mode 0600 that is either the old one or the whole new one."""
+    """Write a file of mode 0600 that is either the old one or the whole new one.
+
+    Raises:
+        OSError: it could not be written; the old one stands and nothing else is left.
+    """
     temporary = path.with_name(f".{path.name}.new")
-    descriptor = os.open(
-        temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-    )
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def disk_error(error: OSError) -> BenchlineError:

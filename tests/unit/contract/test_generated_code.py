@@ -11,32 +11,39 @@ ROOT = Path(__file__).resolve().parents[3]
 GENERATED = ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py", "_pb2_grpc.pyi")
 
 
-def generate_into(folder: Path) -> None:
-    sources = sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("proto/benchline/v1/*.proto"))
+PLACES = [("proto", "benchline/v1"), (".", "controlplane/provisioning/provider/wire")]
+
+
+def generate_into(folder: Path, root: str, package: str) -> None:
+    top = ROOT / root
+    sources = sorted(str(p.relative_to(top)) for p in (top / package).glob("*.proto"))
     subprocess.run(
         [
             sys.executable,
             "-m",
             "grpc_tools.protoc",
-            "-Iproto",
+            "-I.",
             f"--python_out={folder}",
             f"--grpc_python_out={folder}",
             f"--mypy_out=quiet:{folder}",
             f"--mypy_grpc_out=quiet:{folder}",
             *sources,
         ],
-        cwd=ROOT,
+        cwd=top,
         check=True,
         env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
     )
 
 
-def test_regenerating_the_wire_code_changes_nothing(tmp_path: Path) -> None:
-    generate_into(tmp_path)
-    made = {p.name: p.read_text() for p in (tmp_path / "benchline/v1").iterdir()}
+@pytest.mark.parametrize(("root", "package"), PLACES)
+def test_regenerating_the_wire_code_changes_nothing(
+    tmp_path: Path, root: str, package: str
+) -> None:
+    generate_into(tmp_path, root, package)
+    made = {p.name: p.read_text() for p in (tmp_path / package).iterdir()}
     committed = {
         p.name: p.read_text()
-        for p in (ROOT / "proto/benchline/v1").iterdir()
+        for p in (ROOT / root / package).iterdir()
         if p.name.endswith(GENERATED)
     }
 

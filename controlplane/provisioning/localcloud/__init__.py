@@ -1,0 +1,1 @@
+"""A device cloud on this machine: an authority, identities and a broker, each kept as desired."""

@@ -1,0 +1,216 @@
+"""The keys and certificates of one stack on disk, and the ledger of what was issued.
+
+A holder is named by its files: `server`, `ingest` or `devices/<id>`. The ledger tells which
+certificate of a holder is the current one; every other one that was issued is revoked, so that a
+copy of an old key opens nothing.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from controlplane.provisioning.localcloud.authority import (
+    Identity,
+    issue,
+    new_authority,
+    parse_identity,
+    revocation_list,
+    revocations_fit,
+    trouble_of,
+)
+from controlplane.provisioning.localcloud.files import put, read_or_none
+
+AUTHORITY, SERVER, INGEST = "ca", "server", "ingest"
+DEVICES = "devices"
+INGEST_NAME = "@ingest"
+"""The broker's name for the reader of all telemetry; no device id can be spelled like it."""
+
+
+def device_holder(device_id: str) -> str:
+    """The holder that is a device."""
+    return f"{DEVICES}/{device_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Issued:
+    serial: int
+    until: datetime
+
+
+@dataclass(slots=True)
+class _Ledger:
+    current: dict[str, _Issued] = field(default_factory=dict)
+    revoked: dict[int, datetime] = field(default_factory=dict)
+    """Serial to the end of its certificate, after which it need not be remembered."""
+
+
+class Identities:
+    """Issues, checks and revokes. Blocking: it reads and writes files and makes keys."""
+
+    def __init__(self, folder: Path, stack: str, now: Callable[[], datetime]) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._now = now
+
+    @property
+    def revocations(self) -> Path:
+        """The signed list of what was revoked."""
+        return self._folder / "revoked.crl"
+
+    def key_path(self, holder: str) -> Path:
+        """The private key of a holder."""
+        return self._folder / f"{holder}.key"
+
+    def certificate_path(self, holder: str) -> Path:
+        """The certificate of a holder."""
+        return self._folder / f"{holder}.crt"
+
+    def find(self, holder: str) -> Identity | None:
+        """What lies on disk, when key and certificate are there and of one another."""
+        key = read_or_none(self.key_path(holder))
+        certificate = read_or_none(self.certificate_path(holder))
+        if key is None or certificate is None:
+            return None
+        try:
+            return parse_identity(key, certificate)
+        except ValueError:
+            return None
+
+    def authority_trouble(self) -> str:
+        """What is wrong with the authority or its list, in words; empty when nothing is."""
+        authority = self.find(AUTHORITY)
+        if authority is None:
+            return "the stack's authority is missing or damaged"
+        if trouble := trouble_of(authority, authority, self._now()):
+            return f"of the stack's authority: {trouble}"
+        if not revocations_fit(read_or_none(self.revocations) or b"", authority):
+            return "the list of revoked certificates is missing or damaged"
+        return ""
+
+    def trouble(self, holder: str) -> str:
+        """What is wrong with the identity of a holder, in words; empty when nothing is."""
+        authority = self.find(AUTHORITY)
+        if authority is None:
+            return "the stack's authority is missing or damaged"
+        for path, what in (
+            (self.certificate_path(holder), "certificate"),
+            (self.key_path(holder), "key"),
+        ):
+            if not path.is_file():
+                return f"the {what} is missing"
+        identity = self.find(holder)
+        if identity is None:
+            return "key and certificate are damaged or not of one another"
+        current = self._read_ledger().current.get(holder)
+        if current is None or current.serial != identity.certificate.serial_number:
+            return "the certificate is not the one that was issued last"
+        return trouble_of(identity, authority, self._now())
+
+    def ensure_authority(self) -> bool:
+        """Have an authority with its list; whether a new one had to be made.
+
+        Raises:
+            ExhaustedError: DISK_FULL.
+        """
+        found = self.find(AUTHORITY)
+        if found is not None and not trouble_of(found, found, self._now()):
+            if not revocations_fit(read_or_none(self.revocations) or b"", found):
+                self._write_revocations(found, self._read_ledger())
+            return False
+        fresh = new_authority(self._stack, self._now())
+        # What the old one issued is worth nothing to the new one.
+        self._write_ledger(_Ledger())
+        put(self.key_path(AUTHORITY), fresh.key_pem)
+        put(self.certificate_path(AUTHORITY), fresh.certificate_pem)
+        self._write_revocations(fresh, _Ledger())
+        return True
+
+    def ensure(self, holder: str) -> bool:
+        """Have a good identity for a holder; whether a new one was issued.
+
+        Raises:
+            ExhaustedError: DISK_FULL.
+        """
+        if not self.trouble(holder):
+            return False
+        self.ensure_authority()
+        authority = self._authority()
+        names = {SERVER: "localhost", INGEST: INGEST_NAME}
+        common_name = names.get(holder, Path(holder).name)
+        fresh = issue(authority, common_name, self._now(), server=holder == SERVER)
+        ledger = self._read_ledger()
+        self._revoke(ledger, holder)
+        ledger.current[holder] = _Issued(fresh.certificate.serial_number, fresh.expires)
+        self._write_ledger(ledger)
+        self._write_revocations(authority, ledger)
+        self.key_path(holder).parent.mkdir(mode=0o700, exist_ok=True)
+        put(self.key_path(holder), fresh.key_pem)
+        put(self.certificate_path(holder), fresh.certificate_pem)
+        return True
+
+    def remove(self, holder: str) -> None:
+        """Revoke what a holder has and delete its files; nothing when it has nothing.
+
+        Raises:
+            ExhaustedError: DISK_FULL.
+        """
+        ledger = self._read_ledger()
+        if holder in ledger.current and self.find(AUTHORITY) is not None:
+            self._revoke(ledger, holder)
+            self._write_ledger(ledger)
+            self._write_revocations(self._authority(), ledger)
+        self.key_path(holder).unlink(missing_ok=True)
+        self.certificate_path(holder).unlink(missing_ok=True)
+
+    def _authority(self) -> Identity:
+        found = self.find(AUTHORITY)
+        if found is None:
+            raise RuntimeError("the authority was just there")
+        return found
+
+    def _revoke(self, ledger: _Ledger, holder: str) -> None:
+        former = ledger.current.pop(holder, None)
+        if former is not None:
+            ledger.revoked[former.serial] = former.until
+        now = self._now()
+        ledger.revoked = {s: until for s, until in ledger.revoked.items() if until > now}
+
+    def _write_revocations(self, authority: Identity, ledger: _Ledger) -> None:
+        now = self._now()
+        listed = dict.fromkeys(ledger.revoked, now)
+        put(self.revocations, revocation_list(authority, listed))
+
+    @property
+    def _ledger_path(self) -> Path:
+        return self._folder / "issued.json"
+
+    def _read_ledger(self) -> _Ledger:
+        """The ledger; an empty one when it cannot be read: then everything is issued anew."""
+        try:
+            table: Mapping[str, Any] = json.loads(self._ledger_path.read_bytes())
+            return _Ledger(
+                current={
+                    holder: _Issued(int(one["serial"], 16), _instant(one["until"]))
+                    for holder, one in table["current"].items()
+                },
+                revoked={int(s, 16): _instant(until) for s, until in table["revoked"].items()},
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return _Ledger()
+
+    def _write_ledger(self, ledger: _Ledger) -> None:
+        table = {
+            "current": {
+                holder: {"serial": f"{one.serial:x}", "until": one.until.isoformat()}
+                for holder, one in sorted(ledger.current.items())
+            },
+            "revoked": {f"{s:x}": until.isoformat() for s, until in ledger.revoked.items()},
+        }
+        put(self._ledger_path, json.dumps(table, indent=1).encode())
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,294 @@
+"""The local target: what its devices may do, what a plan sees, and what it mends."""
+
+import asyncio
+import os
+import signal
+import socket
+import ssl
+from pathlib import Path
+
+import aiomqtt
+import pytest
+
+from controlplane.provisioning.localcloud.authority import issue, new_authority
+from controlplane.provisioning.localcloud.cloud import Credential
+from controlplane.provisioning.localcloud.probe import probe
+from tests.process.provisioning.conftest import MakeStack
+from tests.process.provisioning.local_rig import Stack, client, mosquitto_pids, written
+
+BROKER = "benchline_broker.this"
+PATIENCE_S = 30.0
+
+
+def device(name: str) -> str:
+    return f'benchline_device.this["{name}"]'
+
+
+def cloud_folder(stack: Stack) -> Path:
+    return stack.folder.parent / "cloud"
+
+
+async def refusal(credential: Credential, folder: Path) -> str:
+    """Why the broker does not let a client in; empty when it does.
+
+    The words depend on whether the alert or the end of the connection is faster.
+    """
+    folder = written(credential, folder)
+    port = int(credential.endpoint.split(":")[1])
+    why = await probe(port, folder / "ca.crt", folder / "client.crt", folder / "client.key")
+    assert "no answer" not in why, "the broker is not there at all"
+    assert "nothing listens" not in why, "the broker is not there at all"
+    return why
+
+
+async def settled_as(stack: Stack, devices: tuple[str, ...]) -> None:
+    """Exactly what is desired is there: seen by Terraform, on disk, as processes, by clients."""
+    again = await stack.plan()
+    assert (again.rc, again.actions, again.drift) == (0, {}, {}), again.text
+    keys = {path.stem for path in (cloud_folder(stack) / "devices").glob("*.key")}
+    assert keys == set(devices)
+    assert len(mosquitto_pids(stack.folder.parent)) == 1
+    outputs = await stack.outputs()
+    assert outputs["devices"].keys() == set(devices)
+    for name in devices:
+        credential = await stack.cloud.device_credential(name)
+        assert credential.endpoint == outputs["broker_endpoint"]
+        assert not await refusal(credential, stack.folder.parent / "clients" / name)
+
+
+async def nothing_left(stack: Stack, port: int) -> None:
+    assert not cloud_folder(stack).exists()
+    assert mosquitto_pids(stack.folder.parent) == []
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+    again = await stack.plan("-destroy")
+    assert (again.rc, again.actions) == (0, {}), again.text
+
+
+async def test_devices_talk_below_their_own_prefix_and_nowhere_else(
+    make_stack: MakeStack, tmp_path: Path
+) -> None:
+    stack = await make_stack()
+    done = await stack.plan_and_apply()
+    assert done.rc == 0, done.text
+    ingest = await stack.cloud.ingest_credential()
+    mine, other = [await stack.cloud.device_credential(name) for name in ("dev-1", "dev-2")]
+
+    async with client(ingest, tmp_path / "i") as reader, client(other, tmp_path / "o") as second:
+        await reader.subscribe("devices/#", qos=1)
+        await second.subscribe("#", qos=1)
+        async with client(mine, tmp_path / "m") as one:
+            await one.publish("devices/dev-2/temperature", "stolen", qos=1)
+            await one.publish("elsewhere", "stolen", qos=1)
+            await one.publish("devices/dev-1/temperature", "21.5", qos=1)
+        await second.publish("devices/dev-2/last", "end", qos=1)
+        async with asyncio.timeout(PATIENCE_S):
+            heard = [await anext(reader.messages) for _ in range(2)]
+            own = await anext(second.messages)
+
+    assert [(str(m.topic), m.payload) for m in heard] == [
+        ("devices/dev-1/temperature", b"21.5"),
+        ("devices/dev-2/last", b"end"),
+    ]
+    assert str(own.topic) == "devices/dev-2/last"
+
+
+async def test_strangers_are_refused(make_stack: MakeStack, tmp_path: Path) -> None:
+    stack = await make_stack(devices=("dev-1",))
+    assert (await stack.plan_and_apply()).rc == 0
+    good = await stack.cloud.device_credential("dev-1")
+    utc_now = stack.clock.now()
+    forger = new_authority("demo", utc_now)
+    forged = issue(forger, "dev-1", utc_now, server=False)
+    strange = Credential(
+        name="dev-1",
+        endpoint=good.endpoint,
+        ca_pem=good.ca_pem,
+        certificate_pem=forged.certificate_pem,
+        key_pem=forged.key_pem,
+    )
+    host, port = good.endpoint.split(":")
+    roots_only = ssl.create_default_context(cafile=str(written(good, tmp_path / "g") / "ca.crt"))
+    reader, writer = await asyncio.open_connection(host, int(port), ssl=roots_only)
+
+    assert not await refusal(good, tmp_path / "good")
+    assert await refusal(strange, tmp_path / "strange")
+    with pytest.raises(OSError, match=r"certificate required|reset"):
+        await reader.read()
+    writer.transport.abort()
+
+
+async def test_a_second_apply_has_nothing_to_do(make_stack: MakeStack) -> None:
+    stack = await make_stack()
+    planned = await stack.plan()
+    assert planned.actions == dict.fromkeys([BROKER, device("dev-1"), device("dev-2")], "create")
+    assert (await stack.apply()).rc == 0
+
+    await settled_as(stack, ("dev-1", "dev-2"))
+
+
+async def test_a_killed_broker_is_drift_and_comes_back_where_it_was(make_stack: MakeStack) -> None:
+    stack = await make_stack()
+    assert (await stack.plan_and_apply()).rc == 0
+    before = await stack.outputs()
+    (pid,) = mosquitto_pids(stack.folder.parent)
+    os.kill(pid, signal.SIGKILL)
+
+    planned = await stack.plan()
+
+    assert planned.drift == {BROKER: "update"}
+    assert planned.actions == {BROKER: "update"}
+    assert (await stack.apply()).rc == 0
+    assert await stack.outputs() == before
+    await settled_as(stack, ("dev-1", "dev-2"))
+
+
+@pytest.mark.parametrize("lost", ["dev-1.crt", "dev-1.key"])
+async def test_a_lost_certificate_is_drift_and_the_old_key_opens_nothing(
+    make_stack: MakeStack, tmp_path: Path, lost: str
+) -> None:
+    stack = await make_stack(devices=("dev-1",))
+    assert (await stack.plan_and_apply()).rc == 0
+    old = await stack.cloud.device_credential("dev-1")
+    (cloud_folder(stack) / "devices" / lost).unlink()
+
+    planned = await stack.plan()
+
+    assert planned.drift == {device("dev-1"): "update"}
+    assert planned.actions == {device("dev-1"): "update"}
+    assert (await stack.apply()).rc == 0
+    await settled_as(stack, ("dev-1",))
+    assert await refusal(old, tmp_path / "old")
+
+
+async def test_a_lost_authority_is_drift_of_everything_it_signed(make_stack: MakeStack) -> None:
+    stack = await make_stack(devices=("dev-1",))
+    assert (await stack.plan_and_apply()).rc == 0
+    (cloud_folder(stack) / "ca.key").unlink()
+
+    planned = await stack.plan()
+
+    assert planned.actions == {BROKER: "update", device("dev-1"): "update"}
+    assert (await stack.apply()).rc == 0
+    await settled_as(stack, ("dev-1",))
+
+
+async def test_a_removed_device_loses_its_voice_at_once(
+    make_stack: MakeStack, tmp_path: Path
+) -> None:
+    stack = await make_stack()
+    assert (await stack.plan_and_apply()).rc == 0
+    gone = await stack.cloud.device_credential("dev-2")
+    ingest = await stack.cloud.ingest_credential()
+    stack.devices = ("dev-1", "dev-3")
+
+    async with client(ingest, tmp_path / "ingest") as reader:
+        await reader.subscribe("devices/#", qos=1)
+        connected = client(gone, tmp_path / "gone")
+        await connected.__aenter__()
+        planned = await stack.plan()
+        assert planned.actions == {device("dev-2"): "delete", device("dev-3"): "create"}
+        assert (await stack.apply()).rc == 0
+        try:
+            await connected.publish("devices/dev-2/ghost", "boo", qos=1)
+            await connected.__aexit__(None, None, None)
+        except aiomqtt.MqttError:
+            pass  # it may also be shown the door
+        fresh = await stack.cloud.device_credential("dev-3")
+        async with client(fresh, tmp_path / "fresh") as new:
+            await new.publish("devices/dev-3/here", "hello", qos=1)
+        async with asyncio.timeout(PATIENCE_S):
+            heard = await anext(reader.messages)
+
+    assert str(heard.topic) == "devices/dev-3/here"
+    assert await refusal(gone, tmp_path / "gone-again")
+    await settled_as(stack, ("dev-1", "dev-3"))
+
+
+@pytest.mark.parametrize("bad", ["Dev", "a b", "dev\n1", "-dev", "", "é", "a" * 64, "@ingest"])
+async def test_a_bad_device_id_is_refused_by_the_plan(make_stack: MakeStack, bad: str) -> None:
+    stack = await make_stack(devices=("dev-1", bad))
+
+    planned = await stack.plan()
+
+    assert planned.rc == 1
+    assert any("A device id has 1 to 63" in error for error in planned.errors)
+    assert not cloud_folder(stack).exists()
+
+
+async def test_the_provider_names_the_bad_attribute_itself(make_stack: MakeStack) -> None:
+    stack = await make_stack(devices=())
+    stack.write()
+    (stack.folder / "own.tf").write_text(
+        'resource "benchline_device" "own" {\n  device_id = "dev\\n1"\n  broker = "other"\n}\n'
+        'resource "benchline_broker" "own" {\n  port = 80\n}\n'
+    )
+
+    planned = await stack.run("plan", "-json")
+
+    assert planned.rc == 1
+    told = "\n".join(planned.errors)
+    assert "Not a device id" in told
+    assert "Not the broker of this stack" in told
+    assert "Not a port that the broker can have" in told
+    ranges = {e["diagnostic"]["range"]["start"]["line"] for e in planned.of("diagnostic")}
+    assert ranges == {2, 3, 6}
+
+
+async def test_an_expired_certificate_is_refused_seen_and_renewed(
+    make_stack: MakeStack, tmp_path: Path
+) -> None:
+    stack = await make_stack(devices=())
+    assert (await stack.plan_and_apply()).rc == 0
+    stack.clock.days = -400
+    stack.devices = ("dev-1",)
+    assert (await stack.plan_and_apply()).rc == 0
+    stack.clock.days = 0
+    old = await stack.cloud.device_credential("dev-1")
+    assert await refusal(old, tmp_path / "expired")
+
+    planned = await stack.plan()
+
+    assert planned.drift == {device("dev-1"): "update"}
+    assert (await stack.apply()).rc == 0
+    await settled_as(stack, ("dev-1",))
+
+
+async def test_certificates_are_renewed_before_they_end(make_stack: MakeStack) -> None:
+    stack = await make_stack(devices=("dev-1",))
+    stack.clock.days = -340
+    assert (await stack.plan_and_apply()).rc == 0
+    await settled_as(stack, ("dev-1",))
+    stack.clock.days = 0
+
+    planned = await stack.plan()
+
+    assert planned.actions == {BROKER: "update", device("dev-1"): "update"}
+    assert (await stack.apply()).rc == 0
+    await settled_as(stack, ("dev-1",))
+
+
+async def test_destroy_leaves_no_process_no_port_and_no_key(make_stack: MakeStack) -> None:
+    stack = await make_stack()
+    assert (await stack.plan_and_apply()).rc == 0
+    port = int((await stack.outputs())["broker_endpoint"].split(":")[1])
+
+    planned = await stack.plan("-destroy")
+
+    assert set(planned.actions.values()) == {"delete"}
+    assert (await stack.apply()).rc == 0
+    await nothing_left(stack, port)
+
+
+async def test_what_terraform_never_recorded_is_cleared_away(make_stack: MakeStack) -> None:
+    stack = await make_stack(devices=("dev-1",))
+    assert (await stack.plan_and_apply()).rc == 0
+    await stack.cloud.ensure_device("dev-9")
+
+    await stack.cloud.keep_only((await stack.outputs())["devices"])
+
+    await settled_as(stack, ("dev-1",))
+    await stack.cloud.keep_only(None)
+    assert not cloud_folder(stack).exists()
+    assert mosquitto_pids(stack.folder.parent) == []
