@@ -58,6 +58,8 @@ from controlplane.pipeline.simulate_stage import SimulateParts, SimulateStage
 from controlplane.pipeline.slots import Slots
 from controlplane.pipeline.stage import StageWork
 from controlplane.pipeline.typist import BoardTypist
+from controlplane.provisioning.doctor import checks as cloud_checks
+from controlplane.provisioning.settings import ProvisioningSettings
 from controlplane.simulators.doctor import checks as simulator_checks
 from controlplane.simulators.ladder import SimulatorLadder, all_simulators
 from controlplane.simulators.wokwi import WokwiSettings
@@ -392,7 +394,7 @@ def _services(
         ),
         artifacts=ArtifactService(stores.artifacts),
         server=ServerService(
-            _ToolChecks(shared),
+            _ToolChecks(shared, config.provisioning),
             DesignerStates(shared.claude),
             version=__version__,
             data_dir=config.instance.data_dir,
@@ -426,14 +428,16 @@ class _Previews:
 
 
 class _ToolChecks:
-    """The checks of the compilers, the simulators and the confinement."""
+    """The checks of the confinement, the compilers, the simulators, and of what makes clouds."""
 
-    def __init__(self, shared: _Shared) -> None:
+    def __init__(self, shared: _Shared, provisioning: ProvisioningSettings) -> None:
         self._shared = shared
+        self._provisioning = provisioning
 
     async def run(self) -> Sequence[Check]:
         found = await tool_checks(self._shared.vendors)
         found += await simulator_checks(self._shared.ladder, self._shared.catalogue)
+        found += await cloud_checks(self._provisioning)
         claude = self._shared.claude
         checks = [Check(check_name=c.name, ok=c.ok, detail=c.detail, fix=c.fix) for c in found]
         detail = claude_detail(claude.settings, await claude.spent_this_month())

@@ -91,8 +91,6 @@ class BehaviourKind(StrEnum):
     BUTTON = "button"
     COMMAND = "command"
     ECHO = "echo"
-    FOLLOW = "follow"
-    NOTICE = "notice"
     CUSTOM = "custom"
 
 

@@ -15,7 +15,6 @@ from controlplane.domain.design import (
     PinAssignment,
     Pull,
 )
-from controlplane.firmware.motion_pieces import follow, notice
 from controlplane.firmware.pieces import (
     blink,
     button,
@@ -61,10 +60,6 @@ def write_sketch(design: Design) -> str:
         blink(sketch, behaviour)
     for behaviour in of_kind[BehaviourKind.BUTTON]:
         button(sketch, behaviour)
-    for behaviour in of_kind[BehaviourKind.FOLLOW]:
-        follow(sketch, behaviour)
-    for behaviour in of_kind[BehaviourKind.NOTICE]:
-        notice(sketch, behaviour)
     for behaviour in of_kind[BehaviourKind.REPORT]:
         report(sketch, design, behaviour)
     _console(sketch, design, of_kind)
@@ -89,8 +84,7 @@ def _wire(sketch: Sketch, design: Design, pin: PinAssignment) -> None:
             f"  pinMode({name}_PIN, OUTPUT);",
         ]
     elif pin.function == "gpio_in":
-        word = "PRESSED" if component.kind == "button" else "ACTIVE"
-        sketch.pins.append(f"const int {name}_{word} = {on};")
+        sketch.pins.append(f"const int {name}_PRESSED = {on};")
         mode = {Pull.UP: "INPUT_PULLUP", Pull.DOWN: "INPUT_PULLDOWN"}.get(pin.pull, "INPUT")
         sketch.setup.append(f"  pinMode({name}_PIN, {mode});")
 

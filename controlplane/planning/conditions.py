@@ -1,5 +1,7 @@
 """Thresholds: "switch the relay on above 30 C and off below 28 C", in many wordings."""
 
+from collections.abc import Callable
+
 from controlplane.planning.grammar import (
     Alt,
     Feature,
@@ -21,7 +23,6 @@ from controlplane.planning.intent import (
 )
 from controlplane.planning.phrases import AMOUNT, Things
 from controlplane.planning.rates import value_of, values_of, words
-from controlplane.planning.wording import LEAD, verb
 
 _INTRO = words(
     {
@@ -139,9 +140,11 @@ _OFF_VERBS = (
 _NEUTRAL = "turn|switch|set|put|drive|power|bring|go|come|control|use|keep"
 _SEPARATED = Opt(Words(",|:|then|, then|, only|only"))
 
+VerbMaker = Callable[[str, str, str], Rule]
 
-def switch_words(things: Things) -> tuple[Rule, Rule, Rule]:
-    """The verbs that switch, the outputs that they switch, and on or off."""
+
+def build_condition(things: Things, verb: VerbMaker, lead: Rule) -> Rule:
+    """The clause that switches outputs under a condition."""
     it = Mark(Feature(Words("it|them|that|this"), "output", OutputRef("it")), "the output before")
     outputs = Alt(
         Seq(
@@ -151,17 +154,12 @@ def switch_words(things: Things) -> tuple[Rule, Rule, Rule]:
         ),
         it,
     )
+    state = STATE
     verbs = Alt(
         Feature(verb(_ON_VERBS + "|run", "switch on", "verb"), "state", True),
         Feature(verb(_OFF_VERBS, "switch off", "verb"), "state", False),
         verb(_NEUTRAL, "switch", "verb"),
     )
-    return verbs, outputs, STATE
-
-
-def build_condition(things: Things) -> Rule:
-    """The clause that switches outputs under a condition."""
-    verbs, outputs, state = switch_words(things)
     items = Items(
         {
             "verb": verbs,
@@ -175,7 +173,7 @@ def build_condition(things: Things) -> Rule:
         ("condition",),
         _SEPARATED,
     )
-    return Mapped(Seq(LEAD, Opt(Words("to")), items), _switches)
+    return Mapped(Seq(lead, Opt(Words("to")), items), _switches)
 
 
 def build_elided_switch(things: Things) -> Rule:

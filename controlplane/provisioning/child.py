@@ -7,6 +7,7 @@ meanwhile is still read.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,6 +30,10 @@ _LIMITS = Limits(
 )
 # State, plan and lock hold secrets: Terraform creates them with what the umask leaves.
 _PRIVATE = ("/bin/sh", "-c", 'umask 077; exec "$@"', "terraform")
+
+
+class UnstartableError(Exception):
+    """The program cannot be started; the message is the system's."""
 
 
 class StopCause(StrEnum):
@@ -80,10 +85,16 @@ class TerraformChild:
 
         Raises:
             Exception: what `on_start` or `on_line` raised, after the process is gone.
-            OSError: the program cannot be started.
+            UnstartableError: the program cannot be started.
         """
         cancelled: asyncio.CancelledError | None = None
-        async with stream(self._private(), _LIMITS, confinement=Confinement.RLIMITS) as child:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                child = await stack.enter_async_context(
+                    stream(self._private(), _LIMITS, confinement=Confinement.RLIMITS)
+                )
+            except OSError as error:
+                raise UnstartableError(error.strerror or str(error)) from error
             work = asyncio.create_task(self._read(child, on_start, on_line))
             ladder = asyncio.create_task(self._descend(child))
             while not work.done():

@@ -21,7 +21,8 @@ _NO_PROVIDER = (
     "inconsistent dependency lock file",
 )
 _EXPIRED = ("expiredtoken", "expired token", "invalidclienttokenid", "token has expired")
-_STATE_AWAY = ("connection refused", "no such host", "pq: ", "failed to get existing workspaces")
+# How complaints of a state's own server begin; those of a provider name a resource.
+_STATE_AWAY = ("dial tcp", "pq: ", "error loading state", "failed to load state")
 
 
 def complaints_of(stderr: str) -> tuple[ProvisioningDiagnostic, ...]:
@@ -56,10 +57,16 @@ def failure_of(doing: str, complaints: Sequence[ProvisioningDiagnostic], rc: int
         return ExhaustedError(
             "DISK_FULL", f"{doing} ran out of disk: {summary}; make room, then plan again"
         )
+    if "failed to persist state" in whole:
+        return NotReadyError(
+            "STATE_NOT_SAVED",
+            f"what was done is not in the state yet: {summary}; bring the state backend of"
+            " [provisioning] back, then plan again: that saves it",
+        )
     if "error acquiring the state lock" in whole:
         return NotReadyError(
             "STATE_LOCKED",
-            f"another Terraform works on this state: {holder_of(errors)};"
+            f"another Terraform works on this state ({holder_of(errors)});"
             " wait for it to end, then try again",
             holder=holder_of(errors),
         )
@@ -78,11 +85,10 @@ def failure_of(doing: str, complaints: Sequence[ProvisioningDiagnostic], rc: int
             "CREDENTIALS_EXPIRED",
             f"the cloud does not take the credentials: {summary}; renew them, then try again",
         )
-    if "error" in whole and any(words in whole for words in _STATE_AWAY) and first is not None:
+    if first is not None and not first.address and summary.lower().startswith(_STATE_AWAY):
         return UnreachableError(
             "STATE_UNREACHABLE",
-            f"the state cannot be read: {first.summary}: {first.detail.strip()[:200]}; check the"
-            " state backend of [provisioning]",
+            f"the state cannot be reached: {summary}; look at the state backend of [provisioning]",
         )
     address = f" ({first.address})" if first is not None and first.address else ""
     return NotReadyError(
@@ -93,9 +99,13 @@ def failure_of(doing: str, complaints: Sequence[ProvisioningDiagnostic], rc: int
 
 
 def holder_of(errors: Sequence[ProvisioningDiagnostic]) -> str:
-    """Who holds the lock of a state, as Terraform tells it."""
-    for line in "\n".join(one.detail for one in errors).splitlines():
-        name, _, value = line.strip().partition(":")
-        if name == "Who":
-            return value.strip()
-    return "an unknown user"
+    """Who holds the lock of a state and since when, as far as Terraform tells it."""
+    told = "\n".join(one.detail for one in errors)
+    facts = {
+        name: value.strip()
+        for name, _, value in (line.strip().partition(":") for line in told.splitlines())
+    }
+    # Of a state that does not exist yet PostgreSQL's lock tells who asked, not who holds it.
+    if "Who" not in facts or "workspace creation" in told:
+        return "it does not say whose"
+    return f"{facts['Who']}, since {facts.get('Created', 'an unknown time')}"

@@ -23,8 +23,8 @@ from controlplane.provisioning.workspace import (
     workspace_of,
 )
 
-# One schema for all stacks; each is a workspace of its own in it.
-PG_SCHEMA = "benchline_stacks"
+# Each stack has a schema of its own on the state server, with one row in it.
+_PG_SCHEMA = "benchline_{stack}"
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -149,8 +149,7 @@ def _environment(
         )
     if settings.state_backend is StateBackend.POSTGRES:
         environment["PG_CONN_STR"] = settings.state_server.reveal()
-        environment["PG_SCHEMA_NAME"] = PG_SCHEMA
-        environment["TF_WORKSPACE"] = stack
+        environment["PG_SCHEMA_NAME"] = _PG_SCHEMA.format(stack=stack)
     return environment
 
 

@@ -27,6 +27,7 @@ from controlplane.provisioning.child import (
     Patience,
     StopCause,
     TerraformChild,
+    UnstartableError,
 )
 from controlplane.provisioning.command_line import TerraformRunner
 from controlplane.provisioning.failures import complaints_of, failure_of
@@ -164,10 +165,10 @@ class Operation:
         self._child = child
         try:
             return await child.follow(self._started, self._line)
-        except OSError as error:
+        except UnstartableError as error:
             raise NotReadyError(
                 "TERRAFORM_UNUSABLE",
-                f"{self._command.argv[0]} cannot be started: {error.strerror}; {INSTALL}",
+                f"{self._command.argv[0]} cannot be started: {error}; {INSTALL}",
                 command=self._command.argv[0],
             ) from error
         finally:

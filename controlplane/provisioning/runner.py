@@ -14,7 +14,6 @@ the task that waits for an operation is the same as `cancel()`: Terraform saves 
 
 import asyncio
 import hashlib
-import json
 import zipfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -43,7 +42,13 @@ from controlplane.provisioning.operation import OnEvent, Operation, nobody
 from controlplane.provisioning.review import review_of
 from controlplane.provisioning.settings import ProvisioningSettings
 from controlplane.provisioning.ui_events import Redactor
-from controlplane.provisioning.workspace import Workspace, check_room, keep_state
+from controlplane.provisioning.workspace import (
+    Workspace,
+    check_room,
+    is_document,
+    keep_state,
+    mend_state,
+)
 
 _NO_SUCCESSOR = ("serial", "lineage")
 _CHANGES = 2  # exit code of a plan that has something to do
@@ -71,6 +76,7 @@ class Terraform:
         self._lockfile = lockfile
         self._initialising = initialising
         self._operation: Operation | None = None
+        self._mended = False
 
     async def init(self) -> None:
         """Prepare backend and providers; cheap when that was done before.
@@ -81,6 +87,7 @@ class Terraform:
             BenchlineError: as all operations: OPERATION_CANCELLED, OPERATION_TIMED_OUT, DISK_FULL.
         """
         async with self._initialising, self._begin("init") as run:
+            self._mended = await asyncio.to_thread(mend_state, self.workspace) or self._mended
             ended = await run.terraform.init(no_color=IsFlagged, lockfile=self._lockfile)
             await run.judge(ended)
 
@@ -219,10 +226,18 @@ class Terraform:
 
     async def _recover_state(self, run: Operation) -> None:
         """Put a state where it belongs that Terraform could only leave beside its module."""
+        if self._mended:
+            self._mended = False
+            await run.tell(
+                RunNote(
+                    text="the state was damaged: this plan begins with that before the last apply,"
+                    " and what that apply made may have to be adopted or removed by hand"
+                )
+            )
         left = self.workspace.errored_state
         if not await asyncio.to_thread(left.is_file):
             return
-        if await asyncio.to_thread(_is_json, left):
+        if await asyncio.to_thread(is_document, left):
             ended = await run.terraform.push_state(left)
             if ended.rc == 0:
                 await asyncio.to_thread(left.unlink)
@@ -235,14 +250,6 @@ class Terraform:
         await run.tell(
             RunNote(text=f"what the last run could not save is no usable state; it is kept: {kept}")
         )
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_bytes())
-    except ValueError:
-        return False
-    return True
 
 
 def _digest_of(plan: Path) -> str:

@@ -12,7 +12,6 @@ run/                    what Terraform keeps for itself
 import errno
 import json
 import os
-import re
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -27,6 +26,7 @@ from benchline.errors import (
     NotReadyError,
 )
 from benchline.instance import make_private
+from controlplane.domain.stack import STACK_ID
 from controlplane.provisioning.modules import (
     LOCK_FILE,
     Module,
@@ -46,14 +46,13 @@ terraform {
   }
 }
 """,
-    # Server, schema and workspace come from the environment: nothing of them is written down.
+    # Server and schema come from the environment: nothing of them is written down.
     StateBackend.POSTGRES: """\
 terraform {
   backend "pg" {}
 }
 """,
 }
-_STACK = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 MAX_VARIABLES_BYTES = 1 << 20
 # A disk that fills up while a state is written loses the state: below this nothing is begun.
 FREE_BYTES_NEEDED = 16 << 20
@@ -104,6 +103,11 @@ class Workspace:
         return self.root / "state" / "terraform.tfstate"
 
     @property
+    def kept_state(self) -> Path:
+        """The state as it was before the last apply."""
+        return self.root / "state" / "before-apply.tfstate"
+
+    @property
     def errored_state(self) -> Path:
         """Where Terraform leaves a state that it could not save where it belongs."""
         return self.module_dir / "errored.tfstate"
@@ -125,10 +129,10 @@ def workspace_of(stacks_dir: Path, stack: str) -> Workspace:
     Raises:
         InvalidRequestError: STACK_NAME_INVALID.
     """
-    if not _STACK.fullmatch(stack):
+    if not STACK_ID.fullmatch(stack):
         raise InvalidRequestError(
             "STACK_NAME_INVALID",
-            "a stack's name has 1 to 63 small letters, digits and dashes and does not begin with"
+            "a stack's name has 1 to 39 small letters, digits and dashes and does not begin with"
             f" a dash, not {stack[:80]!r}",
             stack=stack[:80],
         )
@@ -195,18 +199,52 @@ def check_room(workspace: Workspace) -> None:
 
 
 def keep_state(workspace: Workspace) -> None:
-    """Keep how the state was before an apply.
+    """Keep how the state was before an apply: Terraform overwrites it in place.
 
     Raises:
         ExhaustedError: DISK_FULL.
+        NotReadyError: STACK_FOLDER_UNUSABLE.
     """
+    kept = workspace.kept_state
     try:
-        state = workspace.state_file.read_bytes()
-        write_private(workspace.state_file.with_name("before-apply.tfstate"), state)
-    except FileNotFoundError:
-        return
+        if workspace.state_file.is_file():
+            write_private(kept, workspace.state_file.read_bytes())
+        else:
+            kept.unlink(missing_ok=True)
     except OSError as error:
         raise disk_error(error) from error
+
+
+def mend_state(workspace: Workspace) -> bool:
+    """Go back to the state before the last apply when a full disk took only a part of the new one.
+
+    What remains of that one is kept beside it. Gives back whether it had to be done.
+
+    Raises:
+        ExhaustedError: DISK_FULL.
+        NotReadyError: STACK_FOLDER_UNUSABLE.
+    """
+    state = workspace.state_file
+    try:
+        if not state.is_file() or is_document(state):
+            return False
+        unusable = state.with_name("unusable.tfstate")
+        if workspace.kept_state.is_file():
+            write_private(unusable, state.read_bytes())
+            write_private(state, workspace.kept_state.read_bytes())
+        else:
+            state.replace(unusable)
+    except OSError as error:
+        raise disk_error(error) from error
+    return True
+
+
+def is_document(path: Path) -> bool:
+    """Whether a file holds one whole JSON object, as a state does."""
+    try:
+        return isinstance(json.loads(path.read_bytes()), dict)
+    except ValueError:
+        return False
 
 
 def cli_config(providers: Providers) -> str:

@@ -3,10 +3,10 @@
 from controlplane.catalog.loader import Catalogue
 from controlplane.childproc.confinement import ConfinementMissingError
 from controlplane.childproc.tools import ToolBrokenError, ToolTrouble
+from controlplane.domain.check import Check
 from controlplane.domain.part import BoardModel, Part
 from controlplane.simulators.ladder import NoSimulatorError, SimulatorLadder
 from controlplane.simulators.protocol import Simulator
-from controlplane.toolchains.doctor import Check
 
 
 async def checks(ladder: SimulatorLadder, catalogue: Catalogue) -> list[Check]:

@@ -2,25 +2,15 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from controlplane.bench_core.manifest import PORTS, CorePort
 from controlplane.catalog.loader import load_catalogue
 from controlplane.childproc.command import Confinement
 from controlplane.childproc.confinement import ConfinementMissingError, strongest_confinement
 from controlplane.childproc.tools import ToolBrokenError, ToolTrouble
+from controlplane.domain.check import Check
 from controlplane.toolchains.compiler import locate_compiler
 from controlplane.toolchains.vendor import VendorToolchain
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing looked at: `fix` says what to type when it is not `ok`."""
-
-    name: str
-    ok: bool
-    detail: str
-    fix: str = ""
 
 
 async def checks(vendors: Sequence[VendorToolchain] = ()) -> list[Check]:

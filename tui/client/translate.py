@@ -3,7 +3,6 @@
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from benchline.v1 import bench_pb2, build_pb2, event_pb2, flash_pb2, session_pb2, verdict_pb2
-from tui.client.asking import answered_of, asked_of, open_round_of
 from tui.client.care_wording import quarantine_words
 from tui.state import fact as f
 
@@ -139,10 +138,6 @@ def _fact_of(wire: event_pb2.Event) -> f.Fact:
             )
         case "note":
             return f.Noted(text=wire.note.text)
-        case "questions_asked":
-            return asked_of(wire.questions_asked)
-        case "questions_answered":
-            return answered_of(wire.questions_answered)
         case _:
             return _running_fact_of(wire, kind or "")
 
@@ -317,7 +312,6 @@ def summary_of(wire: session_pb2.Session) -> f.SessionSummary:
         stages=tuple(_stage_record(one) for one in wire.stages),
         last_sequence=wire.last_sequence,
         attempt=wire.attempt or 1,
-        asks=open_round_of(wire) is not None,
     )
 
 

@@ -25,6 +25,7 @@ class Ending(StrEnum):
     REFUSED = "REFUSED"
     SKIPPED = "SKIPPED"
     CANCELLED = "CANCELLED"
+    WAITING = "WAITING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,6 @@ async def run(options: argparse.Namespace) -> int:
             designer=options.designer or "",
             design=kept_name(options.design or ""),
             board_anyway=options.board_anyway,
-            no_questions=options.no_questions,
         )
         if options.until:
             request.until = STAGES[options.until]
@@ -58,7 +57,7 @@ async def run(options: argparse.Namespace) -> int:
         session = await creating
         talk(f"session {session.name.rpartition('/')[2]}")
         try:
-            return await follow(connection, session.name, json=options.json, asks=True)
+            return await follow(connection, session.name, json=options.json)
         except asyncio.CancelledError:
             await _leave(connection, session, options)
             return EXIT_LEFT

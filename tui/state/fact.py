@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tui.state.question import Answered, Asked
-
 UPLOADED = "uploaded project"
 """Title of a session that was not started from a sentence."""
 
@@ -328,8 +326,6 @@ Fact = (
     | DeploymentMoved
     | WaveMoved
     | BoardMoved
-    | Asked
-    | Answered
     | Unknown
 )
 
@@ -362,8 +358,6 @@ class SessionSummary:
     stages: tuple[StageMoved, ...] = ()
     last_sequence: int = 0
     attempt: int = 1
-    asks: bool = False
-    """Whether it waits until somebody answers its questions."""
 
     @property
     def session_id(self) -> str:
