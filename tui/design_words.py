@@ -2,6 +2,8 @@
 
 import argparse
 
+from tui.answer_words import no_questions_option
+
 DESIGNERS = ("offline", "claude")
 
 
@@ -39,6 +41,7 @@ def design_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--board", metavar="BOARD", help="board model or part")
     designer_option(parser)
+    no_questions_option(parser)
     parser.add_argument(
         "--wiring",
         choices=("svg", "mermaid", "text", "bom"),
@@ -87,6 +90,7 @@ def _misplaced(options: argparse.Namespace) -> str | None:
         "--etag": (("edit",), options.etag),
         "--board": (("",), options.board),
         "--designer": (("",), options.designer),
+        "--no-questions": (("",), options.no_questions),
     }
     for name, (actions, used) in given.items():
         if used and options.action not in actions:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import NoReturn
 
+from tui.answer_words import answer_options, check_answer, no_questions_option
 from tui.design_words import check_design, design_options, designer_option
 
 NEVER_PARSED = ("serve", "agent")
@@ -70,6 +71,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     )
     _board_anyway(parser)
     designer_option(parser)
+    no_questions_option(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the stimulus values")
     parser.add_argument("--demo", action="store_true", help="use the demonstration prompt")
     parser.add_argument("--examples", action="store_true", help="list prompts that work, and end")
@@ -389,6 +391,13 @@ VERBS = (
         help="follow a session to its end",
         entry="following:watch",
         options=_watch,
+    ),
+    Verb(
+        name="answer",
+        help="show what a session asks, or answer it",
+        entry="answer_verb:answer",
+        options=answer_options,
+        check=check_answer,
     ),
     Verb(
         name="sessions",

@@ -250,7 +250,12 @@ def busy_sentence(board: BoardFact) -> str:
     return f"{board.board_id} is {by}; send again when it is free, or under your own lease of it"
 
 
+def standing(session: SessionSummary) -> str:
+    """How a session stands; one that asks says so."""
+    stands = ending(session.state, session.outcome, session.evidence)
+    return f"{stands} for you" if session.asks else stands
+
+
 def session_cells(session: SessionSummary, when: str) -> tuple[str, ...]:
     """The cells of one session: id, when, how it stands, what it is."""
-    stands = ending(session.state, session.outcome, session.evidence)
-    return (session.session_id, when, stands, one_line(session.title, 70))
+    return (session.session_id, when, standing(session), one_line(session.title, 70))

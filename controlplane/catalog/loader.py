@@ -283,6 +283,7 @@ def _component(key: str, table: Table) -> ComponentKind:
         note_below_supply=table.text("note_below_supply", ""),
         sources=table.texts("sources"),
         electrical=_electrical(key, table.table("electrical")),
+        lines=table.texts("lines"),
     )
 
 

@@ -1,8 +1,10 @@
 """The designer that asks Claude: any sentence, judged by the same validator as the offline one."""
 
+from dataclasses import replace
 from functools import cached_property
 
 from controlplane.catalog.loader import Catalogue, load_catalogue
+from controlplane.catalog.naming import Naming
 from controlplane.claude.calls import AnswerShape, Asker, Call, CallRefusedError
 from controlplane.claude.prompting import as_data, findings_text, rules
 from controlplane.claude.service import Claude
@@ -13,7 +15,8 @@ from controlplane.designers.protocol import DesignRequest, Refusal
 from controlplane.domain.design import BoardChoice, Design, DesignerStamp
 from controlplane.domain.finding import Finding
 from controlplane.domain.model_call import Role, Turn
-from controlplane.planning.boards import choose_model
+from controlplane.planning.asking import BOARD, board_question
+from controlplane.planning.boards import choose_model, models_to_choose
 from controlplane.planning.complaints import complaint
 from controlplane.planning.intent import OnBoardModel
 from controlplane.planning.reading import PromptReader
@@ -58,9 +61,11 @@ class ClaudeDesigner:
         Raises:
             BenchlineError: the service is away, or does not accept the key or the request.
         """
+        request = self._with_board(request)
         fixed = self._fixed(request)
         if isinstance(fixed, Finding):
-            return Refusal(findings=(fixed,))
+            models = self._models(request)
+            return Refusal(findings=(fixed,), questions=(board_question(models),) if models else ())
         asker = Asker(
             session_id=request.session_id,
             attempt=request.attempt,
@@ -72,11 +77,26 @@ class ClaudeDesigner:
         except CallRefusedError as error:
             return Refusal(findings=(complaint(error.code, "claude", error.message, error.fix),))
 
+    def _with_board(self, request: DesignRequest) -> DesignRequest:
+        """The request with the board that a person chose among several, if it is one."""
+        for answered in (each for given in request.answers for each in given):
+            if answered.question.question_id == BOARD and self._models(request):
+                chosen = replace(request, board=answered.text)
+                request = request if isinstance(self._fixed(chosen), Finding) else chosen
+        return request
+
+    def _said_boards(self, prompt: str) -> list[Naming]:
+        reader = PromptReader(self._catalogue.components, self._catalogue.names)
+        return [i.naming for i in reader.read(prompt).intents if isinstance(i, OnBoardModel)]
+
+    def _models(self, request: DesignRequest) -> tuple[str, ...]:
+        """The board models among which the person has to choose."""
+        said = self._said_boards(request.prompt)
+        return models_to_choose(self._catalogue, request.board, said, request.bench)
+
     def _fixed(self, request: DesignRequest) -> BoardChoice | Finding | None:
         """The board that the wish or the sentence fixes, before anything is spent."""
-        reader = PromptReader(self._catalogue.components, self._catalogue.names)
-        reading = reader.read(request.prompt)
-        said = [i.naming for i in reading.intents if isinstance(i, OnBoardModel)]
+        said = self._said_boards(request.prompt)
         if not said and not request.board:
             return None
         return choose_model(self._catalogue, request.board, said, request.bench)
@@ -123,4 +143,13 @@ class ClaudeDesigner:
 def _question(request: DesignRequest, fixed: BoardChoice | None) -> str:
     """What differs from one request to the next comes last, as data."""
     board = f"The board is fixed: {fixed.model}." if fixed else "The board is yours to choose."
-    return f"Design the device of this request. {board}\n\n{as_data('request', request.prompt)}"
+    text = f"Design the device of this request. {board}\n\n{as_data('request', request.prompt)}"
+    said = [
+        f"question: {each.question.text}\nanswer: {each.text}"
+        for given in request.answers
+        for each in given
+    ]
+    if not said:
+        return text
+    told = "Questions about it were asked before, and the person answered:"
+    return f"{text}\n\n{told}\n\n{as_data('answers', chr(10).join(said))}"

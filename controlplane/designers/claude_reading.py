@@ -20,10 +20,11 @@ from controlplane.designers.claude_wire import (
     WireComponent,
     WireCustom,
     WireDesign,
+    WireQuestion,
     WireReport,
     WireThreshold,
 )
-from controlplane.designers.offline import compose_design, pin_demand
+from controlplane.designers.offline import compose_design, pin_demands
 from controlplane.domain.codec import DocumentError, decode
 from controlplane.domain.design import (
     Assumption,
@@ -34,10 +35,12 @@ from controlplane.domain.design import (
     DesignerStamp,
     FixedBy,
     Parameter,
+    SignalKind,
 )
 from controlplane.domain.finding import Finding
 from controlplane.domain.hardware import OpenQuestion
 from controlplane.domain.part import BoardModel, ComponentKind, OnBoard
+from controlplane.domain.question import MOST_QUESTIONS, Question
 from controlplane.domain.units import Unit
 from controlplane.planning.assembly import Assembly, assemble_with
 from controlplane.planning.complaints import complaint
@@ -69,6 +72,7 @@ from controlplane.planning.validate import is_sound, validate_design
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _MAX = 64
 _TEXT = 200
+_MOST_CHOICES = 6
 AUTO, ONBOARD = "auto", "onboard"
 _DIMENSIONS = {
     Unit.CELSIUS: Dimension.CELSIUS,
@@ -91,7 +95,8 @@ class Declined:
     """The model says that the wish cannot be met, or asks what only a person knows."""
 
     findings: tuple[Finding, ...]
-    questions: tuple[OpenQuestion, ...]
+    questions: tuple[Question, ...] = ()
+    """What would settle all of it; none where something cannot be met."""
 
 
 def read_answer(
@@ -109,16 +114,45 @@ def read_answer(
 
 
 def _declined(wire: WireDesign) -> Declined | None:
-    questions = _questions(wire)
-    findings = [
+    infeasible = [
         complaint("E107", item.requirement[:80], _plain(item.reason, 400), "Leave it out.")
         for item in wire.infeasible[:_MAX]
-    ] + [
-        complaint("E106", question.id[:40], question.text, "Say it in the sentence.")
-        for question in questions
-        if question.blocking and not question.default
     ]
-    return Declined(findings=tuple(findings), questions=questions) if findings else None
+    asked = _asked(wire)
+    blocking = [
+        complaint("E106", question.question_id, question.text, "Say it in the sentence.")
+        for question, source in zip(asked, _most_pressing(wire), strict=True)
+        if source.blocking
+    ]
+    if not infeasible and not blocking:
+        return None
+    return Declined(findings=(*infeasible, *blocking), questions=() if infeasible else tuple(asked))
+
+
+def _most_pressing(wire: WireDesign) -> list[WireQuestion]:
+    """As many questions as a round may have, those first that block."""
+    return sorted(wire.open_questions, key=lambda one: not one.blocking)[:MOST_QUESTIONS]
+
+
+def _asked(wire: WireDesign) -> list[Question]:
+    """The questions as a person gets them, each with an id of its own."""
+    asked: list[Question] = []
+    used: set[str] = set()
+    for number, question in enumerate(_most_pressing(wire), start=1):
+        name = question.id if _ID.fullmatch(question.id) else f"q{number}"
+        name = f"{name[:28]}_{number}" if name in used else name
+        used.add(name)
+        choices = (_plain(choice) for choice in question.choices[:_MOST_CHOICES])
+        asked.append(
+            Question(
+                question_id=name,
+                text=_plain(question.text, 400) or name,
+                why=_plain(question.why, 400),
+                choices=tuple(dict.fromkeys(filter(None, choices))),
+                default=_plain(question.default),
+            )
+        )
+    return asked
 
 
 def _questions(wire: WireDesign) -> tuple[OpenQuestion, ...]:
@@ -157,7 +191,7 @@ class _Reading:
         assembly = assemble_with(things, self._intents(kinds))
         customs = [self._custom(wire, things) for wire in self._wire.custom]
         assembly = self._completed(assembly, things, customs)
-        plan = plan_pins(part, board, [pin_demand(thing) for thing in assembly.things])
+        plan = plan_pins(part, board, pin_demands(assembly.things))
         self._add(*assembly.findings, *plan.findings)
         if self._findings:
             return tuple(dict.fromkeys(self._findings))
@@ -229,6 +263,10 @@ class _Reading:
         own = next((i for i in board.onboard if i.pin == wire.pin and i.kind == kind.key), None)
         if own is not None:
             return replace(thing, onboard=own, pin=own.pin)
+        if kind.lines:
+            message = f"a {kind.name} has a pin for each of {', '.join(kind.lines)}."
+            self._add(complaint("E119", wire.id, message, f'Say "{AUTO}": pins are solved.'))
+            return thing
         if not is_named(wire.pin, self._wish.prompt):
             self._add(
                 complaint(
@@ -311,11 +349,12 @@ class _Reading:
             things.use(name)
         for name in wire.drives:
             thing = things.declared.get(name)
-            if thing is not None and thing.kind.role != "output":
+            if thing is not None and thing.kind.signal_kind is not SignalKind.DIGITAL_OUT:
                 self._add(
                     complaint("E151", wire.id, f"{name} cannot be driven.", "Name an output.")
                 )
-        signals = tuple(dict.fromkeys((*wire.reads, *wire.drives)))
+        reads, drives = things.signals_of(wire.reads), things.signals_of(wire.drives)
+        signals = tuple(dict.fromkeys((*reads, *drives)))
         behaviour = Behaviour(
             id=wire.id,
             kind=BehaviourKind.CUSTOM,
@@ -323,16 +362,15 @@ class _Reading:
             parameters=(Parameter(name="idle", value=wire.idle.value, unit=Unit.TEXT),),
             text=_plain(wire.text, 600),
         )
-        return Custom(
-            behaviour=behaviour, reads=wire.reads, drives=wire.drives, idle=wire.idle.value
-        )
+        return Custom(behaviour=behaviour, reads=reads, drives=drives, idle=wire.idle.value)
 
     def _completed(
         self, assembly: Assembly, things: DeclaredThings, customs: list[Custom]
     ) -> Assembly:
         """The assembly with what only custom behaviours use, and without complaints of that."""
         driven = {output for custom in customs for output in custom.drives}
-        used = {name for custom in customs for name in (*custom.reads, *custom.drives)}
+        names = {name for custom in customs for name in (*custom.reads, *custom.drives)}
+        used = {thing.id for thing in things.things.values() if names & set(thing.signals)}
         findings = [
             f
             for f in things.findings

@@ -159,6 +159,8 @@ class WireQuestion:
 
     id: str
     text: str
+    why: str = says("what hangs on it, in one short sentence")
+    choices: tuple[str, ...] = says("up to 6 short answers that would do, likeliest first")
     blocking: bool = says("true: no sensible default exists")
     default: str = says('what is taken otherwise, else ""')
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from controlplane.catalog.loader import Catalogue, load_catalogue
+from controlplane.designers.completing import Completion
 from controlplane.designers.protocol import DesignRequest, Refusal
 from controlplane.domain.design import (
     SCHEMA_VERSION,
@@ -29,7 +30,7 @@ from controlplane.domain.part import BoardModel, Part
 from controlplane.domain.units import decimal_text
 from controlplane.planning.acceptance import write_scenarios
 from controlplane.planning.assembly import Assembly, assemble
-from controlplane.planning.boards import choose_model
+from controlplane.planning.boards import choose_model, models_to_choose
 from controlplane.planning.intent import OnBoardModel
 from controlplane.planning.nodes import SUMMARY_LENGTH, single_node, with_electrical
 from controlplane.planning.pins import PinDemand, PinPlan, plan_pins
@@ -61,7 +62,25 @@ class OfflineDesigner:
         return self.plan(request)
 
     def plan(self, request: DesignRequest) -> Design | Refusal:
-        """Design: the same request gives the same design, byte for byte."""
+        """Design: the same request with the same answers gives the same design, byte for byte.
+
+        Answers are put into the sentence; where it still has blanks, they are asked about.
+        """
+        completion = Completion(request, self._judged(request), self._judged, self._models)
+        for answers in request.answers:
+            completion.fill(answers)
+        if isinstance(completion.outcome, Design):
+            return completion.outcome
+        return replace(completion.outcome, questions=completion.questions())
+
+    def _models(self, request: DesignRequest) -> tuple[str, ...]:
+        """The board models among which the person has to choose."""
+        reading = self._reader.read(request.prompt)
+        said = [i.naming for i in reading.intents if isinstance(i, OnBoardModel)]
+        return models_to_choose(self._catalogue, request.board, said, request.bench)
+
+    def _judged(self, request: DesignRequest) -> Design | Refusal:
+        """The design of a sentence as it stands, or every finding."""
         reading = self._reader.read(request.prompt)
         said = [i.naming for i in reading.intents if isinstance(i, OnBoardModel)]
         choice = choose_model(self._catalogue, request.board, said, request.bench)
@@ -71,7 +90,7 @@ class OfflineDesigner:
         intents = [i for i in reading.intents if not isinstance(i, OnBoardModel)]
         part = self._catalogue.part_of(board)
         assembly = assemble(intents, board, self._catalogue.components_on(part))
-        plan = plan_pins(part, board, [pin_demand(thing) for thing in assembly.things])
+        plan = plan_pins(part, board, pin_demands(assembly.things))
         findings = tuple(dict.fromkeys((*reading.findings, *assembly.findings, *plan.findings)))
         if reading.findings:
             # What was not understood can be why something else seems to be missing.
@@ -91,21 +110,23 @@ class OfflineDesigner:
         return replace(design, findings=problems)
 
 
-def pin_demand(thing: Thing) -> PinDemand:
-    """The wish for the pin of a thing."""
-    by = FixedBy.DESIGNER
-    if thing.onboard:
-        by = FixedBy.BOARD
-    elif thing.pin:
-        by = FixedBy.USER
-    onboard = thing.onboard
-    return PinDemand(
-        owner=thing.id,
-        role=thing.kind.pin_role,
-        pull=onboard.pull if onboard else thing.kind.pull,
-        pin=thing.pin,
-        fixed_by=by,
-    )
+def pin_demands(things: Sequence[Thing]) -> list[PinDemand]:
+    """The wishes for the pins of things, one for each signal."""
+    demands = []
+    for thing in things:
+        onboard = thing.onboard
+        for signal, pin in zip(thing.signals, thing.pins, strict=True):
+            said = FixedBy.USER if pin else FixedBy.DESIGNER
+            demands.append(
+                PinDemand(
+                    owner=signal,
+                    role=thing.kind.pin_role,
+                    pull=onboard.pull if onboard else thing.kind.pull,
+                    pin=pin,
+                    fixed_by=FixedBy.BOARD if onboard else said,
+                )
+            )
+    return demands
 
 
 def compose_design(
@@ -119,7 +140,7 @@ def compose_design(
     stamp: DesignerStamp,
 ) -> Design:
     """Write the document of what was assembled and wired, with its scenarios."""
-    signals = tuple(_signal(thing) for thing in assembly.things)
+    signals = tuple(_signal(t, name) for t in assembly.things for name in t.signals)
     pins = (*_wired(assembly.things, plan, board), *_console(board))
     title = _title(assembly)
     scenarios = write_scenarios(title, assembly.behaviours, signals, pins)
@@ -195,6 +216,8 @@ def _title(assembly: Assembly) -> str:
         BehaviourKind.BUTTON: "button",
         BehaviourKind.COMMAND: "command",
         BehaviourKind.ECHO: "echo",
+        BehaviourKind.FOLLOW: "follow",
+        BehaviourKind.NOTICE: "notice",
     }
     kinds = dict.fromkeys(words[behaviour.kind] for behaviour in assembly.behaviours)
     things = dict.fromkeys(
@@ -212,20 +235,20 @@ def _component(thing: Thing, board: BoardModel) -> DesignComponent:
         id=thing.id,
         kind=thing.kind.key,
         part_number=onboard.label if onboard else thing.kind.part_number,
-        signals=(thing.id,),
+        signals=thing.signals,
         note=f"on the {board.name}" if onboard else thing.kind.note,
     )
     return component if onboard else with_electrical(component, thing.kind.electrical)
 
 
-def _signal(thing: Thing) -> DesignSignal:
+def _signal(thing: Thing, name: str) -> DesignSignal:
     kind = thing.kind
     return DesignSignal(
-        id=thing.id,
+        id=name,
         component=thing.id,
         kind=kind.signal_kind,
         unit=kind.unit,
-        line_name=thing.id,
+        line_name=name,
         mv_at_zero=decimal_text(kind.mv_at_zero),
         mv_per_unit=decimal_text(kind.mv_per_unit),
         minimum=decimal_text(kind.minimum),
@@ -235,15 +258,15 @@ def _signal(thing: Thing) -> DesignSignal:
 
 
 def _wired(things: Sequence[Thing], plan: PinPlan, board: BoardModel) -> tuple[PinAssignment, ...]:
-    by_id = {thing.id: thing for thing in things}
+    by_signal = {name: thing for thing in things for name in thing.signals}
     pins = []
     for solved in plan.pins:
-        thing = by_id[solved.demand.owner]
+        thing = by_signal[solved.demand.owner]
         onboard = thing.onboard
         pins.append(
             PinAssignment(
                 pin=solved.pin,
-                signal=thing.id,
+                signal=solved.demand.owner,
                 component=thing.id,
                 function=thing.kind.pin_role,
                 active=onboard.active if onboard else thing.kind.active,

@@ -8,7 +8,7 @@ from controlplane.domain.bench import Board
 from controlplane.domain.design import Design, UnderstoodSpan
 from controlplane.domain.event import Fact
 from controlplane.domain.finding import Finding
-from controlplane.domain.hardware import OpenQuestion
+from controlplane.domain.question import Answered, Question
 
 
 async def tell_nobody(fact: Fact) -> None:
@@ -22,6 +22,7 @@ class DesignRequest:
     ``bench`` are the boards that there are, for wishes that name one of them. ``session_id`` and
     ``attempt`` say on whose account a designer spends ("": nobody's), ``ceiling_micro_usd`` how
     much at most (0: no limit of its own); ``tell`` hears what happens.
+    ``answers`` are what a person said to questions of earlier refusals, round by round.
     """
 
     prompt: str
@@ -31,18 +32,19 @@ class DesignRequest:
     attempt: int = 1
     ceiling_micro_usd: int = 0
     tell: Callable[[Fact], Awaitable[None]] = tell_nobody
+    answers: tuple[tuple[Answered, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """Why there is no design: all findings at once, and what was understood nevertheless.
 
-    ``questions`` are those that a person's answer would settle.
+    ``questions`` are there when answers to them may settle it all.
     """
 
     findings: tuple[Finding, ...]
     understood: tuple[UnderstoodSpan, ...] = ()
-    questions: tuple[OpenQuestion, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 class Designer(Protocol):

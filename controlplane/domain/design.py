@@ -91,6 +91,8 @@ class BehaviourKind(StrEnum):
     BUTTON = "button"
     COMMAND = "command"
     ECHO = "echo"
+    FOLLOW = "follow"
+    NOTICE = "notice"
     CUSTOM = "custom"
 
 

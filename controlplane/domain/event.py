@@ -8,6 +8,7 @@ from controlplane.domain.attempt import AttemptChanged
 from controlplane.domain.build import Diagnostic
 from controlplane.domain.deployment import BoardDeployment, FlashRecord
 from controlplane.domain.model_call import ModelCall
+from controlplane.domain.question import QuestionsAnswered, QuestionsAsked
 from controlplane.domain.verdict import (
     AssertionResult,
     ByteRange,
@@ -152,6 +153,8 @@ Fact = (
     | WaveChanged
     | BoardDeployment
     | ModelCall
+    | QuestionsAsked
+    | QuestionsAnswered
 )
 
 # Name of each kind of fact: the discriminator in the journal and the field of the wire's `Event`.
@@ -175,6 +178,8 @@ FACT_NAMES: dict[type[Fact], str] = {
     WaveChanged: "wave_changed",
     BoardDeployment: "board_deployment",
     ModelCall: "model_call",
+    QuestionsAsked: "questions_asked",
+    QuestionsAnswered: "questions_answered",
 }
 
 

@@ -343,7 +343,8 @@ class ComponentKind:
     Sensors: the pin shows ``mv_at_zero + value * mv_per_unit`` millivolts for a value in
     ``unit`` between ``minimum`` and ``maximum``, read by a converter of ``full_scale_mv``. Sensors
     with ``detects_absence`` show that they are missing by a voltage outside that range.
-    ``electrical`` is what the wiring has to respect.
+    ``electrical`` is what the wiring has to respect. ``lines`` names the pins of a kind that has
+    several, each a signal of its own; all of them are of ``signal_kind``.
     """
 
     key: str
@@ -369,6 +370,7 @@ class ComponentKind:
     note_below_supply: str
     sources: tuple[str, ...]
     electrical: "Electrical"
+    lines: tuple[str, ...] = ()
 
     def on(self, part: Part) -> "ComponentKind":
         """The kind as it is wired to a part: converters of other parts measure less than 3.3 V."""

@@ -7,6 +7,7 @@ from controlplane.domain.artifact import Artifact
 from controlplane.domain.attempt import AttemptChanged
 from controlplane.domain.build import SourceFile
 from controlplane.domain.firmware_image import FirmwareImage
+from controlplane.domain.question import QuestionRound
 from controlplane.domain.verdict import (
     Evidence,
     Outcome,
@@ -75,6 +76,8 @@ class SessionRequest:
     """Judge on the board too when the simulation failed."""
     cost_ceiling_micro_usd: int = 0
     """What calls of a language model may cost at most, in millionths of a dollar; 0 is no limit."""
+    no_questions: bool = False
+    """What only a person can say refuses the session, instead of letting it wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +120,19 @@ class Session:
     attempt: int = 1
     attempts: tuple[AttemptChanged, ...] = ()
     best_attempt: int = 0
+    question_rounds: tuple[QuestionRound, ...] = ()
 
     @property
     def session_id(self) -> str:
         """The name without its collection."""
         return self.name.removeprefix("sessions/")
+
+    @property
+    def open_round(self) -> QuestionRound | None:
+        """The questions that it waits for, if any; it may be WAITING for a board instead."""
+        newest = self.question_rounds[-1] if self.question_rounds else None
+        waits = newest is not None and newest.open and self.state is State.WAITING
+        return newest if waits else None
 
     def stage_record(self, stage: Stage) -> StageRecord | None:
         """The record of a stage, or None when the session does not run it."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
 import grpc
@@ -13,6 +13,7 @@ from benchline.v1 import build_pb2, session_pb2, session_pb2_grpc, verdict_pb2
 from controlplane.access.principal import current_principal
 from controlplane.domain.build import Build
 from controlplane.domain.design import Design
+from controlplane.domain.question import MOST_QUESTIONS, Answer
 from controlplane.domain.session import Session, SessionRequest, Source
 from controlplane.domain.verdict import Stage
 from controlplane.edge.following import follow_journal
@@ -24,7 +25,7 @@ from controlplane.edge.requests import (
     read_page_token,
     write_page_token,
 )
-from controlplane.edge.translate import enum_from_wire, to_wire
+from controlplane.edge.translate import enum_from_wire, from_wire, to_wire
 from controlplane.edge.upload_rules import (
     CLAUDE,
     LONGEST_WISH,
@@ -55,6 +56,12 @@ class Sessions(Protocol):
 
     async def cancel(self, session_id: str) -> Session:
         """Ask a session to end."""
+        ...
+
+    async def answer(
+        self, session_id: str, given: Sequence[Answer], round_number: int, principal: str
+    ) -> Session:
+        """Answer what a session asks; it goes on where it waited."""
         ...
 
 
@@ -126,6 +133,7 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
             seed=request.seed if request.HasField("seed") else None,
             board_anyway=request.board_anyway,
             cost_ceiling_micro_usd=self._ceiling(request),
+            no_questions=request.no_questions,
         )
 
     def _ceiling(self, request: session_pb2.CreateSessionRequest) -> int:
@@ -175,6 +183,32 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
         found = await self._store.find(session_id(request.name))
         session = await self._sessions.cancel(found.session_id)
         answer = session_pb2.CancelSessionResponse(session=session_message(session))
+        if request_id:
+            await self._answers.keep(principal, request_id, content, answer.SerializeToString())
+        return answer
+
+    async def AnswerQuestions(  # noqa: N802
+        self, request: session_pb2.AnswerQuestionsRequest, context: Context
+    ) -> session_pb2.AnswerQuestionsResponse:
+        """Answer what a session asks."""
+        request_id = check_request_id(request.request_id)
+        principal = current_principal().name
+        words = session_pb2.AnswerQuestionsRequest()
+        words.CopyFrom(request)
+        words.request_id = ""
+        content = b"AnswerQuestions " + words.SerializeToString(deterministic=True)
+        if request_id:
+            earlier = await self._answers.find(principal, request_id, content)
+            if earlier is not None:
+                return session_pb2.AnswerQuestionsResponse.FromString(earlier)
+        found = await self._store.find(session_id(request.name))
+        if len(request.answers) > MOST_QUESTIONS:
+            raise InvalidRequestError(
+                "TOO_MANY_ANSWERS", f"a round has at most {MOST_QUESTIONS} questions"
+            )
+        given = [from_wire(Answer, answer) for answer in request.answers]
+        session = await self._sessions.answer(found.session_id, given, request.round, principal)
+        answer = session_pb2.AnswerQuestionsResponse(session=session_message(session))
         if request_id:
             await self._answers.keep(principal, request_id, content, answer.SerializeToString())
         return answer

@@ -28,6 +28,8 @@ _BLINK = re.compile(r"const unsigned long (\w+?)_(HALF_PERIOD|ON|OFF)_(MS|US) = 
 _REPORT = re.compile(r"const unsigned long (\w+)_REPORT_(MS|US) = (\d+);")
 _PIN = re.compile(r"const int (\w+)_PIN = (P[A-Z]\d+|\d+);")
 _REPLY = re.compile(r"(if \(strcmp\(line, \"[^\n]*\) == 0\) \{\n)(.*?)(\n  \})", re.DOTALL)
+_HOLD = re.compile(r"const unsigned long (\w+)_HOLD_MS = (\d+);")
+_ACTIVE = re.compile(r"const int (\w+)_ACTIVE = (HIGH|LOW);")
 _DEBOUNCE = re.compile(r"const unsigned long DEBOUNCE_MS = (\d+);")
 
 
@@ -44,6 +46,8 @@ def mutants_of(sketch: str) -> tuple[Mutant, ...]:
         _pins,
         _debounce,
         _readings,
+        _holds,
+        _inputs,
     )
     found = [mutant for make in makers for mutant in make(sketch)]
     return tuple(mutant for mutant in found if mutant.text != sketch)
@@ -188,6 +192,40 @@ def _readings(sketch: str) -> list[Mutant]:
             expected=(match[1].lower(),),
         )
         for match in re.finditer(r"analogRead\((\w+)_PIN\)", sketch)
+    ]
+
+
+def _holds(sketch: str) -> list[Mutant]:
+    """A hold time that is off, left out, or counted from the first motion."""
+    mutants = []
+    for match in _HOLD.finditer(sketch):
+        output = match[1].lower()
+        hold = int(match[2])
+        for name, value in (
+            ("long", hold * 11 // 10 + 1),
+            ("short", hold * 9 // 10),
+            ("none", 0),
+        ):
+            text = _cut(sketch, match, 2, str(value))
+            mutants.append(Mutant(name=f"hold_{name}_{output}", text=text, expected=(output,)))
+    for match in re.finditer(r"  if \((\w+)\) (\w+)WantedAt = now;", sketch):
+        text = sketch.replace(
+            match[0], f"  if ({match[1]} && !{match[2]}IsOn) {match[2]}WantedAt = now;"
+        )
+        output = _snake(match[2])
+        mutants.append(Mutant(name=f"first_motion_{output}", text=text, expected=(output,)))
+    return mutants
+
+
+def _inputs(sketch: str) -> list[Mutant]:
+    """An input that is read the wrong way round; anything that depends on it may notice."""
+    return [
+        Mutant(
+            name=f"inverted_input_{match[1].lower()}",
+            text=_cut(sketch, match, 2, "LOW" if match[2] == "HIGH" else "HIGH"),
+            expected=("",),
+        )
+        for match in _ACTIVE.finditer(sketch)
     ]
 
 

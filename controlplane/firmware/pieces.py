@@ -140,7 +140,7 @@ def threshold(sketch: Sections, behaviour: Behaviour, signal: DesignSignal) -> N
     guard = ""
     if has_validity(signal):
         guard = f"  if (!{value}IsValid) {{\n    set{pascal(output)}(false);\n    return;\n  }}\n"
-    sketch.functions.append(_setter(output))
+    sketch.functions.append(setter(output))
     sketch.functions.append(
         f"// {behaviour.text}\n"
         f"void control{pascal(output)}() {{\n"
@@ -155,7 +155,8 @@ def threshold(sketch: Sections, behaviour: Behaviour, signal: DesignSignal) -> N
     sketch.sampled.append(f"control{pascal(output)}")
 
 
-def _setter(output: str) -> str:
+def setter(output: str) -> str:
+    """The function that switches an output."""
     name, upper = camel(output), output.upper()
     words = output.replace("_", " ")
     return (
@@ -180,7 +181,7 @@ def button(sketch: Sections, behaviour: Behaviour) -> None:
     effects = []
     for output in behaviour.signals[1:]:
         sketch.state.append(f"bool {camel(output)}IsOn = false;")
-        sketch.functions.append(_setter(output))
+        sketch.functions.append(setter(output))
         effects.append(f"  set{pascal(output)}(!{camel(output)}IsOn);")
     if behaviour.word("count"):
         sketch.state.append("unsigned long presses = 0;")

@@ -15,6 +15,7 @@ from controlplane.domain.design import (
     PinAssignment,
     Pull,
 )
+from controlplane.firmware.motion_pieces import follow, notice
 from controlplane.firmware.pieces import (
     blink,
     button,
@@ -60,6 +61,10 @@ def write_sketch(design: Design) -> str:
         blink(sketch, behaviour)
     for behaviour in of_kind[BehaviourKind.BUTTON]:
         button(sketch, behaviour)
+    for behaviour in of_kind[BehaviourKind.FOLLOW]:
+        follow(sketch, behaviour)
+    for behaviour in of_kind[BehaviourKind.NOTICE]:
+        notice(sketch, behaviour)
     for behaviour in of_kind[BehaviourKind.REPORT]:
         report(sketch, design, behaviour)
     _console(sketch, design, of_kind)
@@ -84,7 +89,8 @@ def _wire(sketch: Sketch, design: Design, pin: PinAssignment) -> None:
             f"  pinMode({name}_PIN, OUTPUT);",
         ]
     elif pin.function == "gpio_in":
-        sketch.pins.append(f"const int {name}_PRESSED = {on};")
+        word = "PRESSED" if component.kind == "button" else "ACTIVE"
+        sketch.pins.append(f"const int {name}_{word} = {on};")
         mode = {Pull.UP: "INPUT_PULLUP", Pull.DOWN: "INPUT_PULLDOWN"}.get(pin.pull, "INPUT")
         sketch.setup.append(f"  pinMode({name}_PIN, {mode});")
 

@@ -8,10 +8,13 @@ from controlplane.designers.protocol import Designer, DesignRequest, Refusal
 from controlplane.domain.bench import Board
 from controlplane.domain.design import Design
 from controlplane.domain.event import DesignMade
+from controlplane.domain.finding import Finding
+from controlplane.domain.question import MOST_QUESTIONS, MOST_ROUNDS
 from controlplane.domain.session import Session
 from controlplane.domain.verdict import Outcome, Stage
 from controlplane.pipeline.project import DESIGN_KEY
 from controlplane.pipeline.stage import (
+    StageAsks,
     StageResult,
     StageRun,
     chosen,
@@ -20,6 +23,8 @@ from controlplane.pipeline.stage import (
     with_artifact,
 )
 from controlplane.pipeline.uploaded_design import read_uploaded
+from controlplane.planning.asking import answers_of, inputs_digest
+from controlplane.planning.complaints import complaint
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
 
@@ -39,17 +44,20 @@ class DesignStage:
         self._artifacts = artifacts
         self._boards = boards
 
-    async def run(self, run: StageRun) -> StageResult:
+    async def run(self, run: StageRun) -> StageResult | StageAsks:
         """Design. A second run gives the same: the offline designer is deterministic, and answers
         that another one received are stored."""
         request = run.session.request
         bench = await self._boards.boards() if request.board_wish else []
         answer = await self._answer(run, tuple(bench))
         if isinstance(answer, Refusal):
-            findings = stage_findings(answer.findings, Stage.DESIGN)
+            if answer.questions and _may_ask(run.session):
+                return StageAsks(questions=answer.questions[:MOST_QUESTIONS])
+            refusal = replace(answer, findings=_with_questions(answer))
+            findings = stage_findings(refusal.findings, Stage.DESIGN)
             if findings:
                 await run.record(*findings)
-            return StageResult(outcome=Outcome.REFUSED, message=refusal_message(answer))
+            return StageResult(outcome=Outcome.REFUSED, message=refusal_message(refusal))
         return await self._keep(run, answer)
 
     async def _answer(self, run: StageRun, bench: tuple[Board, ...]) -> Design | Refusal:
@@ -65,6 +73,7 @@ class DesignStage:
                 attempt=run.attempt,
                 ceiling_micro_usd=request.cost_ceiling_micro_usd,
                 tell=telling(run),
+                answers=answers_of(run.session.question_rounds),
             )
         )
 
@@ -95,8 +104,28 @@ class DesignStage:
             f"{scenarios} scenario{'s' * (scenarios != 1)} on {design.board.model}"
         )
         return StageResult(
-            outcome=Outcome.PASSED, message=message, inputs_hash=design.prompt_digest
+            outcome=Outcome.PASSED,
+            message=message,
+            inputs_hash=inputs_digest(design.prompt_digest, run.session.question_rounds),
         )
+
+
+def _may_ask(session: Session) -> bool:
+    """Whether a person may be asked: not when none is there, and not without end."""
+    return not session.request.no_questions and len(session.question_rounds) < MOST_ROUNDS
+
+
+def _with_questions(refusal: Refusal) -> tuple[Finding, ...]:
+    """The findings of a refusal, each question that nobody is asked among them."""
+    told = {finding.subject for finding in refusal.findings if finding.code == "E106"}
+    return (
+        *refusal.findings,
+        *(
+            complaint("E106", question.question_id, question.text, "Say it in the sentence.")
+            for question in refusal.questions
+            if question.question_id not in told
+        ),
+    )
 
 
 def refusal_message(refusal: Refusal) -> str:

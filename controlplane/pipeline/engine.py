@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,13 +13,15 @@ from benchline.errors import BenchlineError, ConflictError, InvalidRequestError,
 from benchline.names import session_name
 from controlplane.domain.attempt import AttemptChanged
 from controlplane.domain.event import Note, SessionChanged, StageChanged
+from controlplane.domain.question import Answer, QuestionRound, QuestionsAsked
 from controlplane.domain.session import ALL_STAGES, Session, SessionRequest, StageRecord
 from controlplane.domain.verdict import Outcome, Stage, State
+from controlplane.pipeline.answering import answer_session
 from controlplane.pipeline.repair import Ending, Repairs, with_attempt
-from controlplane.pipeline.stage import StageResult, StageRun, StageWork
+from controlplane.pipeline.stage import StageAsks, StageResult, StageRun, StageWork
 from controlplane.pipeline.summary import session_evidence, session_message, session_outcome
-from controlplane.storage.database import Database
-from controlplane.storage.sessions import SessionStore
+from controlplane.storage.database import Database, Transaction
+from controlplane.storage.sessions import Fence, SessionStore
 from controlplane.storage.work_queue import Delivery, Job, SqliteWorkQueue
 
 log = logging.getLogger(__name__)
@@ -94,10 +96,30 @@ class Engine:
             await self._finish_cancelled(session_id)
         return await self._store.get(session_id)
 
+    async def answer(
+        self, session_id: str, given: Sequence[Answer], round_number: int, principal: str
+    ) -> Session:
+        """Answer what a session asks; it goes on where it waited.
+
+        Raises:
+            NotReadyError: NOT_WAITING.
+            InvalidRequestError: an answer that is none, see :func:`answer_session`.
+        """
+        return await answer_session(
+            self._parts.database,
+            self._store,
+            session_id,
+            given,
+            round_number=round_number,
+            answered_by=principal,
+            work_on=self._enqueue_in,
+        )
+
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop. Sessions in work are resumed by the next start."""
         for session in await self._store.unfinished():
-            await self._enqueue(session.session_id)
+            if session.open_round is None:
+                await self._enqueue(session.session_id)
         watcher = asyncio.create_task(self._note_stop(stop))
         try:
             await self._parts.queue.work(
@@ -115,8 +137,10 @@ class Engine:
         self._stopping = True
 
     async def _enqueue(self, session_id: str) -> None:
-        job = Job(key=session_id, kind=_KIND)
-        await self._parts.database.transact(lambda tx: self._parts.queue.put(tx, job))
+        await self._parts.database.transact(lambda tx: self._enqueue_in(tx, session_id))
+
+    def _enqueue_in(self, tx: Transaction, session_id: str) -> None:
+        self._parts.queue.put(tx, Job(key=session_id, kind=_KIND))
 
     async def _deliver(self, delivery: Delivery) -> None:
         session_id = delivery.job.key
@@ -137,7 +161,7 @@ class Engine:
 
     async def _lead(self, session_id: str) -> None:
         session = await self._store.get(session_id)
-        if session.state.ended:
+        if session.state.ended or session.open_round is not None:
             return
         if session.state is State.PENDING:
             session = await self._store.record(
@@ -151,6 +175,8 @@ class Engine:
         repairs = self._parts.repairs
         while True:
             session = await self._run_stages(session)
+            if session.open_round is not None:
+                return
             following = await repairs.following(session) if repairs else None
             if following is None:
                 break
@@ -200,6 +226,8 @@ class Engine:
         began = time.monotonic()
         result = await self._guarded(run, self._parts.stages[stage])
         spent = timedelta(seconds=time.monotonic() - began)
+        if isinstance(result, StageAsks):
+            return await self._wait(run, fence, result)
 
         def finished(current: Session) -> Session:
             record = StageRecord(
@@ -232,7 +260,35 @@ class Engine:
             fence=fence,
         )
 
-    async def _guarded(self, run: StageRun, work: StageWork) -> StageResult:
+    async def _wait(self, run: StageRun, fence: Fence, asks: StageAsks) -> Session:
+        """Let the session wait for answers: nothing of it is in work, and nothing is held."""
+        number = len(run.session.question_rounds) + 1
+        asked = QuestionRound(round=number, questions=asks.questions)
+        before = run.session.stage_record(run.stage) or StageRecord(stage=run.stage)
+        record = replace(before, state=State.WAITING, message=asks.message)
+        facts = (
+            StageChanged(
+                stage=run.stage, state=State.WAITING, message=asks.message, runs=record.runs
+            ),
+            QuestionsAsked(round=number, questions=asks.questions),
+            SessionChanged(state=State.WAITING, message=asks.message),
+        )
+        log.info("session waits", extra={"session": run.session.name, "round": number})
+        return await self._store.record(
+            run.session_id,
+            facts,
+            stage=run.stage,
+            attempt=run.attempt,
+            change=lambda s: replace(
+                _with_stage(s, record),
+                state=State.WAITING,
+                message=asks.message,
+                question_rounds=(*s.question_rounds, asked),
+            ),
+            fence=fence,
+        )
+
+    async def _guarded(self, run: StageRun, work: StageWork) -> StageResult | StageAsks:
         """Run a stage; whatever it throws that is not ours to handle is the lab's fault."""
         try:
             return await work.run(run)

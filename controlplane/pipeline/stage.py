@@ -9,6 +9,7 @@ from controlplane.domain.artifact import Artifact
 from controlplane.domain.event import Fact
 from controlplane.domain.finding import Finding
 from controlplane.domain.finding import Severity as FindingSeverity
+from controlplane.domain.question import Question
 from controlplane.domain.session import Session
 from controlplane.domain.verdict import Evidence, Outcome, Severity, Stage, StageFinding
 from controlplane.storage.sessions import Fence, SessionStore
@@ -52,6 +53,19 @@ class StageResult:
     cached: bool = False
     inputs_hash: str = ""
     change: SessionChange = unchanged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageAsks:
+    """A stage that goes on when a person has answered: the session waits, and holds nothing."""
+
+    questions: tuple[Question, ...]
+
+    @property
+    def message(self) -> str:
+        """One sentence for lists: the first question, and how many more there are."""
+        first, more = self.questions[0], len(self.questions) - 1
+        return f"asks: {first.text}" + (f" (and {more} more)" if more else "")
 
 
 class StageRun:
@@ -123,7 +137,7 @@ class StageRun:
 class StageWork(Protocol):
     """The work of one stage. Idempotent: it may be interrupted anywhere and run again."""
 
-    async def run(self, run: StageRun) -> StageResult:
+    async def run(self, run: StageRun) -> StageResult | StageAsks:
         """Do the work.
 
         Raises:

@@ -76,7 +76,10 @@ def write_scenarios(
 
 
 def _period(behaviour: Behaviour) -> Fraction:
-    found = behaviour.parameter("period")
+    """How long it takes to show a behaviour (ms); a hold time has to pass twice and a half."""
+    found, hold = behaviour.parameter("period"), behaviour.parameter("hold")
+    if hold is not None:
+        return hold.number * 5 / 2
     return found.number if found is not None else Fraction(0)
 
 

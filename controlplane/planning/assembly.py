@@ -8,6 +8,7 @@ from controlplane.domain.design import Assumption, Behaviour, BehaviourKind, Par
 from controlplane.domain.finding import Finding
 from controlplane.domain.part import BoardModel, ComponentKind
 from controlplane.domain.units import Unit, decimal_text
+from controlplane.planning.clashes import clashing_texts
 from controlplane.planning.intent import (
     Action,
     ActionKind,
@@ -15,8 +16,10 @@ from controlplane.planning.intent import (
     Command,
     Debounce,
     Echo,
+    Follow,
     Hysteresis,
     Intent,
+    Notice,
     Press,
     Report,
     SensorRef,
@@ -42,6 +45,7 @@ from controlplane.planning.limits import (
     named,
     thing_name,
 )
+from controlplane.planning.motion_behaviours import Motion
 from controlplane.planning.resolve import Resolver, Thing
 from controlplane.planning.thresholds import Rules, build_threshold
 
@@ -84,6 +88,7 @@ class _Builder:
         self._press_at: Intent | None = None
         self._debounces: dict[Fraction, Intent] = {}
         self._commands: dict[str, Command] = {}
+        self._motion = Motion(resolver)
         self._echo = False
         self._silent_count = False
 
@@ -107,14 +112,21 @@ class _Builder:
                 self._command(intent, before)
             case Echo():
                 self._echo = True
-            case Wire(output=output, sensor=sensor):
-                if output is not None and output.kind == "button":
-                    self.resolver.button(output, intent)
-                elif output is not None:
-                    placed = self.resolver.output(output, intent)
-                    self.resolver.last_outputs = (placed,) if placed else ()
-                else:
-                    self.resolver.sensor(sensor, None, intent)
+            case Follow() | Notice():
+                self._motion.add(intent)
+            case Wire():
+                self._wire(intent)
+
+    def _wire(self, intent: Wire) -> None:
+        if intent.input is not None:
+            self.resolver.input(intent.input, intent)
+        elif intent.output is None:
+            self.resolver.sensor(intent.sensor, None, intent)
+        elif intent.output.kind == "button":
+            self.resolver.button(intent.output, intent)
+        else:
+            placed = self.resolver.output(intent.output, intent)
+            self.resolver.last_outputs = (placed,) if placed else ()
 
     def _blink(self, intent: Blink, before: Intent | None) -> None:
         led = self.resolver.output(intent.output, intent)
@@ -360,12 +372,14 @@ class _Builder:
         commands = [self._command_behaviour(c) for c in self._commands.values()]
         found = (*thresholds, self._button_behaviour(), *commands)
         behaviours += [behaviour for behaviour in found if behaviour is not None]
+        behaviours += self._motion.behaviours()
         if self._echo:
             text = "Send every received line back" + (", except the commands." if commands else ".")
             behaviours.append(
                 Behaviour(id="echo", kind=BehaviourKind.ECHO, signals=(), parameters=(), text=text)
             )
         self._check_drivers()
+        self.resolver.findings += clashing_texts(behaviours)
         if not behaviours and not self.resolver.findings:
             self.resolver.complain(
                 "E200",
@@ -394,6 +408,8 @@ class _Builder:
                 drivers.setdefault(key.removeprefix("toggle "), []).append(
                     ("is toggled by the button", self._press_at)
                 )
+        for output_id, follow in self._motion.drivers():
+            drivers.setdefault(output_id, []).append(("follows the motion sensor", follow))
         for output_id, found in drivers.items():
             if len(found) > 1:
                 said = " and ".join(what for what, _ in found)

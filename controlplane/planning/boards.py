@@ -58,17 +58,14 @@ def choose_model(
     wished = read_wish(wish, catalogue, bench)
     if isinstance(wished, Finding):
         return wished
-    namings = [*said, *([wished] if wished else [])]
-    if not namings:
+    meant = _together(said, wished)
+    if meant is None:
         return _choice(
             catalogue,
             DEFAULT_MODEL,
             "the default board model; none was named",
             FixedBy.DESIGNER,
         )
-    meant = namings[0]
-    for naming in namings[1:]:
-        meant = meant.both(naming)
     if not meant.models:
         return _contradiction(catalogue, wish, said, wished)
     if not meant.meant:
@@ -83,6 +80,25 @@ def choose_model(
     if others:
         reason += f"; the usual one of those it can mean (also {', '.join(others)})"
     return _choice(catalogue, meant.meant, reason, FixedBy.USER)
+
+
+def models_to_choose(
+    catalogue: Catalogue, wish: str, said: Sequence[Naming], bench: Iterable[Board]
+) -> tuple[str, ...]:
+    """The board models among which only a person can choose; none where nothing is ambiguous."""
+    wished = read_wish(wish, catalogue, bench)
+    meant = None if isinstance(wished, Finding) else _together(said, wished)
+    if meant is None or meant.meant:
+        return ()
+    return tuple(sorted(meant.models, key=lambda key: (key != DEFAULT_MODEL, key)))
+
+
+def _together(said: Sequence[Naming], wished: Naming | None) -> Naming | None:
+    """What all names mean, each narrowing the others; None where nothing is named."""
+    meant: Naming | None = None
+    for naming in [*said, *([wished] if wished else [])]:
+        meant = naming if meant is None else meant.both(naming)
+    return meant
 
 
 def bench_selector(model: str, wish: str, catalogue: Catalogue) -> str:

@@ -21,12 +21,14 @@ from controlplane.planning.grammar import (
 from controlplane.planning.intent import (
     Echo,
     Hysteresis,
+    InputRef,
     OnBoardModel,
     OutputRef,
     SensorRef,
     Unusable,
     Wire,
 )
+from controlplane.planning.motion import motion_clause
 from controlplane.planning.phrases import PIN, Things
 from controlplane.planning.pressing import debounce_clause, press_clause
 from controlplane.planning.rates import NUMBER, value_of
@@ -34,7 +36,6 @@ from controlplane.planning.reporting import report_clause
 from controlplane.planning.wording import (
     CHANNEL,
     LEAD,
-    verb,
     with_spans,
 )
 
@@ -71,7 +72,7 @@ _ECHO = Mark(
 
 
 def _wire_clause(things: Things) -> Rule:
-    thing = Alt(things.output, things.sensor, things.button)
+    thing = Alt(things.output, things.sensor, things.button, things.motion)
     pin = Mark(PIN, "a pin")
     use = Seq(
         Opt(Words("use|take|assign|using|with|uses|reserve|pin|on|put")),
@@ -99,7 +100,12 @@ def _wire_clause(things: Things) -> Rule:
 def _wire(features: Features) -> Features | None:
     pin = str(value_of(features, "pin") or "")
     output = value_of(features, "output") or value_of(features, "button")
-    sensor = value_of(features, "sensor")
+    sensor, source = value_of(features, "sensor"), value_of(features, "input")
+    if isinstance(source, InputRef):
+        if bool(pin) == bool(source.pins):
+            return None
+        pins = (pin,) if pin else source.pins
+        return with_spans(features, Wire(input=InputRef(source.kind, pins)))
     if isinstance(output, OutputRef):
         if bool(pin) == bool(output.pin):
             return None
@@ -164,10 +170,11 @@ def build_clauses(things: Things, commands: Rule) -> tuple[Rule, Rule]:
         cycle_clause(things),
         toggle_clause(things),
         report_clause(things),
-        build_condition(things, verb, LEAD),
+        build_condition(things),
         press_clause(things),
         debounce_clause(things),
         commands,
+        motion_clause(things),
         Mapped(Seq(LEAD, _ECHO, Opt(CHANNEL)), lambda f: with_spans(f, Echo())),
         _wire_clause(things),
         _hysteresis_clause(),

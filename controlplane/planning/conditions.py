@@ -1,7 +1,5 @@
 """Thresholds: "switch the relay on above 30 C and off below 28 C", in many wordings."""
 
-from collections.abc import Callable
-
 from controlplane.planning.grammar import (
     Alt,
     Feature,
@@ -23,6 +21,7 @@ from controlplane.planning.intent import (
 )
 from controlplane.planning.phrases import AMOUNT, Things
 from controlplane.planning.rates import value_of, values_of, words
+from controlplane.planning.wording import LEAD, verb
 
 _INTRO = words(
     {
@@ -140,11 +139,9 @@ _OFF_VERBS = (
 _NEUTRAL = "turn|switch|set|put|drive|power|bring|go|come|control|use|keep"
 _SEPARATED = Opt(Words(",|:|then|, then|, only|only"))
 
-VerbMaker = Callable[[str, str, str], Rule]
 
-
-def build_condition(things: Things, verb: VerbMaker, lead: Rule) -> Rule:
-    """The clause that switches outputs under a condition."""
+def switch_words(things: Things) -> tuple[Rule, Rule, Rule]:
+    """The verbs that switch, the outputs that they switch, and on or off."""
     it = Mark(Feature(Words("it|them|that|this"), "output", OutputRef("it")), "the output before")
     outputs = Alt(
         Seq(
@@ -154,12 +151,17 @@ def build_condition(things: Things, verb: VerbMaker, lead: Rule) -> Rule:
         ),
         it,
     )
-    state = STATE
     verbs = Alt(
         Feature(verb(_ON_VERBS + "|run", "switch on", "verb"), "state", True),
         Feature(verb(_OFF_VERBS, "switch off", "verb"), "state", False),
         verb(_NEUTRAL, "switch", "verb"),
     )
+    return verbs, outputs, STATE
+
+
+def build_condition(things: Things) -> Rule:
+    """The clause that switches outputs under a condition."""
+    verbs, outputs, state = switch_words(things)
     items = Items(
         {
             "verb": verbs,
@@ -173,7 +175,7 @@ def build_condition(things: Things, verb: VerbMaker, lead: Rule) -> Rule:
         ("condition",),
         _SEPARATED,
     )
-    return Mapped(Seq(lead, Opt(Words("to")), items), _switches)
+    return Mapped(Seq(LEAD, Opt(Words("to")), items), _switches)
 
 
 def build_elided_switch(things: Things) -> Rule:

@@ -1,5 +1,6 @@
 """Things that a designer declares by id, where the offline designer reads them out of clauses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from controlplane.domain.finding import Finding
@@ -47,6 +48,14 @@ class DeclaredThings(Resolver):
             self._complain("E151", name, "there is no component of this id.", "Declare it.")
             return None
         return self.things.setdefault(name, thing)
+
+    def signals_of(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The signals of declared things; an id that is not declared stands for itself."""
+        return tuple(
+            signal
+            for name in names
+            for signal in (self.declared[name].signals if name in self.declared else (name,))
+        )
 
     def _use(self, name: str, role: str, at: Intent) -> Thing | None:
         thing = self.use(name)

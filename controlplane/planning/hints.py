@@ -34,8 +34,12 @@ _WORDS: Mapping[str, str] = {
         'Known boards: "on an Olimex STM32-H405", "on an ESP32-C3-DevKitM-1", "on a Nucleo F446RE" '
         "and others."
     ),
-    "dht22 dht11 bme280 ds18b20 humidity pressure thermistor ntc lm35 motion distance moisture "
-    "ultrasonic accelerometer gps pir co2 hygrometer barometer sensor sensors": (
+    "motion pir movement presence": (
+        "Motion switches something on, or is printed: "
+        '"turn the lamp on for 30 s when motion is detected", "report motion".'
+    ),
+    "dht22 dht11 bme280 ds18b20 humidity pressure thermistor ntc lm35 distance moisture "
+    "ultrasonic accelerometer gps co2 hygrometer barometer sensor sensors": (
         'Known sensors: TMP36 ("temperature"), potentiometer, LDR ("light level"), analog input.'
     ),
     "after later delay delayed timer pm am o'clock noon midnight night day days week tomorrow "

@@ -45,6 +45,14 @@ class SensorRef:
     pin: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class InputRef:
+    """A mention of a digital input; ``pins`` in the order of its lines, () where none is said."""
+
+    kind: str
+    pins: tuple[str, ...] = ()
+
+
 class ValueKind(StrEnum):
     """What can be reported or answered."""
 
@@ -163,6 +171,24 @@ class Debounce(Intent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Follow(Intent):
+    """Switch outputs on while an input is on, and for ``hold`` seconds longer (None: not said)."""
+
+    outputs: tuple[OutputRef, ...]
+    source: InputRef
+    hold: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Intent):
+    """Print a text when an input goes on, and another when it goes off; "" prints nothing."""
+
+    source: InputRef
+    began: str
+    ended: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Command(Intent):
     """Answer a console line with a value or a text. ``verb`` False: "... and 'a' with 'b'"."""
 
@@ -183,6 +209,7 @@ class Wire(Intent):
 
     output: OutputRef | None = None
     sensor: SensorRef | None = None
+    input: InputRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,12 @@ LONGEST_PERIOD_MS = Fraction(LONGEST_RUN_MS - 5000) * 50 / 51
 LONGEST_S = int(LONGEST_PERIOD_MS / 1000)
 DEBOUNCE_DEFAULT_MS = Fraction(30)
 DEBOUNCE_RANGE_MS = (Fraction(5), Fraction(1000))
+SHORTEST_HOLD_MS = 500
+"""Shortest time that an output stays on after motion; less is not told from its reaction."""
+
+LONGEST_HOLD_MS = 540_000
+"""Longest one: it has to pass once after a second motion, in the longest scenario."""
+
 LONGEST_TEXT = 80
 LONGEST_COMMAND = 32
 

@@ -22,6 +22,7 @@ from controlplane.planning.grammar import (
 from controlplane.planning.intent import (
     Amount,
     Dimension,
+    InputRef,
     OutputRef,
     SensorRef,
     ValueKind,
@@ -134,6 +135,7 @@ class Things:
     sensor: Rule
     bare_sensor: Rule
     button: Rule
+    motion: Rule
     board: Rule
     value: Rule
 
@@ -206,12 +208,25 @@ def build_things(components: Mapping[str, ComponentKind], boards: Mapping[str, N
         sensor=marked,
         bare_sensor=bare,
         button=Mark(button, "the button"),
+        motion=Mark(_input(components["pir"]), "the motion sensor"),
         board=board,
         value=_value(marked, output),
     )
 
 
 _SOURCE_WORDS = Words("from|with|using|of|at|by|on|measured by|measured with|read by")
+
+
+def _input(kind: ComponentKind) -> Rule:
+    """A digital input with one pin."""
+    return Mapped(
+        Seq(Opt(Words("external")), Words("|".join(kind.words)), Opt(PIN_SPEC)),
+        lambda features: (("input", InputRef(kind.key, _said(value_of(features, "pin")))),),
+    )
+
+
+def _said(pin: object) -> tuple[str, ...]:
+    return (pin,) if isinstance(pin, str) else ()
 
 
 def _sensor(features: Features) -> Features | None:

@@ -16,7 +16,6 @@ from controlplane.planning.timeline import (
     exactly,
     gaps,
     press_lines,
-    report_line,
     single_quoted,
     spoken,
     step_of,
@@ -55,7 +54,7 @@ class Proofs(Timeline):
     def report(self, behaviour: Behaviour) -> None:
         """The period of the lines; values are judged where stimuli change."""
         period = behaviour.number("period")
-        name, regex = report_line(behaviour)
+        name, regex = self.report_line(behaviour)
         begin = 0 if period >= 1000 else SETTLED_MS
         count = gaps(period)
         self.add(
@@ -221,11 +220,12 @@ class Proofs(Timeline):
                 signal = self.signals[sensor]
                 regex = self.value_regex(f"{word} {signal.line_name} ", signal)
                 where = f', where: "{self.near(signal, self.level[sensor])}"'
-                self._ask_again(behaviour, regex, where)
+                self.ask_again(behaviour, regex, where)
             elif output and behaviour.signals == (output,):
-                self._ask_again(behaviour, exactly(f"{word} {spoken(output)} {state}"), "")
+                self.ask_again(behaviour, exactly(f"{word} {spoken(output)} {state}"), "")
 
-    def _ask_again(self, behaviour: Behaviour, regex: str, where: str, of: str = "again") -> None:
+    def ask_again(self, behaviour: Behaviour, regex: str, where: str, of: str = "again") -> None:
+        """One more question, whose answer is known; ``of`` tells it from others in its id."""
         name = behaviour.id.removeprefix("command_")
         if self.has(f"{name}_{of}"):
             return
@@ -276,7 +276,7 @@ class Proofs(Timeline):
             self._ask(behaviour, regex, f', where: "v >= {at} and v <= {at + 1}"')
             self.now += 2000
             at = self.now // 1000
-            self._ask_again(behaviour, regex, f', where: "v >= {at} and v <= {at + 1}"')
+            self.ask_again(behaviour, regex, f', where: "v >= {at} and v <= {at + 1}"')
         elif kind == "counter":
             self._counter_command(behaviour, others)
         elif kind == "output":
@@ -295,7 +295,7 @@ class Proofs(Timeline):
         self._ask(behaviour, regex, where(self.now + PHASE_MS))
         if period <= 1500:
             self.now += 3 * period + REACTION_MS
-            self._ask_again(behaviour, regex, where(self.now))
+            self.ask_again(behaviour, regex, where(self.now))
 
     def echo(self, behaviour: Behaviour) -> None:
         """A line with a drawn number comes back."""
@@ -368,10 +368,10 @@ class Proofs(Timeline):
             word = behaviour.word("command")
             if behaviour.word("value") == "presses":
                 regex = exactly(f"{word} presses {self.presses}")
-                self._ask_again(behaviour, regex, "", of="after_one")
+                self.ask_again(behaviour, regex, "", of="after_one")
             elif behaviour.signals and behaviour.signals[0] in toggles:
                 regex = exactly(f"{word} {spoken(behaviour.signals[0])} on")
-                self._ask_again(behaviour, regex, "", of="after_one")
+                self.ask_again(behaviour, regex, "", of="after_one")
 
     def _glitch(self, debounce: int, lines: Sequence[str], toggles: Sequence[str]) -> None:
         after = self.now

@@ -12,6 +12,8 @@ from controlplane.planning.intent import (
     Command,
     Debounce,
     Dimension,
+    Follow,
+    InputRef,
     Intent,
     OutputRef,
     Press,
@@ -36,13 +38,27 @@ class Components(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Thing:
-    """A component of the device; ``pin`` is "" until the pin solver has given one."""
+    """A component of the device; ``pin`` is "" until the pin solver has given one.
+
+    ``line_pins`` are the pins of a kind with several lines, in their order; () where none is said.
+    """
 
     id: str
     kind: ComponentKind
     pin: str = ""
+    line_pins: tuple[str, ...] = ()
     onboard: OnBoard | None = None
     label: str = ""
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The ids of its signals: its own, or one for each line."""
+        return tuple(f"{self.id}_{line}" for line in self.kind.lines) or (self.id,)
+
+    @property
+    def pins(self) -> tuple[str, ...]:
+        """The pin that was said for each signal, "" where none was."""
+        return self.line_pins or (self.pin,) * len(self.signals)
 
 
 _DEFAULT_SENSOR = {
@@ -153,6 +169,35 @@ class Resolver:
         if soldered is None:
             self._two_pins(onboard.label, [onboard.pin, pin], at)
         return soldered is not None
+
+    def input(self, ref: InputRef, at: Intent) -> Thing | None:
+        """The digital input that is meant; None after a finding."""
+        return self._wired(self.components[ref.kind], ref.pins, at)
+
+    def _wired(self, kind: ComponentKind, pins: tuple[str, ...], at: Intent) -> Thing | None:
+        """The only thing of a kind, on the pins of its lines where they are said."""
+        thing = self.things.setdefault(kind.signal, Thing(id=kind.signal, kind=kind))
+        if not pins:
+            return thing
+        said = thing.line_pins or tuple(filter(None, [thing.pin]))
+        if said and said != pins:
+            self._two_pins(kind.name, list(dict.fromkeys([*said, *pins])), at)
+            return None
+        if len(pins) != len(thing.signals) or len(set(pins)) != len(pins):
+            self.complain(
+                "E111",
+                kind.name,
+                f"the {kind.name} takes {len(thing.signals)} pins, and {' and '.join(pins)} "
+                "were named.",
+                "Name one pin for each line, or none.",
+                at,
+            )
+            return None
+        if kind.lines:
+            thing.line_pins = pins
+        else:
+            thing.pin = pins[0]
+        return thing
 
     def sensor(self, ref: SensorRef | None, amount: Amount | None, at: Intent) -> Thing | None:
         """The sensor that is meant; from the unit of the amount when none is named."""
@@ -291,6 +336,8 @@ def _outputs_of(intent: Intent) -> list[OutputRef]:
         case Blink(output=output):
             return [output]
         case Switch(outputs=outputs):
+            return list(outputs)
+        case Follow(outputs=outputs):
             return list(outputs)
         case Press(button=button, actions=actions):
             found = [action.output for action in actions if action.output]

@@ -83,7 +83,7 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "E155": "thresholds that cross",
         "E156": "a hysteresis below the resolution of the sensor",
         "E157": "a threshold beyond what the sensor measures",
-        "E158": "an output with two masters, or a command with two answers",
+        "E158": "an output with two masters, a command with two answers, a text said twice",
         "E159": "a text that cannot be a command or an answer",
         "E200": "words that are not understood, or a design that does nothing",
         "E201": "a number is missing",

@@ -3,6 +3,11 @@
 from collections.abc import Sequence
 
 from controlplane.domain.design import Behaviour, BehaviourKind
+from controlplane.planning.motion_proofs import (
+    control_motion,
+    prove_hold_patiently,
+    prove_motion,
+)
 from controlplane.planning.proofs import Proofs
 from controlplane.planning.timeline import (
     PHASE_MS,
@@ -13,7 +18,6 @@ from controlplane.planning.timeline import (
     exactly,
     lower_half,
     press_lines,
-    report_line,
     single_quoted,
     upper_half,
 )
@@ -35,6 +39,7 @@ def prove_all(timeline: Proofs, behaviours: Sequence[Behaviour], periods_of: Seq
     for behaviour in by_kind[BehaviourKind.THRESHOLD]:
         timeline.threshold(behaviour, behaviours)
     _other_values(timeline, behaviours)
+    prove_motion(timeline, behaviours, [b for b in behaviours if b.id in periods_of])
     for behaviour in by_kind[BehaviourKind.BUTTON]:
         timeline.button(behaviour, behaviours)
     for behaviour in by_kind[BehaviourKind.COMMAND]:
@@ -93,8 +98,12 @@ def _last_reports(
 
 
 def prove_patiently(timeline: Proofs, behaviour: Behaviour) -> None:
-    """One interval of a long period, in a run of its own."""
+    """One interval of a long period, or one long hold time, in a run of its own."""
     timeline.begin()
+    timeline.proves.append(behaviour.id)
+    if behaviour.kind is BehaviourKind.FOLLOW:
+        prove_hold_patiently(timeline, behaviour)
+        return
     timeline.ambient([behaviour])
     period = behaviour.number("period")
     if behaviour.kind is BehaviourKind.BLINK:
@@ -104,7 +113,7 @@ def prove_patiently(timeline: Proofs, behaviour: Behaviour) -> None:
             f"edge: rising, period: {round(period)}ms, tolerance: 2%, count: 1}}",
         )
     else:
-        name, regex = report_line(behaviour)
+        name, regex = timeline.report_line(behaviour)
         timeline.add(
             timeline.now,
             f"expect_period: {{id: {name}_period, line: {single_quoted(regex)}, "
@@ -112,7 +121,6 @@ def prove_patiently(timeline: Proofs, behaviour: Behaviour) -> None:
         )
         if behaviour.word("value") == "sensor":
             _changed(timeline, behaviour, round(period))
-    timeline.proves.append(behaviour.id)
     timeline.until(round(period * 102 / 100) + 2 * START_MS)
 
 
@@ -157,6 +165,8 @@ def prove_control(timeline: Timeline, behaviours: Sequence[Behaviour]) -> None:
                     )
             case BehaviourKind.COMMAND:
                 _control_command(timeline, behaviour)
+            case BehaviourKind.FOLLOW | BehaviourKind.NOTICE:
+                control_motion(timeline, behaviour)
             case _:
                 pass
 
@@ -174,7 +184,6 @@ def _control_output(timeline: Timeline, behaviour: Behaviour) -> None:
 
 
 def _control_command(timeline: Timeline, behaviour: Behaviour) -> None:
-    text = behaviour.word("answer") or f"{behaviour.word('command')} "
-    regex = exactly(text)[:-1] + ("$" if behaviour.word("answer") else "")
+    regex = timeline.answer_regex(behaviour)
     name = behaviour.id.removeprefix("command_")
     timeline.add(timeline.now, f"never: {{id: {name}_unasked, line: {single_quoted(regex)}}}")

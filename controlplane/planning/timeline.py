@@ -24,6 +24,9 @@ SETTLED_MS = 60
 START_MS = 300
 """Until then the first report must have come."""
 
+_COUNTED = {"uptime": "[0-9]+ s"}
+"""What follows the name of a value that no sensor gives, where it is not a plain number."""
+
 _REGEX_SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 
@@ -114,6 +117,28 @@ class Timeline:
         head = _REGEX_SPECIAL.sub(r"\\\1", prefix)
         return f"^{head}(?P<v>{number}) {signal.unit}$"
 
+    def report_line(self, behaviour: Behaviour) -> tuple[str, str]:
+        """The name of a report and the regex of its lines, which no other line matches."""
+        kind = behaviour.word("value")
+        if kind == "output":
+            return f"{behaviour.signals[0]}_state", f"^{spoken(behaviour.signals[0])} is (on|off)$"
+        if kind == "sensor":
+            signal = self.signals[behaviour.signals[0]]
+            return signal.id, self.value_regex(f"{signal.line_name} ", signal)
+        return kind, f"^{kind} {_COUNTED.get(kind, '[0-9]+')}$"
+
+    def answer_regex(self, behaviour: Behaviour) -> str:
+        """The regex of every answer to a command."""
+        if behaviour.word("answer"):
+            return exactly(behaviour.word("answer"))
+        head, kind = f"{behaviour.word('command')} ", behaviour.word("value")
+        if kind == "sensor":
+            signal = self.signals[behaviour.signals[0]]
+            return self.value_regex(f"{head}{signal.line_name} ", signal)
+        if kind == "output":
+            return f"{exactly(f'{head}{spoken(behaviour.signals[0])} ')[:-1]}(on|off)$"
+        return f"{exactly(f'{head}{kind} ')[:-1]}{_COUNTED.get(kind, '[0-9]+')}$"
+
     def near(self, signal: DesignSignal, variable: str) -> str:
         """The condition that a captured value is the stimulus, within what a line shows."""
         return f"abs(v - {variable}) <= {decimal_text(step_of(signal.unit) / 5)}"
@@ -138,15 +163,6 @@ class Timeline:
             )
             low, high = resting_range(behaviours, signal) if switched else lower_half(signal)
             self.set(signal.id, self.draw(f"{signal.id}_first", low, high, signal))
-
-
-def report_line(behaviour: Behaviour) -> tuple[str, str]:
-    """The name of a report and the regex of its lines."""
-    kind = behaviour.word("value")
-    if kind == "output":
-        return f"{behaviour.signals[0]}_state", f"^{spoken(behaviour.signals[0])} is (on|off)$"
-    name = behaviour.signals[0] if kind == "sensor" else kind
-    return name, f"^{name} "
 
 
 def spoken(output: str) -> str:

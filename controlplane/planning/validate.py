@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
+from fractions import Fraction
 
 from controlplane.domain.design import BehaviourKind, Design, PinRole, SignalKind
 from controlplane.domain.finding import Finding
@@ -10,6 +11,7 @@ from controlplane.domain.part import BoardModel, Electrical, Part
 from controlplane.planning.complaints import complaint, is_sound
 from controlplane.planning.limits import (
     DEBOUNCE_RANGE_MS,
+    LONGEST_HOLD_MS,
     LONGEST_PERIOD_MS,
     SHORTEST_BLINK_MS,
     SHORTEST_REPORT_MS,
@@ -195,6 +197,7 @@ def _periods(design: Design) -> list[Finding]:
         (BehaviourKind.BLINK, "period"): (SHORTEST_BLINK_MS, LONGEST_PERIOD_MS),
         (BehaviourKind.REPORT, "period"): (SHORTEST_REPORT_MS, LONGEST_PERIOD_MS),
         (BehaviourKind.BUTTON, "debounce"): DEBOUNCE_RANGE_MS,
+        (BehaviourKind.FOLLOW, "hold"): (Fraction(0), Fraction(LONGEST_HOLD_MS)),
     }
     findings = []
     for behaviour in design.behaviours:

@@ -273,6 +273,10 @@ class SessionStore:
         tx.after_commit(lambda: self._tell_watchers(session_id))
         return changed
 
+    def get_in(self, tx: Transaction, session_id: str) -> Session:
+        """What :meth:`get` gives, inside a transaction of the caller."""
+        return self._load(tx.connection, session_id)[1]
+
     async def claim_stage(self, session_id: str, stage: Stage, owner: str) -> Fence:
         """Take the stage: every earlier fence of it is stale from here on.
 

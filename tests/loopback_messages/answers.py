@@ -216,7 +216,14 @@ def staircase_design(board: str) -> dict[str, Any]:
         ],
         assumptions=[{"id": "debounce", "text": "Presses are debounced for 30 ms."}],
         open_questions=[
-            {"id": "colour", "text": "Which colour?", "blocking": False, "default": "any"}
+            {
+                "id": "colour",
+                "text": "Which colour?",
+                "why": "It decides nothing but the looks.",
+                "choices": [],
+                "blocking": False,
+                "default": "any",
+            }
         ],
     )
 

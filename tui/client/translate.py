@@ -3,6 +3,7 @@
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from benchline.v1 import bench_pb2, build_pb2, event_pb2, flash_pb2, session_pb2, verdict_pb2
+from tui.client.asking import answered_of, asked_of, open_round_of
 from tui.client.care_wording import quarantine_words
 from tui.state import fact as f
 
@@ -138,6 +139,10 @@ def _fact_of(wire: event_pb2.Event) -> f.Fact:
             )
         case "note":
             return f.Noted(text=wire.note.text)
+        case "questions_asked":
+            return asked_of(wire.questions_asked)
+        case "questions_answered":
+            return answered_of(wire.questions_answered)
         case _:
             return _running_fact_of(wire, kind or "")
 
@@ -312,6 +317,7 @@ def summary_of(wire: session_pb2.Session) -> f.SessionSummary:
         stages=tuple(_stage_record(one) for one in wire.stages),
         last_sequence=wire.last_sequence,
         attempt=wire.attempt or 1,
+        asks=open_round_of(wire) is not None,
     )
 
 

@@ -25,7 +25,6 @@ class Ending(StrEnum):
     REFUSED = "REFUSED"
     SKIPPED = "SKIPPED"
     CANCELLED = "CANCELLED"
-    WAITING = "WAITING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

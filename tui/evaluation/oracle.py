@@ -76,7 +76,7 @@ def judge(prompts: PromptSet, case: Case, designer: str, evidence: Evidence) -> 
             return Judgement(verdict=Verdict.BROKEN, problems=(evidence.message,))
         case Ending.FAILED | Ending.SKIPPED:
             return Judgement(verdict=Verdict.FAILED, problems=(evidence.message,))
-        case Ending.REFUSED | Ending.WAITING:
+        case Ending.REFUSED:
             return _refusal(prompts, case, designer, evidence)
         case Ending.PASSED:
             return _acceptance(prompts, case, evidence)

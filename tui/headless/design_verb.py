@@ -152,10 +152,11 @@ async def _designed_by_session(connection: Connection, options: argparse.Namespa
         board=options.board or "",
         designer=options.designer,
         until=verdict_pb2.STAGE_DESIGN,
+        no_questions=options.no_questions,
     )
     session = await create(connection, request)
     talk(f"session {session.name.rpartition('/')[2]}")
-    code = await follow(connection, session.name, json=options.json)
+    code = await follow(connection, session.name, json=options.json, asks=True)
     if code:
         return code
     if options.wiring:

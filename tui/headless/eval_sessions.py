@@ -99,6 +99,7 @@ async def run_order(
         until=STAGES[plan.until],
         designer=plan.designer,
         seed=order.seed,
+        no_questions=True,
     )
     session, calls = session_pb2.Session(), list[dict[str, object]]()
     try:
@@ -161,10 +162,7 @@ def _not_begun(error: grpc.aio.AioRpcError) -> Evidence:
 async def _ended(
     connection: Connection, name: str, calls: list[dict[str, object]]
 ) -> session_pb2.Session:
-    """The session when it is over, or when it asks something that nobody will answer here.
-
-    What it tells of model calls on the way is added to ``calls``.
-    """
+    """The session when it is over; what it tells of model calls on the way joins ``calls``."""
     async for event in watch_session(connection, name, on_away=local.bring_back):
         if isinstance(event, session_pb2.Session):
             return event
@@ -172,11 +170,6 @@ async def _ended(
             continue
         if event.WhichOneof("fact") == "model_call":
             calls.append(MessageToDict(event.model_call))
-        if event.session_changed.state == verdict_pb2.STATE_WAITING:
-            asking = await connection.session(name)
-            if asking.state == verdict_pb2.STATE_WAITING:
-                await connection.cancel(name)
-                return asking
     raise AssertionError("a watch ends with the session")
 
 
@@ -211,8 +204,6 @@ async def _evidence(
 def _ending_of(session: session_pb2.Session) -> Ending:
     if session.state == verdict_pb2.STATE_CANCELLED:
         return Ending.CANCELLED
-    if session.state == verdict_pb2.STATE_WAITING:
-        return Ending.WAITING
     outcome = outcome_of(session.outcome)
     return Ending.BROKEN if outcome is Outcome.NONE else Ending(outcome.value)
 

@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+import contextlib
 
 from benchline.v1 import session_pb2, verdict_pb2
 from tui.client.connection import Connection
 from tui.client.translate import event_of, outcome_of
 from tui.client.watch import Back, watch_session
 from tui.headless import local
+from tui.headless.asking import TerminalAsker, at_terminal
 from tui.headless.output import EXIT_LEFT, data, exit_code, json_line, talk
 from tui.headless.progress import Progress
 from tui.headless.summary import session_lines
@@ -34,13 +36,26 @@ async def watch(options: argparse.Namespace) -> int:
 
 
 async def follow(
-    connection: Connection, name: str, *, json: bool, from_sequence: int = 1, plain: bool = False
+    connection: Connection,
+    name: str,
+    *,
+    json: bool,
+    from_sequence: int = 1,
+    plain: bool = False,
+    asks: bool = False,
 ) -> int:
-    """Tell every event, then the finished session; gives the exit code of its outcome."""
+    """Tell every event, then the finished session; gives the exit code of its outcome.
+
+    ``asks``: what the session asks may be answered at the terminal.
+    """
     view = RunView(name=name, last_sequence=max(from_sequence, 1) - 1)
     session = session_pb2.Session()
     gone = False
-    async with Progress(view, plain=plain) as progress:
+    async with contextlib.AsyncExitStack() as stack:
+        progress = await stack.enter_async_context(Progress(view, plain=plain))
+        asker: TerminalAsker | None = None
+        if asks and not json and at_terminal():
+            asker = await stack.enter_async_context(TerminalAsker(connection, name, progress.say))
 
         async def away(reason: str) -> None:
             nonlocal gone
@@ -61,6 +76,8 @@ async def follow(
                     if json:
                         data(json_line(event))
                     progress.feed(event_of(event))
+                    if asker is not None:
+                        await asker.follow(progress.view)
     if json:
         data(json_line(session, whole=True))
     else:

@@ -3,7 +3,9 @@
 import time
 
 from tui.headless.status_line import StatusLine
+from tui.question_wording import answered_lines, question_lines
 from tui.state import fact as f
+from tui.state.question import Answered, Asked
 from tui.state.run import RunView, ScenarioView, reduce_run
 from tui.wording import (
     assertion_line,
@@ -26,7 +28,8 @@ def lines_for(event: f.Event, before: RunView, after: RunView) -> list[str]:
         case f.StageMoved():
             return [] if fact.state is f.State.PENDING else [stage_line(fact)]
         case f.SessionMoved():
-            waiting = fact.state is f.State.WAITING and fact.message
+            told = after.open_round is not None  # by its questions
+            waiting = fact.state is f.State.WAITING and fact.message and not told
             return [f"… {_visible(fact.message)}"] if waiting else []
         case f.AttemptMoved():
             told = fact.attempt > 1 or fact.calls > 0
@@ -38,10 +41,8 @@ def lines_for(event: f.Event, before: RunView, after: RunView) -> list[str]:
         case f.Diagnostic():
             where = f"{fact.file}:{fact.line}" if fact.line else fact.file
             return [f"  {where}: {fact.severity.value.lower()}: {_visible(fact.message)}"]
-        case f.Noted():
-            return [f"  note: {_visible(fact.text)}"]
-        case f.LeaseMoved():
-            return [f"  board {fact.board.rpartition('/')[2]} {fact.change}"]
+        case f.Noted() | f.LeaseMoved() | Asked() | Answered():
+            return _side_lines(fact, after)
         case f.ScenarioBegan() | f.AssertionDecided() | f.ScenarioEnded():
             return _scenario_lines(fact, before, after)
         case f.FlashMoved():
@@ -49,6 +50,18 @@ def lines_for(event: f.Event, before: RunView, after: RunView) -> list[str]:
             return [] if fact.outcome is f.Outcome.NONE else [f"  {flash_line(flash)}"]
         case _:
             return []
+
+
+def _side_lines(fact: f.Noted | f.LeaseMoved | Asked | Answered, after: RunView) -> list[str]:
+    match fact:
+        case f.Noted():
+            return [f"  note: {_visible(fact.text)}"]
+        case f.LeaseMoved():
+            return [f"  board {fact.board.rpartition('/')[2]} {fact.change}"]
+        case Asked():
+            return question_lines(fact, after.session_id)
+        case Answered():
+            return answered_lines(fact)
 
 
 def finding_lines(finding: f.Finding) -> list[str]:

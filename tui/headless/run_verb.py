@@ -39,6 +39,7 @@ async def run(options: argparse.Namespace) -> int:
             designer=options.designer or "",
             design=kept_name(options.design or ""),
             board_anyway=options.board_anyway,
+            no_questions=options.no_questions,
         )
         if options.until:
             request.until = STAGES[options.until]
@@ -57,7 +58,7 @@ async def run(options: argparse.Namespace) -> int:
         session = await creating
         talk(f"session {session.name.rpartition('/')[2]}")
         try:
-            return await follow(connection, session.name, json=options.json)
+            return await follow(connection, session.name, json=options.json, asks=True)
         except asyncio.CancelledError:
             await _leave(connection, session, options)
             return EXIT_LEFT

@@ -27,6 +27,8 @@ async def sessions(options: argparse.Namespace) -> int:
         rows.append(session_cells(summary_of(session), f"{created:%Y-%m-%d %H:%M}"))
     for line in table(rows):
         data(line)
+    if any(summary_of(session).asks for session in found):
+        talk("`benchline answer SESSION` shows what a session that waits for you asks")
     if not found:
         talk("no sessions yet; `benchline run PROMPT` starts one, `run --examples` lists prompts")
     return 0

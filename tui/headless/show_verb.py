@@ -8,6 +8,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from benchline.v1 import build_pb2, deployment_pb2, design_pb2, session_pb2, verdict_pb2
+from tui.client.asking import answered_of, asked_of, open_round_of
 from tui.client.connection import CALL_TIMEOUT_S, Connection, is_absent
 from tui.client.translate import attempt_of, finding_of, outcome_of
 from tui.client.watch import read_console
@@ -15,6 +16,7 @@ from tui.headless import local
 from tui.headless.output import data
 from tui.headless.progress import finding_lines
 from tui.headless.summary import design_lines, head_lines, source_lines, stage_lines, why_lines
+from tui.question_wording import answered_lines, question_lines
 from tui.state.console import ConsoleText
 from tui.state.run import FlashView
 from tui.wording import attempt_line, flash_line, visible
@@ -116,6 +118,8 @@ async def _tell(connection: Connection, held: Held, wiring: list[str], *, transc
     lines += ["", "STAGES", *stage_lines(session)]
     for finding in session.findings:
         lines += finding_lines(finding_of(finding))
+    if session.question_rounds:
+        lines += ["", "QUESTIONS", *_question_lines(session)]
     if held.design is not None:
         lines += ["", "DESIGN", *design_lines(held.design)]
     if wiring:
@@ -131,6 +135,16 @@ async def _tell(connection: Connection, held: Held, wiring: list[str], *, transc
     await _tell_attempts(connection, session)
     for result in session.scenario_results:
         await _tell_scenario(connection, result, transcript=transcript)
+
+
+def _question_lines(session: session_pb2.Session) -> list[str]:
+    """What was asked and what was said to it; what is open comes with the way to answer."""
+    short, lines = session.name.rpartition("/")[2], list[str]()
+    for wire in session.question_rounds:
+        asked = question_lines(asked_of(wire), short)
+        lines += asked if open_round_of(session) == asked_of(wire) else asked[:-1]
+        lines += answered_lines(answered_of(wire)) if wire.answers else []
+    return lines
 
 
 async def _tell_attempts(connection: Connection, session: session_pb2.Session) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tui.state.question import Answered, Asked
+
 UPLOADED = "uploaded project"
 """Title of a session that was not started from a sentence."""
 
@@ -326,6 +328,8 @@ Fact = (
     | DeploymentMoved
     | WaveMoved
     | BoardMoved
+    | Asked
+    | Answered
     | Unknown
 )
 
@@ -358,6 +362,8 @@ class SessionSummary:
     stages: tuple[StageMoved, ...] = ()
     last_sequence: int = 0
     attempt: int = 1
+    asks: bool = False
+    """Whether it waits until somebody answers its questions."""
 
     @property
     def session_id(self) -> str:

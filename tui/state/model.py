@@ -179,6 +179,7 @@ def current_summary(model: Model, session: SessionSummary) -> SessionSummary:
         evidence=run.evidence,
         message=run.message,
         stages=run.stages or session.stages,
+        asks=run.open_round is not None,
         board=run.board or session.board,
     )
 

@@ -33,6 +33,7 @@ from tui.state.fact import (
     Unknown,
     WaveMoved,
 )
+from tui.state.question import Answered, Asked
 
 _T = TypeVar("_T")
 _MAX_KEPT = 2_000
@@ -95,6 +96,8 @@ class RunView:
     flashes: tuple[FlashView, ...] = ()
     consoles: tuple[ConsoleGrew, ...] = ()
     notes: tuple[str, ...] = ()
+    asked: tuple[Asked, ...] = ()
+    answered: tuple[Answered, ...] = ()
     board: str = ""
     lease: str = ""
     attempt: int = 1
@@ -105,6 +108,13 @@ class RunView:
     def session_id(self) -> str:
         """The last part of the name."""
         return self.name.rpartition("/")[2]
+
+    @property
+    def open_round(self) -> Asked | None:
+        """The questions that it waits for, if any; it may be WAITING for a board instead."""
+        newest = self.asked[-1] if self.asked and self.state is State.WAITING else None
+        answered = {one.round for one in self.answered}
+        return newest if newest is not None and newest.round not in answered else None
 
 
 def begin(summary: SessionSummary) -> RunView:
@@ -169,8 +179,8 @@ def _apply(view: RunView, event: Event) -> RunView:
             return replace(view, diagnostics=_add(view.diagnostics, fact))
         case ArtifactStored():
             return replace(view, artifacts=_put(view.artifacts, fact, lambda one: one.kind))
-        case Noted():
-            return replace(view, notes=_add(view.notes, fact.text))
+        case Noted() | Asked() | Answered():
+            return _apply_talk(view, fact)
         case ScenarioBegan() | AssertionDecided() | ScenarioEnded():
             return _apply_scenario(view, event, fact)
         case FlashMoved() | FlashAdvanced():
@@ -185,6 +195,16 @@ def _apply(view: RunView, event: Event) -> RunView:
             return replace(view, consoles=(*others, fact))
         case DeploymentMoved() | WaveMoved() | BoardMoved() | Unknown():
             return view  # facts of deployments do not stand in the journal of a session
+
+
+def _apply_talk(view: RunView, fact: Noted | Asked | Answered) -> RunView:
+    match fact:
+        case Noted():
+            return replace(view, notes=_add(view.notes, fact.text))
+        case Asked():
+            return replace(view, asked=_put(view.asked, fact, lambda one: one.round))
+        case Answered():
+            return replace(view, answered=_put(view.answered, fact, lambda one: one.round))
 
 
 def _apply_life(view: RunView, fact: SessionMoved | StageMoved | AttemptMoved) -> RunView:

@@ -6,6 +6,7 @@ Facts that happened, with sequence numbers."""
 from benchline.v1 import artifact_pb2 as _artifact_pb2
 from benchline.v1 import build_pb2 as _build_pb2
 from benchline.v1 import flash_pb2 as _flash_pb2
+from benchline.v1 import question_pb2 as _question_pb2
 from benchline.v1 import verdict_pb2 as _verdict_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -54,6 +55,8 @@ class Event(_message.Message):
     WAVE_CHANGED_FIELD_NUMBER: _builtins.int
     BOARD_DEPLOYMENT_FIELD_NUMBER: _builtins.int
     MODEL_CALL_FIELD_NUMBER: _builtins.int
+    QUESTIONS_ASKED_FIELD_NUMBER: _builtins.int
+    QUESTIONS_ANSWERED_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Position in the session or deployment."""
     session: _builtins.str
@@ -144,6 +147,14 @@ class Event(_message.Message):
     def model_call(self) -> Global___ModelCall:
         """A try of a call of a language model began or ended."""
 
+    @_builtins.property
+    def questions_asked(self) -> _question_pb2.QuestionsAsked:
+        """The session waits for answers."""
+
+    @_builtins.property
+    def questions_answered(self) -> _question_pb2.QuestionsAnswered:
+        """Somebody answered."""
+
     def __init__(
         self,
         *,
@@ -172,12 +183,14 @@ class Event(_message.Message):
         wave_changed: Global___WaveChanged | None = ...,
         board_deployment: Global___BoardDeployment | None = ...,
         model_call: Global___ModelCall | None = ...,
+        questions_asked: _question_pb2.QuestionsAsked | None = ...,
+        questions_answered: _question_pb2.QuestionsAnswered | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "model_call", b"model_call", "note", b"note", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "session_changed", b"session_changed", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "model_call", b"model_call", "note", b"note", "questions_answered", b"questions_answered", "questions_asked", b"questions_asked", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "session_changed", b"session_changed", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt", b"attempt", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment", b"deployment", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "model_call", b"model_call", "note", b"note", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "sequence", b"sequence", "session", b"session", "session_changed", b"session_changed", "stage", b"stage", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt", b"attempt", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment", b"deployment", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "model_call", b"model_call", "note", b"note", "questions_answered", b"questions_answered", "questions_asked", b"questions_asked", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "sequence", b"sequence", "session", b"session", "session_changed", b"session_changed", "stage", b"stage", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["session_changed", "stage_changed", "attempt_changed", "design_made", "finding", "diagnostic", "artifact", "scenario_started", "assertion_decided", "scenario_finished", "lease_changed", "flash", "flash_progress", "console_range", "note", "deployment_changed", "wave_changed", "board_deployment", "model_call"]  # noqa: Y015
+    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["session_changed", "stage_changed", "attempt_changed", "design_made", "finding", "diagnostic", "artifact", "scenario_started", "assertion_decided", "scenario_finished", "lease_changed", "flash", "flash_progress", "console_range", "note", "deployment_changed", "wave_changed", "board_deployment", "model_call", "questions_asked", "questions_answered"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
 

@@ -7,6 +7,7 @@ from benchline.v1 import artifact_pb2 as _artifact_pb2
 from benchline.v1 import build_pb2 as _build_pb2
 from benchline.v1 import design_pb2 as _design_pb2
 from benchline.v1 import event_pb2 as _event_pb2
+from benchline.v1 import question_pb2 as _question_pb2
 from benchline.v1 import verdict_pb2 as _verdict_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -59,6 +60,7 @@ class Session(_message.Message):
     BEST_ATTEMPT_FIELD_NUMBER: _builtins.int
     DESIGN_FIELD_NUMBER: _builtins.int
     COST_CEILING_MICRO_USD_FIELD_NUMBER: _builtins.int
+    QUESTION_ROUNDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: sessions/{session}."""
     prompt: _builtins.str
@@ -135,6 +137,10 @@ class Session(_message.Message):
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.AttemptChanged]:
         """Turns of the repair loop that are over, oldest first. Output only."""
 
+    @_builtins.property
+    def question_rounds(self) -> _containers.RepeatedCompositeFieldContainer[_question_pb2.QuestionRound]:
+        """What its designer asked, oldest first; the last one is open while the session is WAITING. Output only."""
+
     def __init__(
         self,
         *,
@@ -166,10 +172,11 @@ class Session(_message.Message):
         best_attempt: _builtins.int = ...,
         design: _builtins.str = ...,
         cost_ceiling_micro_usd: _builtins.int = ...,
+        question_rounds: _abc.Iterable[_question_pb2.QuestionRound] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "best_attempt", b"best_attempt", "board", b"board", "board_model", b"board_model", "board_wish", b"board_wish", "cost_ceiling_micro_usd", b"cost_ceiling_micro_usd", "create_time", b"create_time", "design", b"design", "design_hash", b"design_hash", "designer", b"designer", "end_time", b"end_time", "etag", b"etag", "evidence", b"evidence", "findings", b"findings", "last_sequence", b"last_sequence", "message", b"message", "name", b"name", "outcome", b"outcome", "principal", b"principal", "prompt", b"prompt", "scenario_results", b"scenario_results", "seed", b"seed", "stages", b"stages", "state", b"state", "until", b"until", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "best_attempt", b"best_attempt", "board", b"board", "board_model", b"board_model", "board_wish", b"board_wish", "cost_ceiling_micro_usd", b"cost_ceiling_micro_usd", "create_time", b"create_time", "design", b"design", "design_hash", b"design_hash", "designer", b"designer", "end_time", b"end_time", "etag", b"etag", "evidence", b"evidence", "findings", b"findings", "last_sequence", b"last_sequence", "message", b"message", "name", b"name", "outcome", b"outcome", "principal", b"principal", "prompt", b"prompt", "question_rounds", b"question_rounds", "scenario_results", b"scenario_results", "seed", b"seed", "stages", b"stages", "state", b"state", "until", b"until", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -295,6 +302,7 @@ class CreateSessionRequest(_message.Message):
     BOARD_ANYWAY_FIELD_NUMBER: _builtins.int
     DESIGN_FIELD_NUMBER: _builtins.int
     COST_CEILING_MICRO_USD_FIELD_NUMBER: _builtins.int
+    NO_QUESTIONS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Retries with the same id return the first answer (UUID4)."""
     prompt: _builtins.str
@@ -315,6 +323,8 @@ class CreateSessionRequest(_message.Message):
     """What its calls of a language model may cost at most, in millionths of a dollar; unset means the server's ceiling
     of a session, which cannot be exceeded. INVALID_ARGUMENT/CEILING_INVALID with a designer that costs nothing.
     """
+    no_questions: _builtins.bool
+    """A question that only a person can answer refuses the session (E106), instead of letting it wait without end."""
     @_builtins.property
     def source(self) -> Global___Source:
         """A project instead of a prompt."""
@@ -332,10 +342,11 @@ class CreateSessionRequest(_message.Message):
         board_anyway: _builtins.bool = ...,
         design: _builtins.str = ...,
         cost_ceiling_micro_usd: _builtins.int | None = ...,
+        no_questions: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_ceiling_micro_usd", b"_cost_ceiling_micro_usd", "_seed", b"_seed", "cost_ceiling_micro_usd", b"cost_ceiling_micro_usd", "seed", b"seed", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_ceiling_micro_usd", b"_cost_ceiling_micro_usd", "_seed", b"_seed", "board", b"board", "board_anyway", b"board_anyway", "cost_ceiling_micro_usd", b"cost_ceiling_micro_usd", "design", b"design", "designer", b"designer", "prompt", b"prompt", "request_id", b"request_id", "seed", b"seed", "source", b"source", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_ceiling_micro_usd", b"_cost_ceiling_micro_usd", "_seed", b"_seed", "board", b"board", "board_anyway", b"board_anyway", "cost_ceiling_micro_usd", b"cost_ceiling_micro_usd", "design", b"design", "designer", b"designer", "no_questions", b"no_questions", "prompt", b"prompt", "request_id", b"request_id", "seed", b"seed", "source", b"source", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cost_ceiling_micro_usd: _TypeAlias = _typing.Literal["cost_ceiling_micro_usd"]  # noqa: Y015
     _WhichOneofArgType__cost_ceiling_micro_usd: _TypeAlias = _typing.Literal["_cost_ceiling_micro_usd", b"_cost_ceiling_micro_usd"]  # noqa: Y015
@@ -521,6 +532,66 @@ class CancelSessionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelSessionResponse: _TypeAlias = CancelSessionResponse  # noqa: Y015
+
+@_typing.final
+class AnswerQuestionsRequest(_message.Message):
+    """Request of AnswerQuestions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ROUND_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Format: sessions/{session}; an unambiguous prefix of the id is enough."""
+    request_id: _builtins.str
+    """Retries with the same id return the first answer (UUID4)."""
+    round: _builtins.int
+    """Round that is answered, from 1; 0 means the newest one."""
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[_question_pb2.Answer]:
+        """One answer for each question; those with a default may be left out."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        round: _builtins.int = ...,
+        answers: _abc.Iterable[_question_pb2.Answer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "name", b"name", "request_id", b"request_id", "round", b"round"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerQuestionsRequest: _TypeAlias = AnswerQuestionsRequest  # noqa: Y015
+
+@_typing.final
+class AnswerQuestionsResponse(_message.Message):
+    """Response of AnswerQuestions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session(self) -> Global___Session:
+        """The session, RUNNING again."""
+
+    def __init__(
+        self,
+        *,
+        session: Global___Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerQuestionsResponse: _TypeAlias = AnswerQuestionsResponse  # noqa: Y015
 
 @_typing.final
 class WatchSessionRequest(_message.Message):

@@ -55,6 +55,11 @@ class SessionServiceStub:
                 request_serializer=benchline_dot_v1_dot_session__pb2.CancelSessionRequest.SerializeToString,
                 response_deserializer=benchline_dot_v1_dot_session__pb2.CancelSessionResponse.FromString,
                 _registered_method=True)
+        self.AnswerQuestions = channel.unary_unary(
+                '/benchline.v1.SessionService/AnswerQuestions',
+                request_serializer=benchline_dot_v1_dot_session__pb2.AnswerQuestionsRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_session__pb2.AnswerQuestionsResponse.FromString,
+                _registered_method=True)
         self.WatchSession = channel.unary_stream(
                 '/benchline.v1.SessionService/WatchSession',
                 request_serializer=benchline_dot_v1_dot_session__pb2.WatchSessionRequest.SerializeToString,
@@ -105,6 +110,15 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AnswerQuestions(self, request, context):
+        """Answers the questions of a WAITING session, whose DESIGN then goes on. Answering a round again with the same words
+        changes nothing. FAILED_PRECONDITION/NOT_WAITING when nothing is asked, or another round was answered meanwhile;
+        INVALID_ARGUMENT for an unknown question, or a text that is no answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchSession(self, request, context):
         """Streams the events of a session from a sequence number, first the stored ones, then live ones; ends after the last.
         OUT_OF_RANGE/HISTORY_COMPACTED with the oldest sequence when history is gone.
@@ -149,6 +163,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.CancelSession,
                     request_deserializer=benchline_dot_v1_dot_session__pb2.CancelSessionRequest.FromString,
                     response_serializer=benchline_dot_v1_dot_session__pb2.CancelSessionResponse.SerializeToString,
+            ),
+            'AnswerQuestions': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerQuestions,
+                    request_deserializer=benchline_dot_v1_dot_session__pb2.AnswerQuestionsRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_session__pb2.AnswerQuestionsResponse.SerializeToString,
             ),
             'WatchSession': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchSession,
@@ -275,6 +294,33 @@ class SessionService:
             '/benchline.v1.SessionService/CancelSession',
             benchline_dot_v1_dot_session__pb2.CancelSessionRequest.SerializeToString,
             benchline_dot_v1_dot_session__pb2.CancelSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerQuestions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.SessionService/AnswerQuestions',
+            benchline_dot_v1_dot_session__pb2.AnswerQuestionsRequest.SerializeToString,
+            benchline_dot_v1_dot_session__pb2.AnswerQuestionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

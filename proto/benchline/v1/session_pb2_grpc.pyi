@@ -43,6 +43,11 @@ class SessionServiceStub:
     """Asks a session to end. Children are stopped, boards released; a flash in progress is finished first.
     FAILED_PRECONDITION/SESSION_ENDED when it is over.
     """
+    AnswerQuestions: _grpc.UnaryUnaryMultiCallable[_session_pb2.AnswerQuestionsRequest, _session_pb2.AnswerQuestionsResponse]
+    """Answers the questions of a WAITING session, whose DESIGN then goes on. Answering a round again with the same words
+    changes nothing. FAILED_PRECONDITION/NOT_WAITING when nothing is asked, or another round was answered meanwhile;
+    INVALID_ARGUMENT for an unknown question, or a text that is no answer.
+    """
     WatchSession: _grpc.UnaryStreamMultiCallable[_session_pb2.WatchSessionRequest, _session_pb2.WatchSessionResponse]
     """Streams the events of a session from a sequence number, first the stored ones, then live ones; ends after the last.
     OUT_OF_RANGE/HISTORY_COMPACTED with the oldest sequence when history is gone.
@@ -66,6 +71,11 @@ class SessionServiceAsyncStub(SessionServiceStub):
     CancelSession: _aio.UnaryUnaryMultiCallable[_session_pb2.CancelSessionRequest, _session_pb2.CancelSessionResponse]  # type: ignore[assignment]
     """Asks a session to end. Children are stopped, boards released; a flash in progress is finished first.
     FAILED_PRECONDITION/SESSION_ENDED when it is over.
+    """
+    AnswerQuestions: _aio.UnaryUnaryMultiCallable[_session_pb2.AnswerQuestionsRequest, _session_pb2.AnswerQuestionsResponse]  # type: ignore[assignment]
+    """Answers the questions of a WAITING session, whose DESIGN then goes on. Answering a round again with the same words
+    changes nothing. FAILED_PRECONDITION/NOT_WAITING when nothing is asked, or another round was answered meanwhile;
+    INVALID_ARGUMENT for an unknown question, or a text that is no answer.
     """
     WatchSession: _aio.UnaryStreamMultiCallable[_session_pb2.WatchSessionRequest, _session_pb2.WatchSessionResponse]  # type: ignore[assignment]
     """Streams the events of a session from a sequence number, first the stored ones, then live ones; ends after the last.
@@ -111,6 +121,17 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_session_pb2.CancelSessionResponse, _abc.Awaitable[_session_pb2.CancelSessionResponse]]:
         """Asks a session to end. Children are stopped, boards released; a flash in progress is finished first.
         FAILED_PRECONDITION/SESSION_ENDED when it is over.
+        """
+
+    @_abc_1.abstractmethod
+    def AnswerQuestions(
+        self,
+        request: _session_pb2.AnswerQuestionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_pb2.AnswerQuestionsResponse, _abc.Awaitable[_session_pb2.AnswerQuestionsResponse]]:
+        """Answers the questions of a WAITING session, whose DESIGN then goes on. Answering a round again with the same words
+        changes nothing. FAILED_PRECONDITION/NOT_WAITING when nothing is asked, or another round was answered meanwhile;
+        INVALID_ARGUMENT for an unknown question, or a text that is no answer.
         """
 
     @_abc_1.abstractmethod

@@ -16,7 +16,7 @@ from controlplane.domain.verdict import Outcome, Stage, State
 from controlplane.journal.journal import Journal
 from controlplane.ops.identity import new_session_id
 from controlplane.pipeline.engine import Engine, EngineParts, planned_stages
-from controlplane.pipeline.stage import StageResult, StageRun
+from controlplane.pipeline.stage import StageAsks, StageResult, StageRun
 from controlplane.storage.database import Database
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import SqliteWorkQueue
@@ -28,11 +28,11 @@ PASSED = StageResult(outcome=Outcome.PASSED, message="fine")
 class ScriptedStage:
     """A stage that does what the test says, and counts."""
 
-    act: Callable[[StageRun], StageResult | Exception | None] = lambda _: PASSED
+    act: Callable[[StageRun], StageResult | StageAsks | Exception | None] = lambda _: PASSED
     runs: list[int] = field(default_factory=list)
     started: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def run(self, run: StageRun) -> StageResult:
+    async def run(self, run: StageRun) -> StageResult | StageAsks:
         self.runs.append(run.runs)
         self.started.set()
         answer = self.act(run)
@@ -40,7 +40,7 @@ class ScriptedStage:
             await asyncio.Event().wait()
         if isinstance(answer, Exception):
             raise answer
-        assert isinstance(answer, StageResult)
+        assert isinstance(answer, StageResult | StageAsks)
         return answer
 
 
@@ -86,7 +86,7 @@ async def rig(path: Path, stages: dict[Stage, ScriptedStage]) -> AsyncIterator[R
 
 
 def scripted(
-    **acts: Callable[[StageRun], StageResult | Exception | None],
+    **acts: Callable[[StageRun], StageResult | StageAsks | Exception | None],
 ) -> dict[Stage, ScriptedStage]:
     names = ("DESIGN", "BUILD", "SIMULATE", "DEPLOY")
     return {Stage(n): ScriptedStage(acts[n]) if n in acts else ScriptedStage() for n in names}

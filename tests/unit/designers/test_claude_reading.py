@@ -23,6 +23,7 @@ from controlplane.domain.design import (
 )
 from controlplane.domain.finding import Finding
 from controlplane.domain.model_call import Role, Turn
+from controlplane.domain.question import MOST_QUESTIONS
 from controlplane.firmware.claude import SHAPE
 from tests.loopback_messages.answers import (
     CUSTOM_PROMPT,
@@ -150,15 +151,60 @@ def test_what_cannot_be_met_and_what_is_asked_is_no_design() -> None:
         design(
             infeasible=[{"requirement": "radio", "reason": "there is none"}],
             open_questions=[
-                {"id": "limit", "text": "Above what?", "blocking": True, "default": ""},
-                {"id": "unit", "text": "Which unit?", "blocking": True, "default": "C"},
+                asked("limit", "Above what?"),
+                asked("unit", "Which unit?", default="C"),
             ],
         )
     )
 
     assert isinstance(declined, Declined)
-    assert [f.code for f in declined.findings] == ["E107", "E106"]
-    assert [q.id for q in declined.questions] == ["limit", "unit"]
+    assert [f.code for f in declined.findings] == ["E107", "E106", "E106"]
+    assert declined.questions == ()  # no answer helps against what cannot be met
+
+
+def test_questions_get_usable_ids_and_plain_texts_the_pressing_ones_first() -> None:
+    declined = read(
+        design(
+            open_questions=[
+                asked("colour", "Which colour?", blocking=False, default="any"),
+                asked("Über uns", "Above\x1b[2J what?", choices=["30 C", "", "30 C", "40\n C"]),
+                asked("colour", "In which unit?"),
+                *[asked(f"n{i}", "Which?", blocking=False, default="x") for i in range(20)],
+            ],
+        )
+    )
+
+    assert isinstance(declined, Declined)
+    assert [f.code for f in declined.findings] == ["E106", "E106"]
+    first, second, third = declined.questions[:3]
+    assert len(declined.questions) == MOST_QUESTIONS
+    assert (first.question_id, second.question_id, third.question_id) == (
+        "q1",
+        "colour",
+        "colour_3",
+    )
+    assert first.text.isprintable()
+    assert first.choices[0] == "30 C"
+    assert len(first.choices) == 2
+    assert (third.text, third.default) == ("Which colour?", "any")
+
+
+def asked(
+    name: str,
+    text: str,
+    *,
+    blocking: bool = True,
+    default: str = "",
+    choices: list[str] | None = None,
+) -> dict[str, Any]:
+    return {
+        "id": name,
+        "text": text,
+        "why": "The rest follows from it.",
+        "choices": choices or [],
+        "blocking": blocking,
+        "default": default,
+    }
 
 
 def staircase(**changes: Any) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def pin_index(name: str) -> int:
 
 @dataclass
 class DeviceModel:
-    """One run. ``lies``: "silent" (no replies), "inverted", "constant", "bouncy"."""
+    """One run. ``lies``: "silent" (no replies), "inverted", "constant", "bouncy", "deaf" (sees
+    motion the wrong way round), "first motion" (counts hold times from there)."""
 
     design: Design
     plan: RunPlan
@@ -45,6 +46,8 @@ class DeviceModel:
     presses: int = 0
     counter: int = 0
     button: tuple[bool, bool, int] = (False, False, 0)
+    wanted: dict[str, int] = field(default_factory=dict)
+    noticed: bool = False
 
     def events(self) -> Iterator[Event]:
         """Run to the end and give what the evaluator is fed."""
@@ -144,6 +147,10 @@ class DeviceModel:
                         self._report(behaviour)
                 case BehaviourKind.BUTTON:
                     self._button(behaviour)
+                case BehaviourKind.FOLLOW:
+                    self._follow(behaviour)
+                case BehaviourKind.NOTICE:
+                    self._notice(behaviour)
                 case _:
                     pass
 
@@ -175,11 +182,31 @@ class DeviceModel:
         else:
             self._say(lines[kind])
 
+    def _is_on(self, signal_id: str) -> bool:
+        """Whether a digital input is active; without a stimulus it reads its resistor."""
+        pin = self.design.pin_of(signal_id)
+        level = self.inputs.get(pin_index(pin.pin), 1 if pin.pull == "up" else 0)
+        return bool(level) != (pin.active is Active.LOW)
+
+    def _follow(self, behaviour: Behaviour) -> None:
+        source, output = behaviour.signals
+        motion = self._is_on(source) != ("deaf" in self.lies)
+        counts = "first motion" not in self.lies or not self.driven[output]
+        if motion and counts:
+            self.wanted[output] = self.now
+        since = self.now - self.wanted.get(output, 0)
+        self._set(output, on=motion or (self.driven[output] and since < behaviour.number("hold")))
+
+    def _notice(self, behaviour: Behaviour) -> None:
+        motion = self._is_on(behaviour.signals[0]) != ("deaf" in self.lies)
+        if motion != self.noticed:
+            self.noticed = motion
+            line = behaviour.word("began" if motion else "ended")
+            if line:
+                self._say(line)
+
     def _button(self, behaviour: Behaviour) -> None:
-        pin = self.design.pin_of("button")
-        idle = 1 if pin.pull == "up" else 0
-        level = self.inputs.get(pin_index(pin.pin), idle)
-        pressed = bool(level) != (pin.active is Active.LOW)
+        pressed = self._is_on("button")
         stable, was_read, changed = self.button
         if pressed != was_read:
             was_read, changed = pressed, self.now

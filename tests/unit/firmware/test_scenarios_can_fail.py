@@ -17,6 +17,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from device_model import NONCE, DeviceModel
 
 DESIGNER = OfflineDesigner()
+MOTION = (
+    "Turn the lamp on for 2 s when motion is detected, switch the buzzer on while there is "
+    "motion, report motion; report the state of the lamp every second; answer 'lamp' with the "
+    "state of the lamp."
+)
+LONG_MOTION = "Turn the lamp on for 5 minutes when motion is detected; print 'moved' on motion."
 DEMO = (
     "Blink the on-board LED at 2 Hz and report the temperature every second; switch a relay on "
     "above 30 C and off below 28 C; answer 'status' with the last temperature."
@@ -70,6 +76,8 @@ PROMPTS = [
             ),
         )
     ),
+    MOTION,
+    LONG_MOTION,
 ]
 
 
@@ -209,6 +217,51 @@ def test_values_without_a_sensor_fail_the_control_run() -> None:
     asked = design(DEMO)
 
     assert "no_temperature" in failures(asked, asked, frozenset({"constant"}), seed=1)
+
+
+MOTION_MUTANTS = [
+    (MOTION, "hold", "1900", "lamp_time_after_motion_ends"),
+    (MOTION, "hold", "2100", "lamp_time_after_motion_ends"),
+    (MOTION, "hold", "0", "lamp_extended"),
+    (LONG_MOTION, "hold", "290000", "lamp_time_after_motion_again"),
+    (LONG_MOTION, "hold", "0", "lamp_extended"),
+]
+
+
+@pytest.mark.parametrize(("prompt", "name", "value", "expected"), MOTION_MUTANTS)
+@pytest.mark.parametrize("board", FAMILIES)
+def test_a_wrong_hold_time_fails(
+    prompt: str, name: str, value: str, expected: str, board: str
+) -> None:
+    asked = design(prompt, board)
+
+    built = changed(asked, BehaviourKind.FOLLOW, name, value)
+    assert expected in failures(asked, built, frozenset(), seed=1)
+
+
+@pytest.mark.parametrize("prompt", [MOTION, LONG_MOTION])
+@pytest.mark.parametrize(
+    ("lie", "expected"),
+    [
+        ("deaf", "lamp_quiet"),
+        ("first motion", "lamp_extended"),
+        ("inverted", "lamp_on_at_motion"),
+    ],
+)
+def test_firmware_that_takes_motion_wrongly_fails(prompt: str, lie: str, expected: str) -> None:
+    asked = design(prompt)
+
+    assert expected in failures(asked, asked, frozenset({lie}), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("began", "motion_began"), ("ended", "ended_times")]
+)
+def test_a_line_about_motion_that_does_not_come_fails(name: str, expected: str) -> None:
+    asked = design(MOTION)
+    built = changed(asked, BehaviourKind.NOTICE, name, "")
+
+    assert expected in failures(asked, built, frozenset(), seed=1)
 
 
 def test_swapped_pins_fail() -> None:

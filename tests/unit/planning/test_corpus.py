@@ -71,6 +71,12 @@ def _one(behaviour: Behaviour) -> str:
             return f"command {word('command')}={answer}"
         case BehaviourKind.ECHO:
             return "echo"
+        case BehaviourKind.FOLLOW:
+            source, output = behaviour.signals
+            return f"{output} follows {source}+{word('hold')}ms"
+        case BehaviourKind.NOTICE:
+            told = ", ".join(filter(None, [word("began"), word("ended")]))
+            return f"notice {behaviour.signals[0]}: {told}"
 
 
 def test_the_corpus_is_large_enough() -> None:

@@ -16,6 +16,7 @@ from controlplane.catalog.loader import load_catalogue
 from controlplane.domain.designer_state import DesignerState
 from controlplane.domain.event import SessionChanged
 from controlplane.domain.finding import Finding
+from controlplane.domain.question import Answer, Question, QuestionRound, QuestionsAsked
 from controlplane.domain.session import Session, SessionRequest, StageRecord
 from controlplane.domain.verdict import Outcome, Stage, State
 from controlplane.edge.bench_service import BenchService
@@ -32,6 +33,7 @@ from controlplane.fleet.registry import Registry
 from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
 from controlplane.ops.identity import new_session_id
+from controlplane.pipeline.answering import answer_session
 from controlplane.pipeline.recovery import Recoveries
 from controlplane.pipeline.rollout import Rollouts
 from controlplane.pipeline.rollout_parts import RolloutParts
@@ -55,8 +57,9 @@ HEARTBEAT_S = 0.2
 class DirectSessions:
     """Sessions that begin and are cancelled, and do nothing in between."""
 
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SessionStore, database: Database) -> None:
         self._store = store
+        self._database = database
 
     async def start(self, request: SessionRequest, principal: str, request_id: str) -> Session:
         now = datetime.now(UTC)
@@ -79,6 +82,27 @@ class DirectSessions:
             session_id,
             [SessionChanged(state=State.CANCELLED)],
             change=lambda session: replace(session, state=State.CANCELLED),
+        )
+
+    async def ask(self, session_id: str, *questions: Question) -> Session:
+        asked = QuestionRound(round=1, questions=questions)
+        return await self._store.record(
+            session_id,
+            [QuestionsAsked(round=1, questions=questions), SessionChanged(state=State.WAITING)],
+            change=lambda session: replace(session, state=State.WAITING, question_rounds=(asked,)),
+        )
+
+    async def answer(
+        self, session_id: str, given: Sequence[Answer], round_number: int, principal: str
+    ) -> Session:
+        return await answer_session(
+            self._database,
+            self._store,
+            session_id,
+            given,
+            round_number=round_number,
+            answered_by=principal,
+            work_on=lambda tx, session_id: None,
         )
 
     async def finish(self, session_id: str) -> Session:
@@ -155,7 +179,7 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     consoles = ConsoleLog(database)
     boards = BoardStore(database)
     commands, registry = CommandStore(database), Registry()
-    sessions = DirectSessions(store)
+    sessions = DirectSessions(store, database)
     deployments = DeploymentStore(database, journal)
     async with LeaseBook(database, boards) as book:
         orders = Commands(commands, registry)

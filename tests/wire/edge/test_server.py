@@ -148,6 +148,7 @@ def test_what_changes_something_needs_more_than_a_viewer() -> None:
         "BuildService.StartBuild",
         "DesignService.SaveDesign",
         "DesignService.UpdateDesign",
+        "SessionService.AnswerQuestions",
         "SessionService.CancelSession",
         "SessionService.CreateSession",
         "SimulationService.CancelSimulation",

@@ -50,7 +50,7 @@ def test_a_refusal_is_right_wrong_or_beyond_what_is_offered(
 
 
 def test_asking_back_is_a_refusal_and_says_whether_it_names_the_matter() -> None:
-    asked = replace(refusal("which of the two?"), ending=Ending.WAITING)
+    asked = refusal("which of the two?")
     assert judged("crossed_thresholds", asked).explained
     silent = replace(asked, complaints=())
     assert not judged("crossed_thresholds", silent).explained

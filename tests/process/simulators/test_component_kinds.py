@@ -1,0 +1,98 @@
+"""Designs of the offline designer for each kind of component: honest sketches pass their own
+scenarios on both families, wrong ones fail them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from benchline.scenario import Outcome, parse_scenario, resolve
+from controlplane.designers.offline import OfflineDesigner
+from controlplane.designers.protocol import DesignRequest
+from controlplane.domain.build import SourceFile
+from controlplane.domain.design import Design
+from controlplane.firmware.mutants import mutants_of
+from controlplane.firmware.offline import OfflineAuthor
+from controlplane.simulators.machine import ChildSimulator
+from controlplane.simulators.protocol import Target
+from controlplane.simulators.qemu import qemu_simulator
+from controlplane.simulators.unicorn import emulator_simulator
+from controlplane.toolchains.bare_metal import BareMetalToolchain
+from controlplane.toolchains.protocol import BuildRequest, BuildVariant
+from tests.process.simulators import conftest as stm32
+from tests.process.simulators import test_esp32c3 as esp32c3
+
+MOTION = (
+    "Turn the lamp on for 2 s when motion is detected, switch the buzzer on while there is motion "
+    "and report motion; answer 'lamp' with the state of the lamp; report the state of the lamp "
+    "every second."
+)
+LONG_MOTION = "Turn the relay on for 6 s when the PIR sees motion; print 'moved' on motion."
+PROMPTS = {"motion": MOTION, "long motion": LONG_MOTION}
+KILLED_PERCENT = 90
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A compiler and a simulator of one family."""
+
+    toolchain: BareMetalToolchain
+    simulator: ChildSimulator
+    target: Target
+    design: Design
+    folder: Path
+
+    async def failed(self, sketch: str = "") -> set[str]:
+        """What fails in the first scenario that fails, of a changed sketch if one is given."""
+        project = OfflineAuthor().render(self.design)
+        sources = tuple(
+            replace(f, content=sketch) if sketch and f.path.endswith(".ino") else f
+            for f in project.sources
+        )
+        elf, build_id = await self._built(project.name, sources)
+        for scenario in self.design.scenarios:
+            plan = resolve(parse_scenario(scenario.yaml), 3)
+            done = await self.simulator.simulate(self.target, elf, plan, build=build_id)
+            assert done.outcome in (Outcome.PASSED, Outcome.FAILED), done
+            if done.outcome is Outcome.FAILED:
+                return {a.id for a in done.scenario.assertions if a.outcome is Outcome.FAILED}
+        return set()
+
+    async def _built(self, name: str, sources: tuple[SourceFile, ...]) -> tuple[Path, str]:
+        request = BuildRequest(
+            name=name,
+            sources=sources,
+            board_model=self.design.board.model,
+            variants=(BuildVariant.TEST,),
+        )
+        result = await self.toolchain.build(request, self.folder / "out")
+        assert result.images, result
+        return result.images[BuildVariant.TEST].elf, result.build_id
+
+
+def lab(prompt: str, board: str, cache: Path, folder: Path) -> Lab:
+    design = OfflineDesigner().plan(DesignRequest(prompt=prompt, board=board))
+    assert isinstance(design, Design), design
+    of_stm32 = board == stm32.BOARD
+    simulator = (qemu_simulator if of_stm32 else emulator_simulator)(folder / "runs")
+    target = stm32.TARGET if of_stm32 else esp32c3.TARGET
+    return Lab(BareMetalToolchain(cache), simulator, target, design, folder)
+
+
+@pytest.mark.parametrize("board", [stm32.BOARD, esp32c3.BOARD])
+@pytest.mark.parametrize("kind", PROMPTS)
+async def test_a_sketch_passes_its_own_scenarios(
+    kind: str, board: str, cache: Path, tmp_path: Path
+) -> None:
+    assert await lab(PROMPTS[kind], board, cache, tmp_path).failed() == set()
+
+
+@pytest.mark.parametrize("kind", PROMPTS)
+async def test_nine_of_ten_wrong_sketches_fail(kind: str, cache: Path, tmp_path: Path) -> None:
+    found = lab(PROMPTS[kind], stm32.BOARD, cache, tmp_path)
+    sketch = OfflineAuthor().render(found.design).sketch.content
+    mutants = mutants_of(sketch)
+
+    survivors = [m.name for m in mutants if not await found.failed(m.text)]
+    assert len(mutants) >= 5
+    assert len(survivors) * 100 <= len(mutants) * (100 - KILLED_PERCENT), survivors
