@@ -15,6 +15,7 @@ HELP = """\
 enter   open what is under the cursor  esc     back
 tab     next pane of a run             d       design and sketch
 f       follow a console or hold it    b       records shown or not
+a       answer what a run asks         ↑ ↓     answers that would do
 x       cancel a run (asks)            r       a run's sentence again
 s       type a line at a board         y       copy
 space   mark a board                   F       flash the marked boards

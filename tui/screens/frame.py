@@ -65,7 +65,7 @@ class FramedScreen(Screen[None]):
 
     def reason_against(self, action: str) -> str | None:
         """Why an action is not possible now; None when it is."""
-        changing = action in ("new_run", "cancel_run", "start")
+        changing = action in ("new_run", "cancel_run", "start", "answer")
         if changing and self.model.link is not Link.LIVE:
             return "not connected; it comes back by itself"
         return None

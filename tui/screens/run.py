@@ -12,6 +12,8 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from tui.client.asking import answer_questions
+from tui.client.connection import failure_of
 from tui.client.operations import session_design
 from tui.client.watch import Back, follow_console, read_console
 from tui.headless.progress import moving_line
@@ -26,6 +28,7 @@ from tui.state.run import FlashView, RunView, live_console
 from tui.widgets.checks import Row, check_rows, detail_of
 from tui.widgets.console_pane import ConsolePane
 from tui.widgets.paint import BOLD, DIM, outcome_style, stage_rail
+from tui.widgets.question_panel import AnswerLine, QuestionPanel
 from tui.wording import ending, one_line, passed_count
 
 PANES = ("checks", "console", "design")
@@ -52,6 +55,7 @@ class RunScreen(FramedScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="run.back"),
         Binding("tab", "next_pane", "Pane", id="run.pane", priority=True),
+        Binding("a", "answer", "Answer", id="run.answer"),
         Binding("d", "show_design", "Design", id="run.design"),
         Binding("r", "again", "Again", id="run.again"),
         Binding("x", "cancel_run", "Cancel", id="run.cancel"),
@@ -77,6 +81,7 @@ class RunScreen(FramedScreen):
         """Title, rail, and three panes."""
         yield Static(id="run-title")
         yield Static(id="rail")
+        yield QuestionPanel()
         with Horizontal(id="panes"):
             yield CheckList(id="checks", markup=False)
             yield ConsolePane(id="console")
@@ -106,6 +111,7 @@ class RunScreen(FramedScreen):
         wide = self.app.size.width >= 100  # as the style sheet's breakpoint
         rail = Text(" ") + stage_rail(run.stages, wide=wide)
         self.query_one("#rail", Static).update(rail)
+        self.query_one(QuestionPanel).show(run.open_round)
         self._paint_checks(run)
         self._paint_last()
         self._choose_console(run)
@@ -204,13 +210,38 @@ class RunScreen(FramedScreen):
             return "this run goes on; x cancels it"
         if action == "again" and self._uploaded:
             return "its source was uploaded: `benchline run --from DIR` runs it again"
+        if action == "answer" and self.run.open_round is None:
+            return "this run asks nothing"
         if action == "evidence" and not self._rows:
             return "nothing was decided yet"
         return super().reason_against(action)
 
     def action_back(self) -> None:
-        """To the screen before."""
+        """From the questions to the panes, else to the screen before."""
+        if isinstance(self.focused, AnswerLine):
+            self._show_pane(self._pane)
+            return
         self.app.pop_screen()
+
+    def action_answer(self) -> None:
+        """To the question that is open."""
+        self.query_one(QuestionPanel).focus_line()
+
+    @on(QuestionPanel.Completed)
+    def _completed(self, event: QuestionPanel.Completed) -> None:
+        answers = self._send_answers(event.round_number, event.answers)
+        self.run_worker(answers, group="answers", exclusive=True)
+
+    async def _send_answers(self, round_number: int, answers: dict[str, str]) -> None:
+        try:
+            await answer_questions(self.session.connection, self._run_name, round_number, answers)
+        except grpc.aio.AioRpcError as error:
+            failure = failure_of(error)
+            self.notify(failure.message, title=failure.reason, severity="error", markup=False)
+            self.query_one(QuestionPanel).begin()
+            return
+        self.notify("answered; the design goes on")
+        self._show_pane(self._pane)
 
     def action_next_pane(self) -> None:
         """Checks, console, design, and around."""
@@ -319,6 +350,8 @@ def next_keys(run: RunView) -> str:
     """What to press after a verdict; the shell's way is shown by the verbs."""
     if run.state is State.CANCELLED:
         return "cancelled; r runs it again"
+    if run.open_round is not None:
+        return "a: answer   it waits for you as long as it takes, and holds nothing   x: cancel"
     match run.outcome:
         case Outcome.PASSED:
             return "enter: evidence   d: sketch and wiring   y: copy the verdicts   r: again"

@@ -17,7 +17,7 @@ from tui.state.fact import SessionSummary
 from tui.state.model import Link, Model, current_summary
 from tui.widgets.paint import DIM, outcome_style, rail_glyphs
 from tui.widgets.row_table import RowTable
-from tui.wording import ending, one_line
+from tui.wording import one_line, standing
 
 _WIDE = 100  # as the breakpoint of the style sheet
 EMPTY = (
@@ -187,13 +187,13 @@ def _cells(one: SessionSummary, width: int, *, wide: bool) -> tuple[Text, ...]:
     started = datetime.datetime.fromtimestamp(one.create_ms / 1000, tz=datetime.UTC).astimezone()
     today = datetime.datetime.now(tz=datetime.UTC).astimezone().date()
     when = f"{started:%H:%M:%S}" if started.date() == today else f"{started:%d %b}"
-    verdict = Text(
-        ending(one.state, one.outcome, one.evidence), outcome_style(one.outcome, one.state)
-    )
+    style = "bold yellow" if one.asks else outcome_style(one.outcome, one.state)
+    verdict = Text(standing(one), style)
+    todo = "enter, then a: answer  " if one.asks else ""
     return (
         Text(one.session_id[:12]),
         Text(when, DIM),
         verdict,
         rail_glyphs(one.stages, wide=wide),
-        Text(one_line(one.title, width)),
+        Text(one_line(f"{todo}{one.title}", width)),
     )

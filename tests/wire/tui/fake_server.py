@@ -29,6 +29,7 @@ from benchline.v1 import (
     design_pb2_grpc,
     event_pb2,
     flash_pb2,
+    question_pb2,
     server_pb2,
     server_pb2_grpc,
     session_pb2,
@@ -175,6 +176,11 @@ def passed_events(outcome: int = verdict_pb2.OUTCOME_PASSED) -> list[event_pb2.E
             )
         ),
     ]
+    return numbered(events)
+
+
+def numbered(events: list[event_pb2.Event]) -> list[event_pb2.Event]:
+    """The journal of the session that these events make."""
     for number, event in enumerate(events, start=1):
         event.sequence = number
         event.session = "sessions/01kdemo"
@@ -204,6 +210,9 @@ class FakeControlPlane:
         self.created: list[session_pb2.CreateSessionRequest] = []
         self.uploads: dict[str, bytes] = {}
         self.cancelled: list[str] = []
+        self.answered: list[session_pb2.AnswerQuestionsRequest] = []
+        self.answers_refused: BenchlineError | None = None
+        self.asks: list[question_pb2.Question] = []
         self.watch_starts: list[int] = []
         self.list_watches = 0
         self.sent: list[bytes] = []
@@ -262,6 +271,58 @@ class FakeControlPlane:
         self.events[name] = events
         return session
 
+    def add_asking(self, *questions: question_pb2.Question) -> session_pb2.Session:
+        """A session that waits for answers, and passes with them."""
+        session = self.add_session("Blink the LED.")
+        waiting, asked = verdict_pb2.STATE_WAITING, question_pb2.QuestionsAsked(round=1)
+        asked.questions.extend(questions)
+        message = f"asks: {questions[0].text}"
+        self.events[session.name] = numbered(
+            [
+                *self.events[session.name][:2],
+                event_pb2.Event(
+                    stage=verdict_pb2.STAGE_DESIGN,
+                    stage_changed=event_pb2.StageChanged(
+                        stage=verdict_pb2.STAGE_DESIGN, state=waiting, message=message
+                    ),
+                ),
+                event_pb2.Event(stage=verdict_pb2.STAGE_DESIGN, questions_asked=asked),
+                event_pb2.Event(
+                    session_changed=event_pb2.SessionChanged(state=waiting, message=message)
+                ),
+            ]
+        )
+        session.state, session.outcome = waiting, verdict_pb2.OUTCOME_UNSPECIFIED
+        session.evidence, session.message = verdict_pb2.EVIDENCE_UNSPECIFIED, message
+        session.last_sequence = len(self.events[session.name])
+        del session.scenario_results[:]
+        session.question_rounds.add(round=1, questions=questions)
+        return session
+
+    def take_answers(self, request: session_pb2.AnswerQuestionsRequest) -> session_pb2.Session:
+        """Answer the session that asks; it passes at once."""
+        session = self.sessions[request.name]
+        self.answered.append(request)
+        answered = question_pb2.QuestionsAnswered(
+            round=1, answers=request.answers, answered_by="local:ana"
+        )
+        running = event_pb2.SessionChanged(state=verdict_pb2.STATE_RUNNING)
+        asked = self.events[session.name]
+        passed = self.add_session(session.prompt)
+        self.events[session.name] = numbered(
+            [
+                *asked,
+                event_pb2.Event(stage=verdict_pb2.STAGE_DESIGN, questions_answered=answered),
+                event_pb2.Event(session_changed=running),
+                *self.events[session.name][1:],
+            ]
+        )
+        passed.last_sequence = len(self.events[session.name])
+        passed.question_rounds.extend(session.question_rounds)
+        passed.question_rounds[0].answers.extend(request.answers)
+        self.announce()
+        return passed
+
     def tell_deployment(self, name: str, **facts: object) -> None:
         """Append an event to a deployment; the fact is named by its field."""
         events = self.deployment_events[name]
@@ -309,7 +370,8 @@ class _Sessions(session_pb2_grpc.SessionServiceServicer):
         self._plane.created.append(request)
         if request.prompt.startswith("Send e-mail"):
             await refuse(context, InvalidRequestError("PROMPT_REFUSED", "mail is not a thing"))
-        session = self._plane.add_session(request.prompt)
+        asks = self._plane.asks
+        session = self._plane.add_asking(*asks) if asks else self._plane.add_session(request.prompt)
         return session_pb2.CreateSessionResponse(session=session)
 
     async def GetSession(self, request, context):  # type: ignore[no-untyped-def]
@@ -323,6 +385,13 @@ class _Sessions(session_pb2_grpc.SessionServiceServicer):
         self._plane.cancelled.append(session.name)
         session.state = verdict_pb2.STATE_CANCELLED
         return session_pb2.CancelSessionResponse(session=session)
+
+    async def AnswerQuestions(self, request, context):  # type: ignore[no-untyped-def]
+        refused, self._plane.answers_refused = self._plane.answers_refused, None
+        if refused is not None:
+            await refuse(context, refused)
+        session = self._plane.take_answers(request)
+        return session_pb2.AnswerQuestionsResponse(session=session)
 
     async def GetSessionDesign(self, request, context):  # type: ignore[no-untyped-def]
         await self._find(request.name, context)
