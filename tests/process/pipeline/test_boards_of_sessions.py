@@ -45,6 +45,7 @@ async def run(folder: Path, **wishes: Any) -> Session:
         until=Stage.BUILD,
         designer="",
         seed=None,
+        no_questions=True,
     )
     database = await Database.open(folder / "x.db")
     journal = Journal(database)
@@ -147,11 +148,11 @@ async def test_a_sketch_for_an_ambiguous_board_is_not_built(tmp_path: Path) -> N
     assert "nucleo-f401re, nucleo-f411re, nucleo-f446re" in done.message
 
 
-async def test_an_ambiguous_board_is_refused_by_the_design(tmp_path: Path) -> None:
+async def test_an_ambiguous_board_is_refused_where_nobody_can_be_asked(tmp_path: Path) -> None:
     done = await run(tmp_path, prompt="Blink the LED at 2 Hz on an ESP32.")
 
     assert done.outcome is Outcome.REFUSED
-    assert [finding.code for finding in done.findings] == ["E101"]
+    assert [finding.code for finding in done.findings] == ["E101", "E106"]
 
 
 @pytest.mark.parametrize("model", ["olimex-stm32-h405", "esp32-c3-devkitm-1"])

@@ -2,10 +2,11 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from controlplane.domain.verdict import Outcome, Stage, State
 from controlplane.journal.journal import Journal
 from controlplane.ops.identity import new_session_id
 from controlplane.pipeline.engine import Engine, EngineParts, planned_stages
-from controlplane.pipeline.stage import StageAsks, StageResult, StageRun
+from controlplane.pipeline.stage import StageAsks, StageResult, StageRun, StageWork
 from controlplane.storage.database import Database
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import SqliteWorkQueue
@@ -49,7 +50,7 @@ class Rig:
     engine: Engine
     store: SessionStore
     journal: Journal
-    stages: dict[Stage, ScriptedStage]
+    stages: Mapping[Stage, Any]
     stop: asyncio.Event
 
     async def ended(self, session: Session) -> Session:
@@ -60,7 +61,7 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(path: Path, stages: dict[Stage, ScriptedStage]) -> AsyncIterator[Rig]:
+async def rig(path: Path, stages: Mapping[Stage, StageWork]) -> AsyncIterator[Rig]:
     database = await Database.open(path)
     journal = Journal(database)
     store = SessionStore(database, journal)

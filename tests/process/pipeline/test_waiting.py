@@ -1,22 +1,31 @@
 """Sessions that ask: they wait in the store, hold nothing, and go on with the answers."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchline.errors import InvalidRequestError, NotReadyError
+from controlplane.catalog.loader import load_catalogue
+from controlplane.designers.offline import OfflineDesigner
+from controlplane.domain.design import Design
 from controlplane.domain.event import Event, Note, SessionChanged, StageChanged
 from controlplane.domain.question import (
+    MOST_ROUNDS,
     Answer,
     Question,
     QuestionsAnswered,
     QuestionsAsked,
 )
-from controlplane.domain.session import Session
+from controlplane.domain.session import Session, SessionRequest
 from controlplane.domain.verdict import Outcome, Stage, State
+from controlplane.pipeline.design_stage import DesignStage
 from controlplane.pipeline.stage import StageAsks, StageResult, StageRun
+from controlplane.storage.artifacts import ArtifactStore
+from controlplane.storage.boards import BoardStore
 from controlplane.storage.work_queue import SqliteWorkQueue
 from tests.process.pipeline.test_engine import PASSED, Rig, ScriptedStage, request, rig, scripted
 
@@ -161,3 +170,78 @@ async def test_sessions_that_wait_take_no_slot(tmp_path: Path) -> None:
         done = await r.ended(await r.engine.start(request(), "local:me", ""))
 
     assert done.outcome is Outcome.PASSED
+
+
+class RealDesign:
+    """The DESIGN stage itself with the offline designer, on the database of a rig."""
+
+    stage: DesignStage
+
+    async def run(self, run: StageRun) -> StageResult | StageAsks:
+        return await self.stage.run(run)
+
+
+@asynccontextmanager
+async def designing(folder: Path) -> AsyncIterator[Rig]:
+    design = RealDesign()
+    async with rig(folder / "x.db", scripted() | {Stage.DESIGN: design}) as r:
+        database = r.store._database
+        design.stage = DesignStage(
+            {"offline": OfflineDesigner()},
+            ArtifactStore(folder / "artifacts", database),
+            BoardStore(database),
+            load_catalogue(),
+        )
+        yield r
+
+
+def wish(prompt: str, **more: Any) -> SessionRequest:
+    return replace(request(Stage.DESIGN), prompt=prompt, **more)
+
+
+async def test_an_answer_completes_the_design_and_counts_among_its_inputs(tmp_path: Path) -> None:
+    hashes = set()
+    async with designing(tmp_path) as r:
+        for rate in ("at 2 Hz", "at 1 Hz"):
+            session = await r.engine.start(wish("Blink the LED."), "local:me", "")
+            asked = await waiting(r, session)
+            (question,) = asked.question_rounds[0].questions
+            assert question.question_id == "blink_rate"
+            said = answers(blink_rate=rate)
+            await r.engine.answer(session.session_id, said, 1, "local:me")
+            done = await r.ended(session)
+            assert done.outcome is Outcome.PASSED, done.message
+            assert done.request.prompt == "Blink the LED."
+            design = Design.from_json(await r.store.get_checkpoint(done.session_id, "design") or "")
+            assert design.prompt == f"Blink the LED {rate}."
+            hashes.add(done.stages[0].inputs_hash)
+    assert len(hashes) == 2
+
+
+async def test_who_still_asks_after_three_rounds_is_refused(tmp_path: Path) -> None:
+    async with designing(tmp_path) as r:
+        session = await r.engine.start(wish("Blink the LED."), "local:me", "")
+        for number in range(1, MOST_ROUNDS + 1):
+            asked = await waiting(r, session, number)
+            why = asked.question_rounds[-1].questions[0].why
+            assert ("does not fit" in why) is (number > 1)
+            said = answers(blink_rate=f"purple {number}")
+            await r.engine.answer(session.session_id, said, number, "local:me")
+        done = await r.ended(session)
+
+    assert done.outcome is Outcome.REFUSED
+    assert [f.code for f in done.findings] == ["E201", "E106"]
+    assert len(done.question_rounds) == MOST_ROUNDS
+
+
+async def test_where_nobody_can_answer_a_question_refuses(tmp_path: Path) -> None:
+    async with designing(tmp_path) as r:
+        unasked = wish("Blink the LED.", no_questions=True)
+        done = await r.ended(await r.engine.start(unasked, "local:me", ""))
+        plain = await r.ended(await r.engine.start(wish("Fly."), "local:me", ""))
+
+    assert done.outcome is plain.outcome is Outcome.REFUSED
+    assert [f.code for f in done.findings] == ["E201", "E106"]
+    assert done.findings[1].subject == "blink_rate"
+    assert [f.code for f in plain.findings] == ["E200"]
+    assert plain.question_rounds == ()

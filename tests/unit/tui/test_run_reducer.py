@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from tests.wire.tui.fake_server import passed_events
 from tui.client.translate import event_of
 from tui.state.fact import Event, FlashAdvanced, FlashMoved, Outcome, SessionMoved, Stage, State
+from tui.state.question import Answered, Asked, Question
 from tui.state.run import RunView, live_console, reduce_all, reduce_run
 
 LOG = [event_of(one) for one in passed_events()]
@@ -44,6 +45,18 @@ def test_a_resumed_log_equals_one_read_at_once(cut: int) -> None:
 
 def test_a_hole_in_the_sequence_is_not_hidden() -> None:
     assert reduce_all(RunView(name="s"), [LOG[0], LOG[2]]).missed
+
+
+def test_a_round_is_open_while_it_waits_for_a_person_and_not_for_a_board() -> None:
+    asked = Asked(round=1, questions=(Question(question_id="rate", text="How fast?"),))
+    answered = Answered(round=1, answers=(("rate", "2 Hz"),))
+    waiting, running = (SessionMoved(state=s) for s in (State.WAITING, State.RUNNING))
+    facts = [asked, waiting, answered, running, waiting, SessionMoved(state=State.CANCELLED)]
+    view, opened = RunView(name="s"), []
+    for number, fact in enumerate(facts, start=1):
+        view = reduce_run(view, Event(sequence=number, fact=fact))
+        opened.append(view.open_round)
+    assert opened == [None, asked, None, None, None, None]
 
 
 def test_progress_after_the_end_of_a_flash_is_ignored() -> None:

@@ -199,7 +199,8 @@ async def test_calls_are_told_as_they_begin_and_end(tmp_path: Path) -> None:
         request = DesignRequest(prompt=CUSTOM_PROMPT, board=BOARD, session_id="s1", tell=tell)
         await ClaudeDesigner(claude).design(request)
 
-    calls = [fact for fact in told if isinstance(fact, ModelCall)]
+    # While an answer comes it may be told of too; how often depends on the machine.
+    calls = [f for f in told if isinstance(f, ModelCall) and f.outcome != "answering"]
     assert FACT_NAMES[ModelCall] == "model_call"
     assert [call.outcome for call in calls] == ["asking", "overloaded", "asking", "answered"]
     assert [call.cost_micro_usd is None for call in calls] == [True, False, True, False]
