@@ -73,8 +73,8 @@ class CloudDisk:
         """Have a good identity for a device, and the right to its topics."""
         wanted = replace(desired, devices=desired.devices | {device_id})
         self._mean(wanted)
-        self.identities.ensure(device_holder(device_id))
         put_when_other(self._acl_path, access_list(wanted.devices))
+        self.identities.ensure(device_holder(device_id))
 
     def expel(self, desired: Desired, device_id: str) -> None:
         """Take the rights and the identity of a device away."""

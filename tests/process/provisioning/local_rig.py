@@ -81,6 +81,9 @@ class Stack:
     devices: Iterable[str]
     port: int | None
     clock: Clock
+    terraform: Terraform | None = None
+    """Of the operation in progress, or of the last."""
+    initialised: bool = False
 
     @property
     def root(self) -> Path:
@@ -139,11 +142,13 @@ class Stack:
                 pass  # it was over before
 
         async with serve_provider(self.cloud, self.root) as socket:
-            terraform = await self._open(socket)
+            terraform = self.terraform = await self._open(socket)
             plan = terraform.workspace.plans_dir / "p.tfplan"
             try:
                 if digest is None:
-                    await terraform.init()
+                    if not self.initialised:
+                        await terraform.init()
+                        self.initialised = True
                     ran.result = await terraform.plan(plan, destroy=destroy, on_event=on_event)
                 else:
                     await terraform.apply(plan, digest=digest, on_event=on_event)

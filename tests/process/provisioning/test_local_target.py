@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import ssl
 from pathlib import Path
 
@@ -13,10 +12,10 @@ import pytest
 
 from controlplane.provisioning.localcloud.authority import issue, new_authority
 from controlplane.provisioning.localcloud.cloud import Credential
-from controlplane.provisioning.localcloud.probe import probe
 from controlplane.provisioning.modules import Module, module_dir
+from tests.process.provisioning.cloud_checks import nothing_left, refusal, settled_as
 from tests.process.provisioning.conftest import MakeStack
-from tests.process.provisioning.local_rig import Stack, client, mosquitto_pids, written
+from tests.process.provisioning.local_rig import client, mosquitto_pids, written
 
 BROKER = "benchline_broker.this"
 PATIENCE_S = 30.0
@@ -24,44 +23,6 @@ PATIENCE_S = 30.0
 
 def device(name: str) -> str:
     return f'benchline_device.this["{name}"]'
-
-
-async def refusal(credential: Credential, folder: Path) -> str:
-    """Why the broker does not let a client in; empty when it does.
-
-    The words depend on whether the alert or the end of the connection is faster.
-    """
-    folder = written(credential, folder)
-    port = int(credential.endpoint.split(":")[1])
-    why = await probe(port, folder / "ca.crt", folder / "client.crt", folder / "client.key")
-    assert "no answer" not in why, "the broker is not there at all"
-    assert "nothing listens" not in why, "the broker is not there at all"
-    return why
-
-
-async def settled_as(stack: Stack, devices: tuple[str, ...]) -> None:
-    """Exactly what is desired is there: seen by Terraform, on disk, as processes, by clients."""
-    again = await stack.plan()
-    assert (again.failure, again.actions, again.drift) == (None, {}, {}), again.text
-    keys = {path.stem for path in (stack.cloud_folder / "devices").glob("*.key")}
-    assert keys == set(devices)
-    assert len(mosquitto_pids(stack.root)) == 1
-    outputs = await stack.outputs()
-    assert outputs["devices"].keys() == set(devices)
-    for name in devices:
-        credential = await stack.cloud.device_credential(name)
-        assert credential.endpoint == outputs["broker_endpoint"]
-        assert not await refusal(credential, stack.root / "clients" / name)
-
-
-async def nothing_left(stack: Stack, port: int) -> None:
-    assert not stack.cloud_folder.exists()
-    assert mosquitto_pids(stack.root) == []
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-    again = await stack.plan(destroy=True)
-    assert (again.failure, again.actions) == (None, {}), again.text
 
 
 async def test_devices_talk_below_their_own_prefix_and_nowhere_else(
