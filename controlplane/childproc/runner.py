@@ -92,10 +92,6 @@ class Child(asyncio.SubprocessProtocol):
         """The process itself, which leads its group; below bubblewrap that is bubblewrap."""
         return self._subprocess.get_pid()
 
-    def interrupt(self) -> None:
-        """Ask the child alone, not its group, to come to an end (SIGINT); it may take its time."""
-        self.send_signal(signal.SIGINT)
-
     async def wait(self) -> int:
         """Wait for the exit of the child itself and return its code."""
         await asyncio.shield(self._exited)

@@ -8,6 +8,7 @@ meanwhile is still read.
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -147,9 +148,9 @@ class TerraformChild:
                 await self._asked.wait()
         except TimeoutError:
             self.stop(StopCause.TIMED_OUT)
-        child.interrupt()
+        child.send_signal(signal.SIGINT)
         await asyncio.sleep(self._patience.grace_s)
-        child.interrupt()
+        child.send_signal(signal.SIGINT)
         await asyncio.sleep(LAST_PATIENCE_S)
         await child.end()
 

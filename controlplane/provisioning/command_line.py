@@ -37,6 +37,8 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # it h
 
     def cmd(self, cmd: str, *args: str, **kwargs: Any) -> Awaitable[Any]:
         """Run a command; `init`, `plan` and `apply` end here as well."""
+        # Its default, no variables, would become a file left behind in the temporary folder.
+        kwargs.pop("var", None)
         _, *arguments = self.generate_cmd_string(cmd, *args, **kwargs)
         return self._execute((*self._command.argv, *arguments))
 
@@ -50,4 +52,4 @@ class TerraformRunner(python_terraform.Terraform):  # type: ignore[misc]  # it h
 
     def push_state(self, path: Path) -> Awaitable[Any]:
         """`state push`: refused by Terraform when it is not the state's own successor."""
-        return self.cmd("state push", str(path), lock_timeout="0s")
+        return self.cmd("state push", str(path), lock_timeout="0s", no_color=IsFlagged)

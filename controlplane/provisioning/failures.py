@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import re2
+
 from benchline.errors import (
     BenchlineError,
     ConflictError,
@@ -12,6 +14,7 @@ from benchline.errors import (
 from controlplane.domain.provisioning import ProvisioningDiagnostic
 from controlplane.domain.verdict import Severity
 
+_COLOURS = r"\x1b\[[0-9;]*m"
 _NO_ROOM = ("no space left on device", "file too large", "disk quota exceeded")
 _NO_PROVIDER = (
     "failed to query available provider packages",
@@ -27,7 +30,8 @@ _STATE_AWAY = ("dial tcp", "pq: ", "error loading state", "failed to load state"
 
 def complaints_of(stderr: str) -> tuple[ProvisioningDiagnostic, ...]:
     """What a run that said no more than text complains of: its first lines as one diagnostic."""
-    lines = [line.strip("│╷╵ ").strip() for line in stderr.splitlines()]
+    plain = re2.sub(_COLOURS, "", stderr)
+    lines = [line.strip("│╷╵ ").strip() for line in plain.splitlines()]
     told = [line for line in lines if line]
     start = next((i for i, line in enumerate(told) if line.startswith("Error: ")), 0)
     if not told:

@@ -125,3 +125,66 @@ def test_all_mistakes_about_claude_are_told_at_once(
     ):
         assert word in said
     assert "0123456789" not in said
+
+
+def test_provisioning_is_a_table_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+    terraform = tmp_path / "tofu"
+    terraform.touch()
+    server = tmp_path / "server"
+    server.write_text("postgres://u:hunter2-hunter2@db/state\n")
+    server.chmod(0o600)
+    (tmp_path / "benchline.toml").write_text(
+        "[provisioning]\nauto_approve = true\nstate_backend = 'pg'\n"
+        "state_server_file = 'server'\nplan_expiry_s = 60\napply_timeout_s = 100\n"
+    )
+
+    settings = load_config(
+        {
+            "BENCHLINE_TERRAFORM_BIN": str(terraform),
+            "BENCHLINE_PROVISIONING_APPLY_TIMEOUT_S": "200",
+        }
+    ).provisioning
+
+    assert settings.terraform == terraform
+    assert settings.auto_approve
+    assert settings.state_backend == "pg"
+    assert settings.state_server.reveal() == "postgres://u:hunter2-hunter2@db/state"
+    assert (settings.plan_expiry_s, settings.apply_timeout_s) == (60, 200)
+    assert "hunter2" not in repr(settings)
+
+
+def test_mistakes_in_provisioning_are_all_told_and_no_secret_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+    (tmp_path / "server").write_text("postgres://u:hunter2-hunter2@db/state")
+    (tmp_path / "server").chmod(0o644)
+    (tmp_path / "benchline.toml").write_text(
+        "[provisioning]\nauto_approve = 'maybe'\nstate_backend = 's3'\ncolour = 1\n"
+        "state_server_file = 'server'\ncancel_grace_s = 0\nprovider_mirror = '/nowhere/at/all'\n"
+    )
+
+    with pytest.raises(InvalidRequestError) as caught:
+        load_config({"BENCHLINE_TERRAFORM_BIN": "/nowhere/terraform"})
+
+    for word in (
+        "auto_approve",
+        "state_backend",
+        "colour",
+        "others can read",
+        "cancel_grace_s",
+        "provider_mirror",
+        "BENCHLINE_TERRAFORM_BIN",
+    ):
+        assert word in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_backend_pg_needs_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+
+    with pytest.raises(InvalidRequestError, match="state_server_file"):
+        load_config({"BENCHLINE_PROVISIONING_STATE_BACKEND": "pg"})
