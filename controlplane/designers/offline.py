@@ -218,6 +218,7 @@ def _title(assembly: Assembly) -> str:
         BehaviourKind.ECHO: "echo",
         BehaviourKind.FOLLOW: "follow",
         BehaviourKind.NOTICE: "notice",
+        BehaviourKind.TURN: "turn",
     }
     kinds = dict.fromkeys(words[behaviour.kind] for behaviour in assembly.behaviours)
     things = dict.fromkeys(

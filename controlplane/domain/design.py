@@ -93,6 +93,7 @@ class BehaviourKind(StrEnum):
     ECHO = "echo"
     FOLLOW = "follow"
     NOTICE = "notice"
+    TURN = "turn"
     CUSTOM = "custom"
 
 

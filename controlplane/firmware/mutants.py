@@ -48,6 +48,7 @@ def mutants_of(sketch: str) -> tuple[Mutant, ...]:
         _readings,
         _holds,
         _inputs,
+        _turning,
     )
     found = [mutant for make in makers for mutant in make(sketch)]
     return tuple(mutant for mutant in found if mutant.text != sketch)
@@ -226,6 +227,28 @@ def _inputs(sketch: str) -> list[Mutant]:
             expected=("",),
         )
         for match in _ACTIVE.finditer(sketch)
+    ]
+
+
+def _turning(sketch: str) -> list[Mutant]:
+    """An encoder that counts the wrong way, one way, half notches, or edges of one contact."""
+    a, b = (re.search(rf"const int ENCODER_{c}_PIN = (\w+);", sketch) for c in "AB")
+    if a is None or b is None:
+        return []
+    exchanged = _cut(_cut(sketch, b, 1, a[1]), a, 1, b[1])
+    changes = {
+        "contacts_exchanged": exchanged,
+        "wrong_way": sketch.replace("turned > 0 ? 1 : -1", "turned > 0 ? -1 : 1"),
+        "one_way": sketch.replace("turned > 0 ? 1 : -1", "1"),
+        "every_step": sketch.replace(
+            "  if (now != 0) return;", "  if (encoderSteps == 0) return;"
+        ).replace("= encoderSteps / 2;", "= encoderSteps;"),
+        "half_notches": sketch.replace("  if (now != 0) return;", "  if (now == 1) return;"),
+        "not_counted": sketch.replace("  position += ", "  // position += "),
+    }
+    return [
+        Mutant(name=f"encoder_{name}", text=text, expected=("position", "turned", "half"))
+        for name, text in changes.items()
     ]
 
 

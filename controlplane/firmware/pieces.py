@@ -259,7 +259,7 @@ def report(sketch: Sections, design: Design, behaviour: Behaviour) -> None:
         sketch.state.append("unsigned long counter = 0;")
         lines += ["counter++;", 'Serial.print("counter ");', "Serial.println(counter);"]
     else:
-        lines += ['Serial.print("presses ");', "Serial.println(presses);"]
+        lines += [f'Serial.print("{kind} ");', f"Serial.println({kind});"]
     body = "\n".join(f"  {line}" for line in lines)
     sketch.functions.append(
         f"// {behaviour.text}\n"
@@ -345,5 +345,4 @@ def _answer(design: Design, behaviour: Behaviour, word: str) -> list[str]:
             "Serial.print(millis() / 1000);",
             'Serial.println(" s");',
         ]
-    variable = "presses" if kind == "presses" else "counter"
-    return [f'Serial.print("{head}{variable} ");', f"Serial.println({variable});"]
+    return [f'Serial.print("{head}{kind} ");', f"Serial.println({kind});"]

@@ -24,6 +24,7 @@ from controlplane.firmware.pieces import (
     sensor,
     threshold,
 )
+from controlplane.firmware.turning_pieces import turn
 
 SAMPLE_MS = 100
 """Sensors are read, and outputs that follow them set, this often."""
@@ -65,6 +66,8 @@ def write_sketch(design: Design) -> str:
         follow(sketch, behaviour)
     for behaviour in of_kind[BehaviourKind.NOTICE]:
         notice(sketch, behaviour)
+    for behaviour in of_kind[BehaviourKind.TURN]:
+        turn(sketch, behaviour)
     for behaviour in of_kind[BehaviourKind.REPORT]:
         report(sketch, design, behaviour)
     _console(sketch, design, of_kind)

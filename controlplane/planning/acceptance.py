@@ -53,7 +53,7 @@ def write_scenarios(
     drafts.append(_Draft(id="main", title=title, timeline=main))
     for behaviour in slow:
         patient = Proofs(signals=by_id)
-        prove_patiently(patient, behaviour)
+        prove_patiently(patient, behaviour, behaviours)
         drafts.append(
             _Draft(
                 id=f"slow_{behaviour.id}"[:48],

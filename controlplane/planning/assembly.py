@@ -1,7 +1,7 @@
 """Turns the intents of a prompt into things and behaviours, or into every finding there is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from controlplane.domain.design import Assumption, Behaviour, BehaviourKind, Parameter
@@ -24,6 +24,7 @@ from controlplane.planning.intent import (
     Report,
     SensorRef,
     Switch,
+    Turn,
     ValueKind,
     ValueRef,
     Wire,
@@ -48,6 +49,7 @@ from controlplane.planning.limits import (
 from controlplane.planning.motion_behaviours import Motion
 from controlplane.planning.resolve import Resolver, Thing
 from controlplane.planning.thresholds import Rules, build_threshold
+from controlplane.planning.turning_behaviours import Turning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,7 @@ class _Builder:
         self._debounces: dict[Fraction, Intent] = {}
         self._commands: dict[str, Command] = {}
         self._motion = Motion(resolver)
+        self._turning = Turning(resolver)
         self._echo = False
         self._silent_count = False
 
@@ -114,6 +117,8 @@ class _Builder:
                 self._echo = True
             case Follow() | Notice():
                 self._motion.add(intent)
+            case Turn():
+                self._turning.add(intent)
             case Wire():
                 self._wire(intent)
 
@@ -216,6 +221,9 @@ class _Builder:
         name = signals[0].id if signals else value.kind.value
         if value.kind is ValueKind.PRESSES:
             self._silent_count, name, signals = True, "presses", ()
+        elif value.kind is ValueKind.POSITION:
+            name = value.kind.value
+            self._turning.shown_by_the_clock = intent
         if period < SHORTEST_REPORT_MS:
             what = "no period" if period <= 0 else f"a period of {decimal_text(period, 3)} ms"
             self.resolver.complain(
@@ -231,7 +239,7 @@ class _Builder:
         behaviour = Behaviour(
             id=f"report_{name}",
             kind=BehaviourKind.REPORT,
-            signals=tuple(thing.id for thing in signals),
+            signals=tuple(name for thing in signals for name in thing.signals),
             parameters=(
                 Parameter(name="value", value=value.kind.value, unit=Unit.TEXT),
                 milliseconds("period", period),
@@ -259,6 +267,8 @@ class _Builder:
                 thing = self.resolver.output(value.output, at)
             case ValueKind.PRESSES:
                 thing = self.resolver.button(None, at)
+            case ValueKind.POSITION:
+                thing = self._turning.meant(value.input, at)
             case _:
                 return ()
         return None if thing is None else (thing,)
@@ -372,7 +382,7 @@ class _Builder:
         commands = [self._command_behaviour(c) for c in self._commands.values()]
         found = (*thresholds, self._button_behaviour(), *commands)
         behaviours += [behaviour for behaviour in found if behaviour is not None]
-        behaviours += self._motion.behaviours()
+        behaviours += [*self._motion.behaviours(), *self._turning.behaviours()]
         if self._echo:
             text = "Send every received line back" + (", except the commands." if commands else ".")
             behaviours.append(
@@ -510,7 +520,7 @@ class _Builder:
                 'Say what is counted, e.g. "print a counter every second".',
                 intent,
             )
-        things = self._signals_of(ValueRef(kind, intent.value.sensor, intent.value.output), intent)
+        things = self._signals_of(replace(intent.value, kind=kind), intent)
         if things is None:
             return None
         if kind is ValueKind.PRESSES:

@@ -33,6 +33,7 @@ from controlplane.planning.phrases import PIN, Things
 from controlplane.planning.pressing import debounce_clause, press_clause
 from controlplane.planning.rates import NUMBER, value_of
 from controlplane.planning.reporting import report_clause
+from controlplane.planning.turning import turn_clause
 from controlplane.planning.wording import (
     CHANNEL,
     LEAD,
@@ -72,7 +73,7 @@ _ECHO = Mark(
 
 
 def _wire_clause(things: Things) -> Rule:
-    thing = Alt(things.output, things.sensor, things.button, things.motion)
+    thing = Alt(things.output, things.sensor, things.button, things.motion, things.encoder)
     pin = Mark(PIN, "a pin")
     use = Seq(
         Opt(Words("use|take|assign|using|with|uses|reserve|pin|on|put")),
@@ -175,6 +176,7 @@ def build_clauses(things: Things, commands: Rule) -> tuple[Rule, Rule]:
         debounce_clause(things),
         commands,
         motion_clause(things),
+        turn_clause(things),
         Mapped(Seq(LEAD, _ECHO, Opt(CHANNEL)), lambda f: with_spans(f, Echo())),
         _wire_clause(things),
         _hysteresis_clause(),

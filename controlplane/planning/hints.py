@@ -34,6 +34,10 @@ _WORDS: Mapping[str, str] = {
         'Known boards: "on an Olimex STM32-H405", "on an ESP32-C3-DevKitM-1", "on a Nucleo F446RE" '
         "and others."
     ),
+    "encoder rotary turned turns knob": (
+        'An encoder gives a position: "print the position of the encoder whenever it changes", '
+        '"report the position of the encoder every second".'
+    ),
     "motion pir movement presence": (
         "Motion switches something on, or is printed: "
         '"turn the lamp on for 30 s when motion is detected", "report motion".'

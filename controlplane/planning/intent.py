@@ -61,6 +61,7 @@ class ValueKind(StrEnum):
     UPTIME = "uptime"
     COUNTER = "counter"
     OUTPUT = "output"
+    POSITION = "position"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class ValueRef:
     kind: ValueKind
     sensor: SensorRef | None = None
     output: OutputRef | None = None
+    input: InputRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +188,17 @@ class Notice(Intent):
     source: InputRef
     began: str
     ended: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn(Intent):
+    """Count the notches of an encoder; ``printed``: each new position is to be printed.
+
+    ``source`` None: "print the position" of the encoder that was mentioned.
+    """
+
+    source: InputRef | None
+    printed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

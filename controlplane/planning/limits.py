@@ -72,6 +72,7 @@ def command_behaviour(
         ValueKind.UPTIME: "the uptime",
         ValueKind.COUNTER: "the counter",
         ValueKind.PRESSES: "the number of presses",
+        ValueKind.POSITION: "the position of the encoder",
     }
     if kind is None:
         parameter, text = Parameter(name="answer", value=answer, unit=Unit.TEXT), repr(answer)
@@ -83,7 +84,7 @@ def command_behaviour(
     return Behaviour(
         id=f"command_{identifier(word)}",
         kind=BehaviourKind.COMMAND,
-        signals=tuple(thing.id for thing in things),
+        signals=tuple(name for thing in things for name in thing.signals),
         parameters=(Parameter(name="command", value=word, unit=Unit.TEXT), parameter),
         text=f"Answer {word!r} with {text}.",
     )

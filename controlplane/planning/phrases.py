@@ -28,7 +28,7 @@ from controlplane.planning.intent import (
     ValueKind,
     ValueRef,
 )
-from controlplane.planning.rates import NUMBER, value_of, words
+from controlplane.planning.rates import NUMBER, value_of, values_of, words
 from controlplane.planning.tokens import Kind, gpio_name, tokenize
 
 F = Fraction
@@ -136,6 +136,7 @@ class Things:
     bare_sensor: Rule
     button: Rule
     motion: Rule
+    encoder: Rule
     board: Rule
     value: Rule
 
@@ -202,6 +203,7 @@ def build_things(components: Mapping[str, ComponentKind], boards: Mapping[str, N
         _say_board,
     )
     marked = Mark(sensor, _say_sensor)
+    encoder = Mark(_encoder(components["encoder"]), "the rotary encoder")
     return Things(
         output=output,
         led=Mark(led, _say_output),
@@ -209,8 +211,9 @@ def build_things(components: Mapping[str, ComponentKind], boards: Mapping[str, N
         bare_sensor=bare,
         button=Mark(button, "the button"),
         motion=Mark(_input(components["pir"]), "the motion sensor"),
+        encoder=encoder,
         board=board,
-        value=_value(marked, output),
+        value=Alt(_value(marked, output), _position(encoder)),
     )
 
 
@@ -223,6 +226,56 @@ def _input(kind: ComponentKind) -> Rule:
         Seq(Opt(Words("external")), Words("|".join(kind.words)), Opt(PIN_SPEC)),
         lambda features: (("input", InputRef(kind.key, _said(value_of(features, "pin")))),),
     )
+
+
+def _encoder(kind: ComponentKind) -> Rule:
+    """The encoder, with both of its pins or none."""
+    joint = Words("and|,|, and|&|and pin|and to|and at|and on")
+    number = Alt(PIN, Mapped(Terminal(Kind.NUMBER, "pin_number"), _numbered_pin))
+    pins = Alt(
+        Seq(PIN_SPEC, joint, PIN),
+        Seq(
+            Words("on pins|at pins|to pins|using pins|pins|on gpios|with pins|is on pins"),
+            number,
+            joint,
+            number,
+        ),
+        Seq(
+            Words("with a on|a on|with a at|, a on|: a on|with contact a on|: a|with a to"),
+            PIN,
+            Words("and b on|, b on|b on|and b at|and contact b on|, b|and b to"),
+            PIN,
+        ),
+    )
+    return Mapped(
+        Seq(Words("|".join(kind.words)), Opt(pins)),
+        lambda features: (
+            ("input", InputRef(kind.key, tuple(map(str, values_of(features, "pin"))))),
+        ),
+    )
+
+
+def _position(encoder: Rule) -> Rule:
+    """The position of the encoder; "the position" alone means one that was mentioned."""
+    fresh = Opt(Words("current|latest|last|present|newest|current value of|value of"))
+    said = Mark(Words("position of|count of|step count of|position from|steps of"), "its position")
+    after = Mark(Words("position|count|value|reading"), "its position")
+    return Mapped(
+        Seq(
+            Opt(Mark(fresh, "its newest value")),
+            Alt(
+                Seq(Opt(said), encoder, Opt(after)),
+                Mark(Words("position|turned position"), "the position"),
+            ),
+        ),
+        _position_value,
+    )
+
+
+def _position_value(features: Features) -> Features:
+    source = value_of(features, "input")
+    meant = source if isinstance(source, InputRef) else None
+    return (("value", ValueRef(ValueKind.POSITION, input=meant)), *_spans(features))
 
 
 def _said(pin: object) -> tuple[str, ...]:
@@ -271,7 +324,8 @@ def _button(features: Features) -> Features | None:
         "wakeup",
         "wake",
     )
-    label = "external" if where == "external" else "onboard" if onboard else ""
+    of_encoder = "encoder" in noun.split()
+    label = "external" if where == "external" or of_encoder else "onboard" if onboard else ""
     if noun.split()[0] == "boot":
         label = "boot"
     return (

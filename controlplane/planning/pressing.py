@@ -65,6 +65,7 @@ _PRESSING = Words(
     "on every press of|at each press of|with each press of|with every press of|upon press of|"
     "for each press of|for every press of|at every press of|by pressing|on pressing|upon pressing"
 )
+_ENCODER = "encoder|rotary encoder|encoder knob|rotary encoder knob"
 DEBOUNCE_DEFAULT = Fraction(-1)
 _DEBOUNCE_NUMBER = Mapped(
     Alt(
@@ -106,8 +107,10 @@ _DEBOUNCE = Mark(
 
 def _trigger(things: Things) -> Rule:
     button = things.button
+    knob = Feature(Words(_ENCODER), "button", OutputRef("button", label="external"))
     spoken = Alt(
-        Seq(_WHEN, button, _PRESSED),
+        Seq(_WHEN, Alt(button, Mark(knob, "the switch of the encoder")), _PRESSED),
+        Seq(_WHEN, _PRESSING, Mark(knob, "the switch of the encoder")),
         Seq(_WHEN, _PRESSING, button),
         Seq(
             Words(

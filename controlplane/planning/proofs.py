@@ -68,10 +68,10 @@ class Proofs(Timeline):
         if kind == "sensor":
             signal = self.signals[behaviour.signals[0]]
             self.show_value(f"{name}_value", signal, after=0, within=START_MS)
-        elif kind == "presses":
+        elif kind in ("presses", "position"):
             self.add(
                 0,
-                f"expect: {{id: presses_none, line: '^presses 0$', within: {START_MS}ms}}",
+                f"expect: {{id: {kind}_none, line: '^{kind} 0$', within: {START_MS}ms}}",
             )
         elif kind == "counter":
             for number in (1, 2):
@@ -204,9 +204,9 @@ class Proofs(Timeline):
                 signal = self.signals[sensor]
                 regex = self.value_regex(f"{word} {signal.line_name} ", signal)
                 where = f', where: "{self.near(signal, self.level[sensor])}"'
-                self._ask(behaviour, regex, where)
+                self.ask(behaviour, regex, where)
             elif behaviour.signals == (output,) and output:
-                self._ask(behaviour, exactly(f"{word} {spoken(output)} on"), "")
+                self.ask(behaviour, exactly(f"{word} {spoken(output)} on"), "")
 
     def answers_again(
         self, behaviours: Sequence[Behaviour], sensor: str, output: str, state: str
@@ -241,7 +241,8 @@ class Proofs(Timeline):
         self.now += PHASE_MS
         self.until(self.now)
 
-    def _ask(self, behaviour: Behaviour, regex: str, where: str) -> None:
+    def ask(self, behaviour: Behaviour, regex: str, where: str) -> None:
+        """A wrong question, which is not answered, and the right one."""
         word = behaviour.word("command")
         name = behaviour.id.removeprefix("command_")
         wrong = self.now + ASIDE_MS
@@ -267,13 +268,13 @@ class Proofs(Timeline):
         """A command that needs no stimulus of its own; what changes is asked twice."""
         word, kind = behaviour.word("command"), behaviour.word("value")
         if not kind:
-            self._ask(behaviour, exactly(behaviour.word("answer")), "")
+            self.ask(behaviour, exactly(behaviour.word("answer")), "")
         elif kind == "presses":
-            self._ask(behaviour, exactly(f"{word} presses {self.presses}"), "")
+            self.ask(behaviour, exactly(f"{word} presses {self.presses}"), "")
         elif kind == "uptime":
             regex = exactly(f"{word} uptime @ s").replace("@", "(?P<v>[0-9]+)")
             at = (self.now + PHASE_MS) // 1000
-            self._ask(behaviour, regex, f', where: "v >= {at} and v <= {at + 1}"')
+            self.ask(behaviour, regex, f', where: "v >= {at} and v <= {at + 1}"')
             self.now += 2000
             at = self.now // 1000
             self.ask_again(behaviour, regex, f', where: "v >= {at} and v <= {at + 1}"')
@@ -282,7 +283,7 @@ class Proofs(Timeline):
         elif kind == "output":
             output = behaviour.signals[0]
             state = "off" if output in self.toggled else "(on|off)"
-            self._ask(behaviour, f"{exactly(f'{word} {spoken(output)} ')[:-1]}{state}$", "")
+            self.ask(behaviour, f"{exactly(f'{word} {spoken(output)} ')[:-1]}{state}$", "")
 
     def _counter_command(self, behaviour: Behaviour, others: Sequence[Behaviour]) -> None:
         counters = [b for b in others if b.word("value") == "counter" and b.parameter("period")]
@@ -292,7 +293,7 @@ class Proofs(Timeline):
         def where(at: int) -> str:
             return f', where: "v >= {at // period} and v <= {(at + REACTION_MS) // period + 2}"'
 
-        self._ask(behaviour, regex, where(self.now + PHASE_MS))
+        self.ask(behaviour, regex, where(self.now + PHASE_MS))
         if period <= 1500:
             self.now += 3 * period + REACTION_MS
             self.ask_again(behaviour, regex, where(self.now))

@@ -21,6 +21,11 @@ from controlplane.planning.timeline import (
     single_quoted,
     upper_half,
 )
+from controlplane.planning.turning_proofs import (
+    control_turning,
+    prove_turning,
+    turned_meanwhile,
+)
 
 
 def prove_all(timeline: Proofs, behaviours: Sequence[Behaviour], periods_of: Sequence[str]) -> None:
@@ -40,6 +45,8 @@ def prove_all(timeline: Proofs, behaviours: Sequence[Behaviour], periods_of: Seq
         timeline.threshold(behaviour, behaviours)
     _other_values(timeline, behaviours)
     prove_motion(timeline, behaviours, [b for b in behaviours if b.id in periods_of])
+    for behaviour in by_kind[BehaviourKind.TURN]:
+        prove_turning(timeline, behaviour, behaviours, periods_of)
     for behaviour in by_kind[BehaviourKind.BUTTON]:
         timeline.button(behaviour, behaviours)
     for behaviour in by_kind[BehaviourKind.COMMAND]:
@@ -97,7 +104,9 @@ def _last_reports(
             timeline.now += period + START_MS
 
 
-def prove_patiently(timeline: Proofs, behaviour: Behaviour) -> None:
+def prove_patiently(
+    timeline: Proofs, behaviour: Behaviour, behaviours: Sequence[Behaviour]
+) -> None:
     """One interval of a long period, or one long hold time, in a run of its own."""
     timeline.begin()
     timeline.proves.append(behaviour.id)
@@ -119,7 +128,10 @@ def prove_patiently(timeline: Proofs, behaviour: Behaviour) -> None:
             f"expect_period: {{id: {name}_period, line: {single_quoted(regex)}, "
             f"period: {round(period)}ms, tolerance: 2%, count: 1}}",
         )
-        if behaviour.word("value") == "sensor":
+        if behaviour.word("value") == "position":
+            counting = next(b.id for b in behaviours if b.kind is BehaviourKind.TURN)
+            turned_meanwhile(timeline, behaviour, counting)
+        elif behaviour.word("value") == "sensor":
             _changed(timeline, behaviour, round(period))
     timeline.until(round(period * 102 / 100) + 2 * START_MS)
 
@@ -165,6 +177,8 @@ def prove_control(timeline: Timeline, behaviours: Sequence[Behaviour]) -> None:
                     )
             case BehaviourKind.COMMAND:
                 _control_command(timeline, behaviour)
+            case BehaviourKind.TURN:
+                control_turning(timeline, behaviour)
             case BehaviourKind.FOLLOW | BehaviourKind.NOTICE:
                 control_motion(timeline, behaviour)
             case _:

@@ -24,7 +24,7 @@ SETTLED_MS = 60
 START_MS = 300
 """Until then the first report must have come."""
 
-_COUNTED = {"uptime": "[0-9]+ s"}
+_COUNTED = {"uptime": "[0-9]+ s", "position": "-?[0-9]+"}
 """What follows the name of a value that no sensor gives, where it is not a plain number."""
 
 _REGEX_SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")

@@ -32,7 +32,8 @@ def pin_index(name: str) -> int:
 @dataclass
 class DeviceModel:
     """One run. ``lies``: "silent" (no replies), "inverted", "constant", "bouncy", "deaf" (sees
-    motion the wrong way round), "first motion" (counts hold times from there)."""
+    motion the wrong way round), "first motion" (counts hold times from there),
+    "backwards" and "one contact" (of an encoder)."""
 
     design: Design
     plan: RunPlan
@@ -48,6 +49,9 @@ class DeviceModel:
     button: tuple[bool, bool, int] = (False, False, 0)
     wanted: dict[str, int] = field(default_factory=dict)
     noticed: bool = False
+    position: int = 0
+    contacts: int = 0
+    steps: int = 0
 
     def events(self) -> Iterator[Event]:
         """Run to the end and give what the evaluator is fed."""
@@ -151,6 +155,8 @@ class DeviceModel:
                     self._follow(behaviour)
                 case BehaviourKind.NOTICE:
                     self._notice(behaviour)
+                case BehaviourKind.TURN:
+                    self._turn(behaviour)
                 case _:
                     pass
 
@@ -173,6 +179,7 @@ class DeviceModel:
             "uptime": f"uptime {self.now // 1000} s",
             "counter": f"counter {self.counter}",
             "presses": f"presses {self.presses}",
+            "position": f"position {self.position}",
         }
         if kind == "sensor":
             self._say(self._shown(behaviour.signals[0]))
@@ -204,6 +211,23 @@ class DeviceModel:
             line = behaviour.word("began" if motion else "ended")
             if line:
                 self._say(line)
+
+    def _turn(self, behaviour: Behaviour) -> None:
+        a, b = (self._is_on(contact) for contact in behaviour.signals)
+        before, self.contacts = self.contacts, 2 * a + b
+        ring = [0, 2, 3, 1]
+        moved = (ring.index(self.contacts) - ring.index(before)) % 4
+        self.steps += {1: 1, 3: -1}.get(moved, 0)
+        turned = 0
+        if "one contact" in self.lies:
+            turned = (-1 if b else 1) if a and not before & 2 else 0
+        elif self.contacts == 0:
+            turned = (self.steps > 1) - (self.steps < -1)
+            self.steps = 0
+        if turned:
+            self.position += -turned if "backwards" in self.lies else turned
+            if behaviour.word("position") == "print":
+                self._say(f"position {self.position}")
 
     def _button(self, behaviour: Behaviour) -> None:
         pressed = self._is_on("button")
@@ -249,5 +273,9 @@ class DeviceModel:
         if kind == "output":
             output = behaviour.signals[0]
             return f"{output.replace('_', ' ')} {'on' if self.driven[output] else 'off'}"
-        plain = {"uptime": f"uptime {self.now // 1000} s", "presses": f"presses {self.presses}"}
+        plain = {
+            "uptime": f"uptime {self.now // 1000} s",
+            "presses": f"presses {self.presses}",
+            "position": f"position {self.position}",
+        }
         return plain.get(kind, f"counter {self.counter}")

@@ -27,6 +27,11 @@ DEMO = (
     "Blink the on-board LED at 2 Hz and report the temperature every second; switch a relay on "
     "above 30 C and off below 28 C; answer 'status' with the last temperature."
 )
+TURNING = (
+    "Print the position of a rotary encoder whenever it changes.",
+    "Report the position of the encoder every 700 ms; answer 'pos' with the position.",
+    "Report the position of the encoder every 20 seconds.",
+)
 PROMPTS = [
     DEMO,
     *(
@@ -78,6 +83,7 @@ PROMPTS = [
     ),
     MOTION,
     LONG_MOTION,
+    *TURNING,
 ]
 
 
@@ -262,6 +268,15 @@ def test_a_line_about_motion_that_does_not_come_fails(name: str, expected: str) 
     built = changed(asked, BehaviourKind.NOTICE, name, "")
 
     assert expected in failures(asked, built, frozenset(), seed=1)
+
+
+@pytest.mark.parametrize("prompt", TURNING)
+@pytest.mark.parametrize("lie", ["backwards", "one contact"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_firmware_that_counts_notches_wrongly_fails(prompt: str, lie: str, seed: int) -> None:
+    asked = design(prompt)
+
+    assert failures(asked, asked, frozenset({lie}), seed)
 
 
 def test_swapped_pins_fail() -> None:

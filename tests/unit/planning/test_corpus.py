@@ -74,6 +74,8 @@ def _one(behaviour: Behaviour) -> str:
         case BehaviourKind.FOLLOW:
             source, output = behaviour.signals
             return f"{output} follows {source}+{word('hold')}ms"
+        case BehaviourKind.TURN:
+            return f"turn {word('position')}"
         case BehaviourKind.NOTICE:
             told = ", ".join(filter(None, [word("began"), word("ended")]))
             return f"notice {behaviour.signals[0]}: {told}"
