@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -106,8 +106,8 @@ def revocations_fit(data: bytes, authority: Identity) -> bool:
     """Whether a revocation list is this authority's."""
     try:
         found = x509.load_pem_x509_crl(data)
-        return found.is_signature_valid(authority.certificate.public_key())  # type: ignore[arg-type]  # ours is of an elliptic curve
-    except (ValueError, TypeError):
+        return found.is_signature_valid(authority.key.public_key())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         return False
 
 
@@ -117,11 +117,15 @@ def parse_identity(key_pem: bytes, certificate_pem: bytes) -> Identity:
     Raises:
         ValueError: not a key and a certificate, or not of one another.
     """
-    key = serialization.load_pem_private_key(key_pem, None)
-    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    try:
+        key = serialization.load_pem_private_key(key_pem, None)
+        certificate = x509.load_pem_x509_certificate(certificate_pem)
+        matches = certificate.public_key() == key.public_key()
+    except (TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError(f"not a key and a certificate: {error}") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise ValueError("not a key of an elliptic curve")  # noqa: TRY004 - what a file holds
-    if certificate.public_key() != key.public_key():
+    if not matches:
         raise ValueError("the certificate is not that of the key")
     return Identity(key=key, certificate=certificate)
 
@@ -131,7 +135,7 @@ def trouble_of(identity: Identity, authority: Identity, now: datetime) -> str:
     certificate = identity.certificate
     try:
         certificate.verify_directly_issued_by(authority.certificate)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return "the certificate is not of this stack's authority"
     if now >= certificate.not_valid_after_utc:
         return f"the certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
