@@ -59,7 +59,8 @@ eval: setup-dev ## Measure the offline designer, and renew docs/designers.md
 	./benchline eval tests/prompts/first_set.yaml --fresh --out $${TMPDIR:-/tmp}/benchline-eval.json --page docs/designers.md
 
 chaos: setup-dev ## Kill the programs at random moments, at length
-	BENCHLINE_CHAOS_ROUNDS=25 $(PYTEST) tests/e2e/test_chaos.py
+	BENCHLINE_CHAOS_ROUNDS=25 $(PYTEST) tests/e2e/test_chaos.py \
+		tests/process/provisioning/test_local_faults.py::test_terraform_killed_at_any_moment_is_mended_by_the_next_plan
 
 claude-live: setup-dev ## Ask the real Claude service once, for at most a dollar (needs ANTHROPIC_API_KEY)
 	$(BIN)/python -m tests.claude_live

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from tests.bench import bench_deploy, bench_serial, bench_session
+from tests.bench import bench_cloud, bench_deploy, bench_serial, bench_session
 from tests.bench.live import ROOT
 from tests.bench.row import Row
 
@@ -140,6 +140,7 @@ BENCHMARKS: dict[str, Callable[[int], Found]] = {
     "deploy": bench_deploy.measure,
     "serial": bench_serial.measure,
     "leases": leases,
+    "cloud": bench_cloud.measure,
     "demo": demo,
 }
 
