@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from benchline.errors import UnreachableError
 from benchline.instance import make_private
 from controlplane.provisioning.binary import TerraformCommand, find_terraform
 from controlplane.provisioning.leftovers import end_leftovers
@@ -38,7 +39,8 @@ class TerraformHost:
     settings: ProvisioningSettings
     modules: Callable[[str], Module] = shipped_module
     # Two runs of init may not write to the shared cache at once.
-    _initialising: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _loading: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _preparing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _cleared: set[str] = field(default_factory=set, init=False)
 
     async def command(self) -> TerraformCommand:
@@ -81,15 +83,16 @@ class TerraformHost:
                 PATH_UNUSABLE.
             CorruptError: MODULE_TAMPERED or MODULE_UNSAFE.
             ExhaustedError: DISK_FULL.
+            UnreachableError: STATE_UNREACHABLE; its server is not configured any more.
         """
         workspace, module = self.workspace(stack), self.modules(target)
         command = await self.command()
-        async with self._initialising:
+        async with self._preparing:
             if stack not in self._cleared:
                 await asyncio.to_thread(end_leftovers, workspace)
                 self._cleared.add(stack)
             await asyncio.to_thread(make_private, self.cache_dir)
-            await asyncio.to_thread(
+            backend = await asyncio.to_thread(
                 prepare,
                 workspace,
                 module,
@@ -103,11 +106,34 @@ class TerraformHost:
             workspace=workspace,
             command=command,
             settings=self.settings,
-            environment=_environment(workspace, stack, self.settings, environment, reattach or {}),
+            environment={
+                **environment,
+                **_environment(workspace, reattach or {}),
+                **self._state_server(stack, backend),
+            },
             redact=Redactor((*secrets, *_secrets_of(environment, self.settings))),
             lockfile="readonly" if has_lock_file(workspace, module) else None,
-            initialising=self._initialising,
+            loading=self._loading if self._loads(module) else None,
         )
+
+    def _loads(self, module: Module) -> bool:
+        """Whether init writes to the cache: a mirror is only read."""
+        return bool(module.providers) and self.settings.provider_mirror is None
+
+    def _state_server(self, stack: str, backend: StateBackend) -> Mapping[str, str]:
+        if backend is StateBackend.LOCAL:
+            return {}
+        if not self.settings.state_server:
+            raise UnreachableError(
+                "STATE_UNREACHABLE",
+                f"the state of {stack} is on a PostgreSQL server and [provisioning] names none:"
+                " set state_server_file",
+                stack=stack,
+            )
+        return {
+            "PG_CONN_STR": self.settings.state_server.reveal(),
+            "PG_SCHEMA_NAME": _PG_SCHEMA.format(stack=stack),
+        }
 
     def _providers(self, module: Module, command: TerraformCommand) -> Providers:
         return Providers(
@@ -117,16 +143,9 @@ class TerraformHost:
         )
 
 
-def _environment(
-    workspace: Workspace,
-    stack: str,
-    settings: ProvisioningSettings,
-    credentials: Mapping[str, str],
-    reattach: Mapping[str, Path],
-) -> Mapping[str, str]:
-    """The whole environment of a run, the system's programs aside."""
+def _environment(workspace: Workspace, reattach: Mapping[str, Path]) -> Mapping[str, str]:
+    """What every run is told."""
     environment = {
-        **credentials,
         "HOME": str(workspace.home_dir),
         "TF_IN_AUTOMATION": "1",
         "TF_INPUT": "0",
@@ -147,9 +166,6 @@ def _environment(
                 for address, socket in reattach.items()
             }
         )
-    if settings.state_backend is StateBackend.POSTGRES:
-        environment["PG_CONN_STR"] = settings.state_server.reveal()
-        environment["PG_SCHEMA_NAME"] = _PG_SCHEMA.format(stack=stack)
     return environment
 
 

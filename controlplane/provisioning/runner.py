@@ -13,6 +13,7 @@ the task that waits for an operation is the same as `cancel()`: Terraform saves 
 """
 
 import asyncio
+import contextlib
 import hashlib
 import zipfile
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -66,7 +67,7 @@ class Terraform:
         environment: Mapping[str, str],
         redact: Redactor,
         lockfile: str | None,
-        initialising: asyncio.Lock,
+        loading: asyncio.Lock | None,
     ) -> None:
         self.workspace = workspace
         self._command = command
@@ -74,7 +75,7 @@ class Terraform:
         self._environment = environment
         self._redact = redact
         self._lockfile = lockfile
-        self._initialising = initialising
+        self._loading = loading or contextlib.nullcontext()
         self._operation: Operation | None = None
         self._mended = False
 
@@ -86,7 +87,7 @@ class Terraform:
             UnreachableError: STATE_UNREACHABLE.
             BenchlineError: as all operations: OPERATION_CANCELLED, OPERATION_TIMED_OUT, DISK_FULL.
         """
-        async with self._initialising, self._begin("init") as run:
+        async with self._begin("init") as run, self._loading:
             self._mended = await asyncio.to_thread(mend_state, self.workspace) or self._mended
             ended = await run.terraform.init(no_color=IsFlagged, lockfile=self._lockfile)
             await run.judge(ended)
@@ -185,7 +186,10 @@ class Terraform:
         return review_of(document, self._redact)
 
     async def cancel(self) -> None:
-        """End the operation in progress in good order; returns when its process is gone."""
+        """End the operation in progress in good order; returns when its process is gone.
+
+        A listener must not wait for this: the operation waits for it.
+        """
         if self._operation is not None:
             await self._operation.cancel()
 

@@ -1,7 +1,7 @@
 """The folder of one stack, in which Terraform runs. Only its owner can enter it.
 
 module/                 a copy of the module, so that a newer release changes no existing stack
-module.json             which module that is, and the sha256 of the copy
+module.json             which module that is, the sha256 of the copy, and where the state is
 variables.tfvars.json   what the operator chose; Terraform takes its texts literally
 cli.tfrc                where providers may come from
 state/                  the state, and how it was before the last apply
@@ -145,10 +145,11 @@ def prepare(
     variables: Mapping[str, object] | None,
     backend: StateBackend,
     providers: Providers,
-) -> None:
-    """Make the folder ready for a run. It may be called again at any time.
+) -> StateBackend:
+    """Make the folder ready for a run, and tell where its state is. It may be called at any time.
 
-    The module is copied once; `variables` None leaves them as they are.
+    Module and backend are settled at the first time: a backend that is configured later would
+    begin with an empty state. `variables` None leaves them as they are.
 
     Raises:
         InvalidRequestError: VARIABLES_INVALID or PATH_UNUSABLE.
@@ -167,13 +168,14 @@ def prepare(
             workspace.data_dir,
         ):
             make_private(folder)
-        files = _copied(workspace, module)
+        files, backend = _copied(workspace, module, backend)
         write_private(workspace.module_dir / _BACKEND_FILE, _BACKENDS[backend].encode())
         write_private(workspace.cli_config, cli_config(providers).encode())
         if variables is not None:
             write_private(workspace.variables_file, _variables(files, variables))
     except OSError as error:
         raise disk_error(error) from error
+    return backend
 
 
 def has_lock_file(workspace: Workspace, module: Module) -> bool:
@@ -305,8 +307,13 @@ def disk_error(error: OSError) -> BenchlineError:
     )
 
 
-def _copied(workspace: Workspace, module: Module) -> Mapping[str, bytes]:
-    """The module's files in the folder, copied at the first time and proved at each later one."""
+def _copied(
+    workspace: Workspace, module: Module, backend: StateBackend
+) -> tuple[Mapping[str, bytes], StateBackend]:
+    """The module's files in the folder, copied at the first time and proved at each later one.
+
+    With them comes the backend that the first time settled.
+    """
     record_file = workspace.root / "module.json"
     if not record_file.is_file():
         files = module_files(module.path)
@@ -315,12 +322,13 @@ def _copied(workspace: Workspace, module: Module) -> Mapping[str, bytes]:
             path = workspace.module_dir / name
             make_private(path.parent)
             write_private(path, content)
-        record = {"module": module.name, "sha256": digest(files)}
+        record = {"module": module.name, "sha256": digest(files), "backend": backend}
         write_private(record_file, json.dumps(record).encode())
-        return files
+        return files, backend
     try:
         record = json.loads(record_file.read_bytes())
         known = (record["module"], record["sha256"])
+        backend = StateBackend(record["backend"])
     except (ValueError, KeyError, TypeError):
         known = ("", "")
     files = module_files(workspace.module_dir)
@@ -333,7 +341,7 @@ def _copied(workspace: Workspace, module: Module) -> Mapping[str, bytes]:
             folder=str(workspace.module_dir),
             module=module.name,
         )
-    return files
+    return files, backend
 
 
 def _variables(files: Mapping[str, bytes], variables: Mapping[str, object]) -> bytes:

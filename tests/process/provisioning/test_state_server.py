@@ -94,6 +94,24 @@ async def test_a_state_that_could_not_be_saved_is_saved_by_the_next_plan(
     assert not plan.has_changes
 
 
+async def test_a_state_stays_where_the_stack_was_made(
+    server: PostgresServer, tmp_path: Path
+) -> None:
+    rig = rig_on(server, tmp_path)
+    on_server = rig.settings
+    await rig.apply(await rig.open("stays"))
+
+    rig.settings = replace(on_server, state_backend=StateBackend.LOCAL)
+    terraform = await rig.open("stays")
+    plan = await terraform.plan(terraform.workspace.plans_dir / "again.tfplan")
+    rig.settings = replace(rig.settings, state_server=Secret(""))
+    with pytest.raises(BenchlineError, match="state_server_file") as caught:
+        await rig.open("stays")
+
+    assert not plan.has_changes
+    assert caught.value.reason == "STATE_UNREACHABLE"
+
+
 async def test_a_wrong_password_is_told_without_it(server: PostgresServer, tmp_path: Path) -> None:
     rig = rig_on(server, tmp_path)
     rig.settings = replace(

@@ -116,6 +116,15 @@ def test_variables_are_checked_and_kept(tmp_path: Path, module: Module) -> None:
         ready(tmp_path, module, {"stack": "x" * (1 << 20)})
 
 
+def test_a_backend_that_is_configured_later_moves_no_state(tmp_path: Path, module: Module) -> None:
+    workspace = ready(tmp_path, module, {"stack": "demo"})
+
+    backend = prepare(workspace, module, None, StateBackend.POSTGRES, Providers())
+
+    assert backend is StateBackend.LOCAL
+    assert '"local"' in (workspace.module_dir / "benchline_backend.tf").read_text()
+
+
 def test_a_folder_of_another_module_is_not_touched(tmp_path: Path, module: Module) -> None:
     workspace = ready(tmp_path, module, {"stack": "demo"})
     other = Module(name="other", path=module.path)
