@@ -168,6 +168,8 @@ class RunScreen(FramedScreen):
         except grpc.aio.AioRpcError:
             self._design_read = False
             return
+        if not self.query("#design-text"):
+            return  # the screen was closed meanwhile
         if answer is None:
             self.query_one("#design-text", Static).update(_NO_DESIGN)
             return
