@@ -16,8 +16,8 @@ import asyncio
 import contextlib
 import hashlib
 import zipfile
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from python_terraform import IsFlagged
@@ -116,20 +116,22 @@ class Terraform:
         check_room(self.workspace)
         await asyncio.to_thread(make_private, out.parent)
         async with self._begin("the plan", on_event) as run:
-            await self._recover_state(run)
-            ended = await run.terraform.plan(
-                json=IsFlagged,
-                out=str(out),
-                destroy=IsFlagged if destroy else None,
-                refresh_only=IsFlagged if refresh_only else None,
-                replace=list(replace),
-                var_file=self._variables(),
-                lock_timeout=self._lock_timeout,
-            )
-            await run.judge(ended, (0, _CHANGES))
+            with _discarded_on_failure(out):
+                await self._recover_state(run)
+                ended = await run.terraform.plan(
+                    json=IsFlagged,
+                    out=str(out),
+                    destroy=IsFlagged if destroy else None,
+                    refresh_only=IsFlagged if refresh_only else None,
+                    replace=list(replace),
+                    var_file=self._variables(),
+                    lock_timeout=self._lock_timeout,
+                )
+                await run.judge(ended, (0, _CHANGES))
+                digest = await asyncio.to_thread(_whole_plan, out)
         told = run.told
         return PlanResult(
-            digest=await asyncio.to_thread(_whole_plan, out),
+            digest=digest,
             # With refresh-only the exit code may say "changes" where there are none.
             has_changes=bool(told.drift) if refresh_only else ended.rc == _CHANGES,
             changes=tuple(told.changes),
@@ -254,6 +256,16 @@ class Terraform:
         await run.tell(
             RunNote(text=f"what the last run could not save is no usable state; it is kept: {kept}")
         )
+
+
+@contextmanager
+def _discarded_on_failure(plan: Path) -> Iterator[None]:
+    """Even a plan that failed may have been written, with all the secrets of one."""
+    try:
+        yield
+    except BaseException:
+        plan.unlink(missing_ok=True)
+        raise
 
 
 def _digest_of(plan: Path) -> str:

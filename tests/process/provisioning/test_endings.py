@@ -220,6 +220,7 @@ async def test_half_a_plan_is_no_plan(tmp_path: Path) -> None:
         await rig.planned(await rig.open())
 
     assert caught.value.reason == "DISK_FULL"
+    assert list(terraform.workspace.plans_dir.iterdir()) == []
     await rig.planned(terraform)
 
 

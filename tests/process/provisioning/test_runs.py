@@ -220,6 +220,7 @@ async def test_a_fault_of_the_module_is_told_where_it_is(tmp_path: Path) -> None
         await rig.planned(terraform, on_event=listener)
 
     assert caught.value.reason == "TERRAFORM_FAILED"
+    assert list(terraform.workspace.plans_dir.iterdir()) == []
     (complaint,) = listener.of(ProvisioningDiagnostic)
     assert complaint.summary in caught.value.message
     assert "greeting" in complaint.summary + complaint.detail
