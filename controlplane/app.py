@@ -29,6 +29,7 @@ from controlplane.edge.bench_service import BenchService
 from controlplane.edge.byte_services import ArtifactService, ConsoleService
 from controlplane.edge.deployment_service import DeploymentService
 from controlplane.edge.design_service import DesignService, Preview
+from controlplane.edge.live_simulation_service import LiveSimulationService
 from controlplane.edge.result_services import BuildService, SimulationService
 from controlplane.edge.server import Services, build_server
 from controlplane.edge.server_service import Check, ServerService
@@ -50,6 +51,7 @@ from controlplane.pipeline.canary import Canaries
 from controlplane.pipeline.deploy_stage import DeployParts, DeployStage
 from controlplane.pipeline.design_stage import DesignStage
 from controlplane.pipeline.engine import Engine, EngineParts
+from controlplane.pipeline.live_simulations import LiveParts, LiveSimulations
 from controlplane.pipeline.recovery import Recoveries, RecoveryParts
 from controlplane.pipeline.repair import RepairParts, Repairs
 from controlplane.pipeline.rollout import Rollouts
@@ -72,6 +74,7 @@ from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
 from controlplane.storage.deployments import DeploymentStore
 from controlplane.storage.designs import DesignStore
+from controlplane.storage.live_simulations import LiveSimulationStore
 from controlplane.storage.model_calls import ModelCallStore
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import SqliteWorkQueue
@@ -97,6 +100,7 @@ class _Stores:
     console_log: ConsoleLog
     boards: BoardStore
     health: HealthStore
+    lives: LiveSimulationStore
     commands: CommandStore
     answers: AnswerStore
     queue: SqliteWorkQueue
@@ -170,7 +174,8 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
         )
     )
     rollouts = _rollouts(config, stores, shared, recoveries)
-    services = _services(config, stores, shared, engine, rollouts, recoveries)
+    lives = await stack.enter_async_context(_live_simulations(config, stores, shared))
+    services = _services(config, stores, shared, engine, rollouts, recoveries, lives)
     server = build_server(services, instance.target)
     await server.start()
     log.info("control plane serves", extra={"target": instance.target, "pid": os.getpid()})
@@ -262,6 +267,7 @@ def _open_stores(database: Database, instance: Instance) -> _Stores:
         console_log=ConsoleLog(database),
         boards=boards,
         health=HealthStore(database, boards),
+        lives=LiveSimulationStore(database),
         commands=CommandStore(database),
         answers=AnswerStore(database),
         queue=SqliteWorkQueue(database),
@@ -350,6 +356,23 @@ def _rollouts(config: Config, stores: _Stores, shared: _Shared, recoveries: Reco
     )
 
 
+def _live_simulations(config: Config, stores: _Stores, shared: _Shared) -> LiveSimulations:
+    return LiveSimulations(
+        LiveParts(
+            artifacts=stores.artifacts,
+            boards=stores.boards,
+            catalogue=shared.catalogue,
+            console_log=stores.console_log,
+            ladder=shared.ladder,
+            limits=config.live,
+            new_id=new_session_id,
+            sessions=stores.sessions,
+            store=stores.lives,
+            work_dir=make_private(config.instance.cache_dir / "work"),
+        )
+    )
+
+
 def _services(
     config: Config,
     stores: _Stores,
@@ -357,6 +380,7 @@ def _services(
     engine: Engine,
     rollouts: Rollouts,
     recoveries: Recoveries,
+    lives: LiveSimulations,
 ) -> Services:
     care = BoardCare(
         boards=stores.boards,
@@ -383,6 +407,9 @@ def _services(
         ),
         builds=BuildService(stores.sessions, sessions),
         simulations=SimulationService(stores.sessions, sessions),
+        live_simulations=LiveSimulationService(
+            lives, stores.lives, stores.sessions, stores.console_log, stores.answers
+        ),
         deployments=DeploymentService(
             rollouts, stores.deployments, stores.sessions, stores.journal, stores.answers
         ),

@@ -29,6 +29,8 @@ from benchline.v1 import (
     deployment_pb2_grpc,
     design_pb2,
     design_pb2_grpc,
+    live_simulation_pb2,
+    live_simulation_pb2_grpc,
     server_pb2,
     server_pb2_grpc,
     session_pb2,
@@ -59,6 +61,7 @@ class Services:
     designs: design_pb2_grpc.DesignServiceServicer
     builds: build_service_pb2_grpc.BuildServiceServicer
     simulations: simulation_pb2_grpc.SimulationServiceServicer
+    live_simulations: live_simulation_pb2_grpc.LiveSimulationServiceServicer
     deployments: deployment_pb2_grpc.DeploymentServiceServicer
     bench: bench_pb2_grpc.BenchServiceServicer
     consoles: console_pb2_grpc.ConsoleServiceServicer
@@ -106,6 +109,11 @@ def _add_services(server: grpc.aio.Server, services: Services) -> list[str]:
             simulation_pb2,
             simulation_pb2_grpc.add_SimulationServiceServicer_to_server,
             services.simulations,
+        ),
+        (
+            live_simulation_pb2,
+            live_simulation_pb2_grpc.add_LiveSimulationServiceServicer_to_server,
+            services.live_simulations,
         ),
         (
             deployment_pb2,

@@ -68,6 +68,31 @@ class StageAsks:
         return f"asks: {first.text}" + (f" (and {more} more)" if more else "")
 
 
+class SessionRecord(Protocol):
+    """A session with what its stages kept."""
+
+    @property
+    def session(self) -> Session:
+        """The session as it stands."""
+        ...
+
+    async def kept(self, key: str) -> str | None:
+        """A small output that a stage stored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A session read from the store, outside its stages."""
+
+    session: Session
+    store: SessionStore
+
+    async def kept(self, key: str) -> str | None:
+        """A small output that a stage stored."""
+        return await self.store.get_checkpoint(self.session.session_id, key)
+
+
 class StageRun:
     """One run of one stage of one session, under its fence."""
 

@@ -19,7 +19,7 @@ from controlplane.simulators.espressif_qemu import (
     espressif_simulator,
     machine_arguments,
 )
-from controlplane.simulators.machine import Job
+from controlplane.simulators.machine_kind import Job
 from controlplane.simulators.protocol import SimulationLimits
 from tests.process.simulators.test_esp32c3 import SCENARIO, TARGET
 
@@ -102,8 +102,9 @@ async def test_one_that_does_not_answer_is_broken(install: Install) -> None:
 def test_the_arguments() -> None:
     assert machine_arguments("esp32c3", Path("/run/flash.bin")) == (
         *("-M", "esp32c3", "-nographic", "-monitor", "none", "-serial", "stdio"),
-        *("-drive", "file=/run/flash.bin,if=mtd,format=raw", "-icount", "shift=5,sleep=off"),
+        *("-drive", "file=/run/flash.bin,if=mtd,format=raw"),
         *("-global", "driver=timer.esp32c3.timg,property=wdt_disable,value=true"),
+        *("-icount", "shift=5,sleep=off"),
     )
 
 

@@ -219,6 +219,9 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
             designs=DesignService(RefusingDesigner(), load_catalogue(), designs, store),
             builds=BuildService(store, session_service),
             simulations=SimulationService(store, session_service),
+            live_simulations=LiveSimulationService(
+                lives, live_store, store, consoles, AnswerStore(database), heartbeat_s=HEARTBEAT_S
+            ),
             deployments=DeploymentService(
                 rollouts,
                 deployments,
