@@ -42,7 +42,8 @@ class LiveLimits:
 class LiveSimulation:
     """A live simulation as it stands now; `revision` rises with every change.
 
-    `console` is its console stream. `reason` is an `EndReason` once it has ended. `outcome` is set when something is at fault:
+    `console` is its console stream. `reason` is an `EndReason` once it has ended. `outcome` is set
+    when something is at fault:
     nothing is judged here. `signals` are the inputs that have a name.
     """
 

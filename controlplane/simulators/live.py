@@ -53,7 +53,8 @@ class MachineRun:
         if stopped is not None:
             return stopped.message
         if code > 0 and not self._spoke:
-            await prove(self._machine, self._job, self._child.confinement, self._scratch)
+            level = self._child.confinement
+            await prove(self._machine, self._job, level, self._scratch, live=True)
             raise UnloadableImageError(run.stderr[:200].decode("utf-8", "replace").strip())
         raise died(self._job.tool, run)
 

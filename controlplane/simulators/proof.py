@@ -18,8 +18,10 @@ from controlplane.simulators.machine_kind import Job, Machine
 CANARY_SECONDS = 10.0
 
 
-async def prove(machine: Machine, job: Job, level: Confinement, scratch: Path) -> None:
-    """Run the canary image of a machine.
+async def prove(
+    machine: Machine, job: Job, level: Confinement, scratch: Path, *, live: bool = False
+) -> None:
+    """Run the canary image of a machine, started as the job was.
 
     Raises:
         ToolBrokenError: it printed nothing, so the simulator or this host is at fault.
@@ -29,7 +31,8 @@ async def prove(machine: Machine, job: Job, level: Confinement, scratch: Path) -
         image = root / "canary.bin"
         await asyncio.to_thread(image.write_bytes, machine.canary(job.target))
         canary = replace(job, root=root, image=image, table=None, log=Path("/dev/null"), end_ms=0)
-        command = await asyncio.to_thread(machine.command, canary)
+        describe = machine.live_command if live else machine.command
+        command = await asyncio.to_thread(describe, canary)
         bounds = child_limits(CANARY_SECONDS, machine.file_bytes)
         printed = b""
         try:

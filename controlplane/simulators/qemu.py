@@ -90,6 +90,7 @@ class NetduinoPlus2:
         return Command(
             argv=(str(job.tool.path), *live_arguments(job.image, job.target.console_serial)),
             cwd=job.root,
+            writable=(job.root,),
             read_only=(job.image,),
             hold_input=True,
         )

@@ -11,7 +11,7 @@ import pytest
 
 from benchline.scenario import Outcome, parse_scenario, resolve
 from controlplane.childproc.tools import LocatedTool, ToolBrokenError, ToolTrouble
-from controlplane.simulators import machine
+from controlplane.simulators import proof
 from controlplane.simulators.canary import esp32c3_canary
 from controlplane.simulators.espressif_qemu import (
     KINDS,
@@ -154,7 +154,7 @@ async def test_a_run_says_that_pins_were_not_corroborated(install: Install, tmp_
 async def test_one_that_runs_nothing_is_broken(
     install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "CANARY_SECONDS", 1.0)
+    monkeypatch.setattr(proof, "CANARY_SECONDS", 1.0)
     install("path/bin", ESPRESSIF + "exit 1")
     image = tmp_path / "image.bin"
     image.write_bytes(esp32c3_canary())

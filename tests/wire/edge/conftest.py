@@ -16,6 +16,7 @@ from controlplane.catalog.loader import load_catalogue
 from controlplane.domain.designer_state import DesignerState
 from controlplane.domain.event import SessionChanged
 from controlplane.domain.finding import Finding
+from controlplane.domain.live_simulation import LiveLimits
 from controlplane.domain.question import Answer, Question, QuestionRound, QuestionsAsked
 from controlplane.domain.session import Session, SessionRequest, StageRecord
 from controlplane.domain.verdict import Outcome, Stage, State
@@ -23,6 +24,7 @@ from controlplane.edge.bench_service import BenchService
 from controlplane.edge.byte_services import ArtifactService, ConsoleService
 from controlplane.edge.deployment_service import DeploymentService
 from controlplane.edge.design_service import DesignService, Preview
+from controlplane.edge.live_simulation_service import LiveSimulationService
 from controlplane.edge.result_services import BuildService, SimulationService
 from controlplane.edge.server import Services, build_server
 from controlplane.edge.server_service import Check, ServerService
@@ -34,10 +36,12 @@ from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
 from controlplane.ops.identity import new_session_id
 from controlplane.pipeline.answering import answer_session
+from controlplane.pipeline.live_simulations import LiveParts, LiveSimulations
 from controlplane.pipeline.recovery import Recoveries
 from controlplane.pipeline.rollout import Rollouts
 from controlplane.pipeline.rollout_parts import RolloutParts
 from controlplane.pipeline.typist import BoardTypist
+from controlplane.simulators.ladder import SimulatorLadder, all_simulators
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.board_health import HealthStore
@@ -47,6 +51,7 @@ from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
 from controlplane.storage.deployments import DeploymentStore
 from controlplane.storage.designs import DesignStore
+from controlplane.storage.live_simulations import LiveSimulationStore
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import SqliteWorkQueue
 from tests.care import care_of
@@ -181,7 +186,25 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     commands, registry = CommandStore(database), Registry()
     sessions = DirectSessions(store, database)
     deployments = DeploymentStore(database, journal)
-    async with LeaseBook(database, boards) as book:
+    live_store = LiveSimulationStore(database)
+    live_parts = LiveParts(
+        artifacts=artifacts,
+        boards=boards,
+        catalogue=load_catalogue(),
+        console_log=consoles,
+        ladder=SimulatorLadder(all_simulators(tmp_path / "scratch")),
+        limits=LiveLimits(
+            simulations=2,
+            idle=timedelta(minutes=10),
+            time=timedelta(minutes=10),
+            console_bytes=1 << 20,
+        ),
+        new_id=new_session_id,
+        sessions=store,
+        store=live_store,
+        work_dir=tmp_path,
+    )
+    async with LeaseBook(database, boards) as book, LiveSimulations(live_parts) as lives:
         orders = Commands(commands, registry)
         care, recoveries, health = care_of(tmp_path, database, boards, book, orders)
         rollouts = Rollouts(
