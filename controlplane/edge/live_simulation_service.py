@@ -120,6 +120,9 @@ class LiveSimulationService(live_simulation_pb2_grpc.LiveSimulationServiceServic
         """Its changes and its console, until both have ended."""
         live = await self._find(request.name)
         cursor, told = position(request.offset), 0
+        if request.tail_bytes and not cursor:
+            head = await self._consoles.head(live.console)
+            cursor = max(head.oldest, head.offset - position(request.tail_bytes))
         with self._lives.watched(live):
             while True:
                 # The state first: what a simulation said is stored before it is said to have ended.

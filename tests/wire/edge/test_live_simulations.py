@@ -95,7 +95,7 @@ async def test_it_is_started_once_watched_reset_and_stopped(edge: Edge) -> None:
     assert once.live_simulation.epoch == 2
     assert twice == once
 
-    told, _ = await watched(edge, live.name, len(CANARY_TEXT), lambda told, _: bool(told))
+    told, _ = await watched(edge, live.name, len(CANARY_TEXT), lambda told, _: CANARY_TEXT in told)
     assert told == CANARY_TEXT
 
     ending = asyncio.create_task(watched(edge, live.name, 0, lambda *_: False))
