@@ -1,5 +1,6 @@
 """The offline designer: a grammar, a pin solver and templates. Same prompt, same design."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -58,8 +59,8 @@ class OfflineDesigner:
         return PromptReader(self._catalogue.components, self._catalogue.names)
 
     async def design(self, request: DesignRequest) -> Design | Refusal:
-        """Design without waiting for anything."""
-        return self.plan(request)
+        """Design beside the event loop: a long sentence with many blanks takes seconds."""
+        return await asyncio.to_thread(self.plan, request)
 
     def plan(self, request: DesignRequest) -> Design | Refusal:
         """Design: the same request with the same answers gives the same design, byte for byte.
