@@ -32,6 +32,7 @@ from controlplane.domain.units import decimal_text
 from controlplane.planning.acceptance import write_scenarios
 from controlplane.planning.assembly import Assembly, assemble
 from controlplane.planning.boards import choose_model, models_to_choose
+from controlplane.planning.cloud import cloud_of
 from controlplane.planning.intent import OnBoardModel
 from controlplane.planning.nodes import SUMMARY_LENGTH, single_node, with_electrical
 from controlplane.planning.pins import PinDemand, PinPlan, plan_pins
@@ -187,6 +188,7 @@ def compose_design(
         scenarios=scenarios,
         summary=" ".join(behaviour.text for behaviour in assembly.behaviours)[:SUMMARY_LENGTH],
         nodes=(single_node(board, part),),
+        cloud=cloud_of(assembly.behaviours),
     )
 
 
@@ -220,6 +222,8 @@ def _title(assembly: Assembly) -> str:
         BehaviourKind.FOLLOW: "follow",
         BehaviourKind.NOTICE: "notice",
         BehaviourKind.TURN: "turn",
+        BehaviourKind.PUBLISH: "publish",
+        BehaviourKind.MESSAGE: "message",
     }
     kinds = dict.fromkeys(words[behaviour.kind] for behaviour in assembly.behaviours)
     things = dict.fromkeys(
