@@ -238,6 +238,7 @@ class LocalCloud:
 
     async def _look(self) -> tuple[BrokerState, str]:
         """The broker as it is, and what is wrong with it in words."""
+        await self._broker.decided()
         desired = await _on_disk(self._disk.desired)
         trouble = await _on_disk(lambda: self._disk.trouble(desired))
         if desired is not None and not trouble:
