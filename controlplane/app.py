@@ -24,6 +24,7 @@ from controlplane.designers.claude import ClaudeDesigner
 from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import Designer, DesignRequest, Refusal
 from controlplane.designers.states import DesignerStates
+from controlplane.domain.stack import Target
 from controlplane.domain.verdict import Stage
 from controlplane.edge.bench_service import BenchService
 from controlplane.edge.byte_services import ArtifactService, ConsoleService
@@ -34,6 +35,7 @@ from controlplane.edge.result_services import BuildService, SimulationService
 from controlplane.edge.server import Services, build_server
 from controlplane.edge.server_service import Check, ServerService
 from controlplane.edge.session_service import SessionService
+from controlplane.edge.stack_service import StackService
 from controlplane.firmware.claude import ClaudeAuthor
 from controlplane.firmware.offline import OfflineAuthor
 from controlplane.firmware.protocol import FirmwareAuthor
@@ -52,15 +54,23 @@ from controlplane.pipeline.deploy_stage import DeployParts, DeployStage
 from controlplane.pipeline.design_stage import DesignStage
 from controlplane.pipeline.engine import Engine, EngineParts
 from controlplane.pipeline.live_simulations import LiveParts, LiveSimulations
+from controlplane.pipeline.provision_stage import ProvisionStage
 from controlplane.pipeline.recovery import Recoveries, RecoveryParts
 from controlplane.pipeline.repair import RepairParts, Repairs
 from controlplane.pipeline.rollout import Rollouts
 from controlplane.pipeline.rollout_parts import RolloutParts
 from controlplane.pipeline.simulate_stage import SimulateParts, SimulateStage
 from controlplane.pipeline.slots import Slots
+from controlplane.pipeline.stack_parts import StackParts
+from controlplane.pipeline.stacks import Stacks
 from controlplane.pipeline.stage import StageWork
 from controlplane.pipeline.typist import BoardTypist
+from controlplane.provisioning.aws_target import AwsTarget
 from controlplane.provisioning.doctor import checks as cloud_checks
+from controlplane.provisioning.host import TerraformHost
+from controlplane.provisioning.local_target import LocalTarget
+from controlplane.provisioning.localcloud.clouds import LocalClouds
+from controlplane.provisioning.runs import HostedRuns
 from controlplane.provisioning.settings import ProvisioningSettings
 from controlplane.simulators.doctor import checks as simulator_checks
 from controlplane.simulators.ladder import SimulatorLadder, all_simulators
@@ -77,6 +87,7 @@ from controlplane.storage.designs import DesignStore
 from controlplane.storage.live_simulations import LiveSimulationStore
 from controlplane.storage.model_calls import ModelCallStore
 from controlplane.storage.sessions import SessionStore
+from controlplane.storage.stacks import StackStore
 from controlplane.storage.work_queue import SqliteWorkQueue
 from controlplane.toolchains.bare_metal import BareMetalToolchain
 from controlplane.toolchains.doctor import checks as tool_checks
@@ -96,6 +107,7 @@ class _Stores:
     sessions: SessionStore
     deployments: DeploymentStore
     designs: DesignStore
+    stacks: StackStore
     artifacts: ArtifactStore
     console_log: ConsoleLog
     boards: BoardStore
@@ -151,13 +163,16 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
     leases = await stack.enter_async_context(LeaseBook(database, stores.boards))
     shared = _share(config, stores, leases)
     stack.push_async_callback(shared.claude.close)
+    clouds = await stack.enter_async_context(LocalClouds(instance.stacks_dir))
+    stacks = _stacks(config, stores, clouds)
+    await stacks.recover()
     recoveries = _recoveries(config, stores, shared)
     engine = Engine(
         EngineParts(
             database=database,
             store=stores.sessions,
             queue=stores.queue,
-            stages=_stages(config, stores, shared, recoveries),
+            stages=_stages(config, stores, shared, recoveries, stacks),
             new_session_id=new_session_id,
             owner=uuid.uuid4().hex,
             session_slots=config.session_slots,
@@ -175,7 +190,7 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
     )
     rollouts = _rollouts(config, stores, shared, recoveries)
     lives = await stack.enter_async_context(_live_simulations(config, stores, shared))
-    services = _services(config, stores, shared, engine, rollouts, recoveries, lives)
+    services = _services(config, stores, shared, engine, rollouts, recoveries, lives, stacks)
     server = build_server(services, instance.target)
     await server.start()
     log.info("control plane serves", extra={"target": instance.target, "pid": os.getpid()})
@@ -184,6 +199,7 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
             group.create_task(engine.run(stop), name="engine")
             group.create_task(rollouts.run(stop), name="rollouts")
             group.create_task(recoveries.run(stop), name="recoveries")
+            group.create_task(stacks.run(stop), name="stacks")
     finally:
         await server.stop(_STOP_GRACE_S)
         with contextlib.suppress(FileNotFoundError):
@@ -263,6 +279,7 @@ def _open_stores(database: Database, instance: Instance) -> _Stores:
         sessions=SessionStore(database, journal),
         deployments=DeploymentStore(database, journal),
         designs=DesignStore(database),
+        stacks=StackStore(database, journal),
         artifacts=ArtifactStore(instance.artifact_dir, database),
         console_log=ConsoleLog(database),
         boards=boards,
@@ -275,7 +292,7 @@ def _open_stores(database: Database, instance: Instance) -> _Stores:
 
 
 def _stages(
-    config: Config, stores: _Stores, shared: _Shared, recoveries: Recoveries
+    config: Config, stores: _Stores, shared: _Shared, recoveries: Recoveries, stacks: Stacks
 ) -> dict[Stage, StageWork]:
     instance, catalogue, slots = config.instance, shared.catalogue, shared.slots
     work_dir = make_private(instance.cache_dir / "work")
@@ -317,6 +334,7 @@ def _stages(
                 ),
             )
         ),
+        Stage.PROVISION: ProvisionStage(stacks, auto_approve=config.provisioning.auto_approve),
         Stage.DEPLOY: DeployStage(
             DeployParts(
                 artifacts=stores.artifacts,
@@ -332,6 +350,31 @@ def _stages(
             )
         ),
     }
+
+
+def _stacks(config: Config, stores: _Stores, clouds: LocalClouds) -> Stacks:
+    instance, settings = config.instance, config.provisioning
+    host = TerraformHost(
+        stacks_dir=instance.stacks_dir,
+        cache_dir=instance.cache_dir / "terraform",
+        settings=settings,
+    )
+    return Stacks(
+        StackParts(
+            journal=stores.journal,
+            store=stores.stacks,
+            runs=HostedRuns(
+                host,
+                {
+                    Target.LOCAL: LocalTarget(clouds, instance.run_dir),
+                    Target.AWS_IOT: AwsTarget(instance.stacks_dir),
+                },
+            ),
+            new_id=new_session_id,
+            plan_life=timedelta(seconds=settings.plan_expiry_s),
+            slots=os.cpu_count() or 1,
+        )
+    )
 
 
 def _rollouts(config: Config, stores: _Stores, shared: _Shared, recoveries: Recoveries) -> Rollouts:
@@ -381,6 +424,7 @@ def _services(
     rollouts: Rollouts,
     recoveries: Recoveries,
     lives: LiveSimulations,
+    stacks: Stacks,
 ) -> Services:
     care = BoardCare(
         boards=stores.boards,
@@ -395,6 +439,7 @@ def _services(
         stores.artifacts,
         stores.answers,
         stores.designs,
+        stores.stacks,
         session_ceiling_micro_usd=config.claude.session_ceiling_micro_usd,
     )
     return Services(
@@ -413,6 +458,7 @@ def _services(
         deployments=DeploymentService(
             rollouts, stores.deployments, stores.sessions, stores.journal, stores.answers
         ),
+        stacks=StackService(stacks, stores.stacks, stores.journal, stores.answers),
         bench=BenchService(stores.boards, shared.leases, care, recoveries),
         consoles=ConsoleService(
             stores.console_log,

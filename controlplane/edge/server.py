@@ -37,6 +37,8 @@ from benchline.v1 import (
     session_pb2_grpc,
     simulation_pb2,
     simulation_pb2_grpc,
+    stack_pb2,
+    stack_pb2_grpc,
 )
 from controlplane.edge.health import HealthService
 from controlplane.edge.interceptors import EdgeInterceptor
@@ -63,6 +65,7 @@ class Services:
     simulations: simulation_pb2_grpc.SimulationServiceServicer
     live_simulations: live_simulation_pb2_grpc.LiveSimulationServiceServicer
     deployments: deployment_pb2_grpc.DeploymentServiceServicer
+    stacks: stack_pb2_grpc.StackServiceServicer
     bench: bench_pb2_grpc.BenchServiceServicer
     consoles: console_pb2_grpc.ConsoleServiceServicer
     artifacts: artifact_pb2_grpc.ArtifactServiceServicer
@@ -120,6 +123,7 @@ def _add_services(server: grpc.aio.Server, services: Services) -> list[str]:
             deployment_pb2_grpc.add_DeploymentServiceServicer_to_server,
             services.deployments,
         ),
+        (stack_pb2, stack_pb2_grpc.add_StackServiceServicer_to_server, services.stacks),
         (bench_pb2, bench_pb2_grpc.add_BenchServiceServicer_to_server, services.bench),
         (console_pb2, console_pb2_grpc.add_ConsoleServiceServicer_to_server, services.consoles),
         (

@@ -93,6 +93,17 @@ class StoredSession:
         return await self.store.get_checkpoint(self.session.session_id, key)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageWaits:
+    """A stage that goes on when something outside has happened: the session waits, holds nothing.
+
+    `until` returns as soon as the stage is to be run again; a restart runs it again too.
+    """
+
+    message: str
+    until: Callable[[], Awaitable[None]]
+
+
 class StageRun:
     """One run of one stage of one session, under its fence."""
 
@@ -162,7 +173,7 @@ class StageRun:
 class StageWork(Protocol):
     """The work of one stage. Idempotent: it may be interrupted anywhere and run again."""
 
-    async def run(self, run: StageRun) -> StageResult | StageAsks:
+    async def run(self, run: StageRun) -> StageResult | StageAsks | StageWaits:
         """Do the work.
 
         Raises:

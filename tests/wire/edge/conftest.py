@@ -29,6 +29,7 @@ from controlplane.edge.result_services import BuildService, SimulationService
 from controlplane.edge.server import Services, build_server
 from controlplane.edge.server_service import Check, ServerService
 from controlplane.edge.session_service import SessionService
+from controlplane.edge.stack_service import StackService
 from controlplane.fleet.commands import Commands
 from controlplane.fleet.link import AgentLink
 from controlplane.fleet.registry import Registry
@@ -53,8 +54,10 @@ from controlplane.storage.deployments import DeploymentStore
 from controlplane.storage.designs import DesignStore
 from controlplane.storage.live_simulations import LiveSimulationStore
 from controlplane.storage.sessions import SessionStore
+from controlplane.storage.stacks import StackStore
 from controlplane.storage.work_queue import SqliteWorkQueue
 from tests.care import care_of
+from tests.stacks import stacks_of
 
 HEARTBEAT_S = 0.2
 
@@ -227,6 +230,8 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
             )
         )
         designs = DesignStore(database)
+        stack_store = StackStore(database, journal)
+        stacks, _ = stacks_of(tmp_path, journal, stack_store)
         session_service = SessionService(
             sessions,
             store,
@@ -234,6 +239,7 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
             artifacts,
             AnswerStore(database),
             designs,
+            stack_store,
             session_ceiling_micro_usd=5_000_000,
             heartbeat_s=HEARTBEAT_S,
         )
@@ -252,6 +258,9 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
                 journal,
                 AnswerStore(database),
                 heartbeat_s=HEARTBEAT_S,
+            ),
+            stacks=StackService(
+                stacks, stack_store, journal, AnswerStore(database), heartbeat_s=HEARTBEAT_S
             ),
             bench=BenchService(boards, book, care, recoveries, heartbeat_s=HEARTBEAT_S),
             consoles=ConsoleService(
@@ -297,4 +306,5 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
                 recoveries,
             )
         await server.stop(grace=0)
+        await stacks.close()
     await database.close()
