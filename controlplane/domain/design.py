@@ -94,8 +94,6 @@ class BehaviourKind(StrEnum):
     FOLLOW = "follow"
     NOTICE = "notice"
     TURN = "turn"
-    PUBLISH = "publish"
-    MESSAGE = "message"
     CUSTOM = "custom"
 
 

@@ -5,10 +5,19 @@ Each mutant is one plausible mistake in the text of a sketch by the offline auth
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from controlplane.domain.units import decimal_text, parse_decimal
-from controlplane.firmware.cloud_mutants import cloud_mutants
-from controlplane.firmware.mutant import Mutant, cut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A wrong sketch; ``expected`` begins the ids of assertions that should notice."""
+
+    name: str
+    text: str
+    expected: tuple[str, ...]
+
 
 _THRESHOLD = re.compile(
     r"const float (\w+)_(ON|OFF)_(ABOVE|BELOW|FROM|DOWN_TO)_(\w+) = (-?[\d.]+)f;"
@@ -40,10 +49,13 @@ def mutants_of(sketch: str) -> tuple[Mutant, ...]:
         _holds,
         _inputs,
         _turning,
-        cloud_mutants,
     )
     found = [mutant for make in makers for mutant in make(sketch)]
     return tuple(mutant for mutant in found if mutant.text != sketch)
+
+
+def _cut(sketch: str, match: re.Match[str], group: int, new: str) -> str:
+    return sketch[: match.start(group)] + new + sketch[match.end(group) :]
 
 
 def _threshold_constants(sketch: str) -> list[Mutant]:
@@ -57,7 +69,7 @@ def _threshold_constants(sketch: str) -> list[Mutant]:
             mutants.append(
                 Mutant(
                     name=f"threshold_constant_{output}_{match[2].lower()}_{sign:+d}",
-                    text=cut(sketch, match, 5, value),
+                    text=_cut(sketch, match, 5, value),
                     expected=(f"{output}_",),
                 )
             )
@@ -114,7 +126,7 @@ def _rates(sketch: str) -> list[Mutant]:
     return [
         Mutant(
             name=f"led_rate_{match[1].lower()}_{match[2].lower()}",
-            text=cut(sketch, match, 4, str(int(match[4]) * 11 // 10 + 1)),
+            text=_cut(sketch, match, 4, str(int(match[4]) * 11 // 10 + 1)),
             expected=(f"{match[1].lower()}_",),
         )
         for match in _BLINK.finditer(sketch)
@@ -126,7 +138,7 @@ def _periods(sketch: str) -> list[Mutant]:
     return [
         Mutant(
             name=f"report_period_{match[1].lower()}",
-            text=cut(sketch, match, 3, str(int(match[3]) * 11 // 10 + 1)),
+            text=_cut(sketch, match, 3, str(int(match[3]) * 11 // 10 + 1)),
             expected=(match[1].lower(),),
         )
         for match in _REPORT.finditer(sketch)
@@ -138,7 +150,7 @@ def _replies(sketch: str) -> list[Mutant]:
     for match in _REPLY.finditer(sketch):
         word = match[1].split('"')[1]
         mutants.append(
-            Mutant(name=f"dropped_reply_{word}", text=cut(sketch, match, 2, ""), expected=(word,))
+            Mutant(name=f"dropped_reply_{word}", text=_cut(sketch, match, 2, ""), expected=(word,))
         )
     return mutants
 
@@ -161,12 +173,12 @@ def _debounce(sketch: str) -> list[Mutant]:
     return [
         Mutant(
             name="debounce_none",
-            text=cut(sketch, match, 1, "0"),
+            text=_cut(sketch, match, 1, "0"),
             expected=("press", "glitch", "presses_counted"),
         ),
         Mutant(
             name="debounce_half",
-            text=cut(sketch, match, 1, str(int(match[1]) // 2)),
+            text=_cut(sketch, match, 1, str(int(match[1]) // 2)),
             expected=("press", "glitch", "presses_counted"),
         ),
     ]
@@ -195,7 +207,7 @@ def _holds(sketch: str) -> list[Mutant]:
             ("short", hold * 9 // 10),
             ("none", 0),
         ):
-            text = cut(sketch, match, 2, str(value))
+            text = _cut(sketch, match, 2, str(value))
             mutants.append(Mutant(name=f"hold_{name}_{output}", text=text, expected=(output,)))
     for match in re.finditer(r"  if \((\w+)\) (\w+)WantedAt = now;", sketch):
         text = sketch.replace(
@@ -211,7 +223,7 @@ def _inputs(sketch: str) -> list[Mutant]:
     return [
         Mutant(
             name=f"inverted_input_{match[1].lower()}",
-            text=cut(sketch, match, 2, "LOW" if match[2] == "HIGH" else "HIGH"),
+            text=_cut(sketch, match, 2, "LOW" if match[2] == "HIGH" else "HIGH"),
             expected=("",),
         )
         for match in _ACTIVE.finditer(sketch)
@@ -223,7 +235,7 @@ def _turning(sketch: str) -> list[Mutant]:
     a, b = (re.search(rf"const int ENCODER_{c}_PIN = (\w+);", sketch) for c in "AB")
     if a is None or b is None:
         return []
-    exchanged = cut(cut(sketch, b, 1, a[1]), a, 1, b[1])
+    exchanged = _cut(_cut(sketch, b, 1, a[1]), a, 1, b[1])
     changes = {
         "contacts_exchanged": exchanged,
         "wrong_way": sketch.replace("turned > 0 ? 1 : -1", "turned > 0 ? -1 : 1"),

@@ -5,7 +5,6 @@ that are whole milliseconds use ``millis()``, others ``micros()``: on the 1 ms t
 are then off by less than 1 ms and their mean is exact to a millionth.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from controlplane.domain.design import (
@@ -15,13 +14,6 @@ from controlplane.domain.design import (
     Design,
     PinAssignment,
     Pull,
-)
-from controlplane.firmware.cloud_pieces import (
-    HEADER,
-    messages,
-    publish_again,
-    publish_passing,
-    uses_cloud,
 )
 from controlplane.firmware.motion_pieces import follow, notice
 from controlplane.firmware.pieces import (
@@ -33,12 +25,6 @@ from controlplane.firmware.pieces import (
     threshold,
 )
 from controlplane.firmware.turning_pieces import turn
-from controlplane.planning.messaging import (
-    is_limit,
-    is_periodic,
-    published_outputs,
-    published_presses,
-)
 
 SAMPLE_MS = 100
 """Sensors are read, and outputs that follow them set, this often."""
@@ -48,7 +34,6 @@ SAMPLE_MS = 100
 class Sketch:
     """The sections of a sketch while it is written."""
 
-    published: Mapping[str, str] = field(default_factory=dict)
     pins: list[str] = field(default_factory=list)
     numbers: list[str] = field(default_factory=list)
     state: list[str] = field(default_factory=list)
@@ -59,22 +44,9 @@ class Sketch:
     sampled: list[str] = field(default_factory=list)
 
 
-_EACH: tuple[tuple[BehaviourKind, Callable[[Sketch, Behaviour], None]], ...] = (
-    (BehaviourKind.BLINK, blink),
-    (BehaviourKind.BUTTON, button),
-    (BehaviourKind.FOLLOW, follow),
-    (BehaviourKind.NOTICE, notice),
-    (BehaviourKind.TURN, turn),
-)
-"""Templates that need nothing but the behaviour, in the order of their calls in loop()."""
-
-
 def write_sketch(design: Design) -> str:
     """Write the sketch of a design."""
-    presses = published_presses(design.behaviours)
-    sketch = Sketch(
-        published=published_outputs(design.behaviours) | ({"presses": presses} if presses else {})
-    )
+    sketch = Sketch()
     for pin in design.pins:
         if pin.signal != "console":
             _wire(sketch, design, pin)
@@ -84,18 +56,20 @@ def write_sketch(design: Design) -> str:
         sensor(sketch, design.signal(signal_id))
     for behaviour in of_kind[BehaviourKind.THRESHOLD]:
         threshold(sketch, behaviour, design.signal(behaviour.signals[0]))
-    for behaviour in filter(is_limit, of_kind[BehaviourKind.PUBLISH]):
-        publish_passing(sketch, behaviour, design.signal(behaviour.signals[0]))
     if sensors:
         _sampling(sketch)
-    for kind, write in _EACH:
-        for behaviour in of_kind[kind]:
-            write(sketch, behaviour)
+    for behaviour in of_kind[BehaviourKind.BLINK]:
+        blink(sketch, behaviour)
+    for behaviour in of_kind[BehaviourKind.BUTTON]:
+        button(sketch, behaviour)
+    for behaviour in of_kind[BehaviourKind.FOLLOW]:
+        follow(sketch, behaviour)
+    for behaviour in of_kind[BehaviourKind.NOTICE]:
+        notice(sketch, behaviour)
+    for behaviour in of_kind[BehaviourKind.TURN]:
+        turn(sketch, behaviour)
     for behaviour in of_kind[BehaviourKind.REPORT]:
         report(sketch, design, behaviour)
-    for behaviour in filter(is_periodic, of_kind[BehaviourKind.PUBLISH]):
-        publish_again(sketch, design, behaviour)
-    messages(sketch, of_kind[BehaviourKind.MESSAGE])
     _console(sketch, design, of_kind)
     return _text(design, sketch)
 
@@ -165,7 +139,6 @@ def _text(design: Design, sketch: Sketch) -> str:
     )
     sections = [
         f"// Wish:\n{comment}\n//\n{does}\n// Board: {design.board.model}\n",
-        f"#include <{HEADER}>\n" if uses_cloud(design.behaviours) else "",
         _section("Wiring", sketch.pins),
         _section("Numbers", sketch.numbers),
         _section("State", sketch.state),

@@ -21,10 +21,8 @@ from controlplane.planning.intent import (
     Intent,
     Notice,
     Press,
-    Publish,
     Report,
     SensorRef,
-    Subscribe,
     Switch,
     Turn,
     ValueKind,
@@ -48,7 +46,6 @@ from controlplane.planning.limits import (
     named,
     thing_name,
 )
-from controlplane.planning.messaging import Messaging
 from controlplane.planning.motion_behaviours import Motion
 from controlplane.planning.resolve import Resolver, Thing
 from controlplane.planning.thresholds import Rules, build_threshold
@@ -95,7 +92,6 @@ class _Builder:
         self._commands: dict[str, Command] = {}
         self._motion = Motion(resolver)
         self._turning = Turning(resolver)
-        self._messaging = Messaging(resolver, self._signals_of)
         self._echo = False
         self._silent_count = False
 
@@ -119,18 +115,12 @@ class _Builder:
                 self._command(intent, before)
             case Echo():
                 self._echo = True
-            case Follow() | Notice() | Turn():
-                self._input(intent)
-            case Publish() | Subscribe():
-                self._message(intent, before)
+            case Follow() | Notice():
+                self._motion.add(intent)
+            case Turn():
+                self._turning.add(intent)
             case Wire():
                 self._wire(intent)
-
-    def _input(self, intent: Follow | Notice | Turn) -> None:
-        if isinstance(intent, Turn):
-            self._turning.add(intent)
-        else:
-            self._motion.add(intent)
 
     def _wire(self, intent: Wire) -> None:
         if intent.input is not None:
@@ -142,13 +132,6 @@ class _Builder:
         else:
             placed = self.resolver.output(intent.output, intent)
             self.resolver.last_outputs = (placed,) if placed else ()
-
-    def _message(self, intent: Publish | Subscribe, before: Intent | None) -> None:
-        if isinstance(intent, Subscribe):
-            self._messaging.subscribe(intent)
-            return
-        meant = tuple(self._presses_meant(intent.values, before))
-        self._messaging.publish(replace(intent, values=meant))
 
     def _blink(self, intent: Blink, before: Intent | None) -> None:
         led = self.resolver.output(intent.output, intent)
@@ -393,7 +376,6 @@ class _Builder:
 
     def finish(self) -> Assembly:
         """Build the behaviours and check what they share."""
-        self._silent_count = self._silent_count or self._messaging.counts_presses
         behaviours = [blink_behaviour(blink, led) for blink, led in self._blinks.values()]
         behaviours += [behaviour for _, behaviour in self._reports.values()]
         thresholds = [build_threshold(rules, self.resolver) for rules in self._rules.values()]
@@ -406,7 +388,7 @@ class _Builder:
             behaviours.append(
                 Behaviour(id="echo", kind=BehaviourKind.ECHO, signals=(), parameters=(), text=text)
             )
-        behaviours += self._messaging.finish(self._check_drivers())
+        self._check_drivers()
         self.resolver.findings += clashing_texts(behaviours)
         if not behaviours and not self.resolver.findings:
             self.resolver.complain(
@@ -425,8 +407,7 @@ class _Builder:
             findings=tuple(self.resolver.findings),
         )
 
-    def _check_drivers(self) -> dict[str, list[str]]:
-        """Refuse outputs with two masters and with none; gives what drives each."""
+    def _check_drivers(self) -> None:
         drivers: dict[str, list[tuple[str, Intent]]] = {}
         for led_id, (blink, _) in self._blinks.items():
             drivers.setdefault(led_id, []).append(("blinks", blink))
@@ -439,8 +420,6 @@ class _Builder:
                 )
         for output_id, follow in self._motion.drivers():
             drivers.setdefault(output_id, []).append(("follows the motion sensor", follow))
-        for output_id, message in self._messaging.drivers():
-            drivers.setdefault(output_id, []).append(("obeys messages", message))
         for output_id, found in drivers.items():
             if len(found) > 1:
                 said = " and ".join(what for what, _ in found)
@@ -461,7 +440,6 @@ class _Builder:
                     "Say what it does, or leave it out.",
                     Intent(),
                 )
-        return {output_id: [what for what, _ in found] for output_id, found in drivers.items()}
 
     def _button_behaviour(self) -> Behaviour | None:
         button = self.resolver.things.get("button")

@@ -3,16 +3,6 @@
 from collections.abc import Sequence
 
 from controlplane.domain.design import Behaviour, BehaviourKind
-from controlplane.planning.cloud_proofs import (
-    control_published,
-    follow_published,
-    last_published,
-    prove_limits,
-    prove_rate,
-    prove_slow_publish,
-)
-from controlplane.planning.message_proofs import control_messages, prove_messages
-from controlplane.planning.messaging import is_periodic
 from controlplane.planning.motion_proofs import (
     control_motion,
     prove_hold_patiently,
@@ -49,8 +39,6 @@ def prove_all(timeline: Proofs, behaviours: Sequence[Behaviour], periods_of: Seq
             timeline.blink(behaviour)
         elif behaviour.kind is BehaviourKind.REPORT:
             timeline.report(behaviour)
-        elif is_periodic(behaviour):
-            prove_rate(timeline, behaviour)
     timeline.now = START_MS + 200
     by_kind = {kind: [b for b in behaviours if b.kind is kind] for kind in BehaviourKind}
     for behaviour in by_kind[BehaviourKind.THRESHOLD]:
@@ -59,17 +47,14 @@ def prove_all(timeline: Proofs, behaviours: Sequence[Behaviour], periods_of: Seq
     prove_motion(timeline, behaviours, [b for b in behaviours if b.id in periods_of])
     for behaviour in by_kind[BehaviourKind.TURN]:
         prove_turning(timeline, behaviour, behaviours, periods_of)
-    prove_limits(timeline, behaviours)
     for behaviour in by_kind[BehaviourKind.BUTTON]:
         timeline.button(behaviour, behaviours)
-    prove_messages(timeline, behaviours)
     for behaviour in by_kind[BehaviourKind.COMMAND]:
         if behaviour.id not in timeline.proves:
             timeline.command(behaviour, behaviours)
     for behaviour in by_kind[BehaviourKind.ECHO]:
         timeline.echo(behaviour)
     _last_reports(timeline, by_kind[BehaviourKind.REPORT], periods_of)
-    last_published(timeline, [b for b in behaviours if b.id in periods_of])
     timeline.until(timeline.now + 200)
 
 
@@ -81,28 +66,21 @@ def _other_values(timeline: Proofs, behaviours: Sequence[Behaviour]) -> None:
             continue
         mine = [b for b in behaviours if b.signals == (signal.id,)]
         if signal.id in switching:
-            slow = [b for b in mine if _is_repeated(b) and b.number("period") > 2000]
+            slow = [b for b in mine if b.kind is BehaviourKind.REPORT and b.number("period") > 2000]
             if slow:
                 low, high = beyond_range(switching[signal.id], signal)
                 timeline.set(signal.id, timeline.draw(f"{signal.id}_second", low, high, signal))
-                shown = timeline.follow(slow, signal, limit=8001)
-                timeline.now += max(shown, follow_published(timeline, slow, signal, limit=8001))
+                timeline.now += timeline.follow(slow, signal, limit=8001)
             continue
         low, high = upper_half(signal)
         timeline.set(signal.id, timeline.draw(f"{signal.id}_second", low, high, signal))
-        shown = timeline.follow(behaviours, signal, limit=8001)
-        published = follow_published(timeline, behaviours, signal, limit=8001)
-        timeline.now += max(PHASE_MS, shown, published)
+        timeline.now += max(PHASE_MS, timeline.follow(behaviours, signal, limit=8001))
         timeline.answers(behaviours, signal.id, "")
         if any(b.kind is BehaviourKind.COMMAND for b in mine):
             low, high = lower_half(signal)
             timeline.set(signal.id, timeline.draw(f"{signal.id}_third", low, high, signal))
             timeline.now += PHASE_MS
             timeline.answers_again(behaviours, signal.id, "", "")
-
-
-def _is_repeated(behaviour: Behaviour) -> bool:
-    return behaviour.kind is BehaviourKind.REPORT or is_periodic(behaviour)
 
 
 def _last_reports(
@@ -137,9 +115,7 @@ def prove_patiently(
         return
     timeline.ambient([behaviour])
     period = behaviour.number("period")
-    if is_periodic(behaviour):
-        prove_slow_publish(timeline, behaviour)
-    elif behaviour.kind is BehaviourKind.BLINK:
+    if behaviour.kind is BehaviourKind.BLINK:
         timeline.add(
             timeline.now,
             f"expect_period: {{id: {behaviour.signals[0]}_rate, pin: {behaviour.signals[0]}, "
@@ -176,8 +152,6 @@ def prove_control(timeline: Timeline, behaviours: Sequence[Behaviour]) -> None:
     """No stimulus at all: no values, no switching, no presses, no answers."""
     timeline.begin()
     timeline.until(2500)
-    control_published(timeline, behaviours)
-    control_messages(timeline, behaviours)
     for behaviour in behaviours:
         match behaviour.kind:
             case BehaviourKind.REPORT if behaviour.word("value") == "sensor":

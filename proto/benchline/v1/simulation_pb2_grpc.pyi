@@ -28,8 +28,7 @@ GRPC_VERSION: str
 
 class SimulationServiceStub:
     """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
-    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else. Firmware to
-    watch and to type at is run by LiveSimulationService.
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
     """
 
     @_typing.overload
@@ -50,8 +49,7 @@ class SimulationServiceStub:
 @_typing.type_check_only
 class SimulationServiceAsyncStub(SimulationServiceStub):
     """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
-    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else. Firmware to
-    watch and to type at is run by LiveSimulationService.
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -68,8 +66,7 @@ class SimulationServiceAsyncStub(SimulationServiceStub):
 
 class SimulationServiceServicer(metaclass=_abc_1.ABCMeta):
     """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
-    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else. Firmware to
-    watch and to type at is run by LiveSimulationService.
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
     """
 
     @_abc_1.abstractmethod
