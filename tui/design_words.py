@@ -14,6 +14,29 @@ def designer_option(parser: argparse.ArgumentParser) -> None:
         choices=DESIGNERS,
         help="who designs and writes: offline (the default), or claude, which costs money",
     )
+    parser.add_argument(
+        "--ceiling",
+        type=_dollars,
+        metavar="USD",
+        help="with --designer claude: what the session may cost at most, e.g. 0.50; the server has "
+        "a ceiling of its own",
+    )
+
+
+def ceiling_alone(options: argparse.Namespace) -> str | None:
+    """A ceiling goes with a designer that costs money; what is wrong, None when nothing is."""
+    if options.ceiling is not None and options.designer != "claude":
+        return "--ceiling goes with --designer claude; the other costs nothing"
+    return None
+
+
+def _dollars(text: str) -> int:
+    from tui.spending_words import MOST_USD, micro_of
+
+    found = micro_of(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text} is not an amount of 0 to {MOST_USD} dollars")
+    return found
 
 
 DESIGN_ACTIONS = {
@@ -76,7 +99,7 @@ def check_design(options: argparse.Namespace) -> str | None:
         return "say what the device should do"
     if options.limit < 1:
         return "--limit is at least 1"
-    return _misplaced(options)
+    return _misplaced(options) or ceiling_alone(options)
 
 
 def _misplaced(options: argparse.Namespace) -> str | None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from tui.answer_words import answer_options, check_answer, no_questions_option
-from tui.design_words import check_design, design_options, designer_option
-from tui.simulate_words import check_simulate, simulate_options
+from tui.design_words import ceiling_alone, check_design, design_options, designer_option
 
 NEVER_PARSED = ("serve", "agent")
 """Verbs whose words belong to another program."""
@@ -97,7 +96,7 @@ def _check_run(options: argparse.Namespace) -> str | None:
         return "--scenario needs --from"
     if options.seed is not None and not 0 <= options.seed < 1 << 64:
         return "--seed is a number from 0 to 2^64-1"
-    return None
+    return ceiling_alone(options)
 
 
 def _session(parser: argparse.ArgumentParser) -> None:
@@ -115,6 +114,11 @@ def _watch(parser: argparse.ArgumentParser) -> None:
 def _show(parser: argparse.ArgumentParser) -> None:
     _session(parser)
     parser.add_argument("--no-transcript", action="store_true", help="leave the consoles out")
+    parser.add_argument(
+        "--attempts",
+        action="store_true",
+        help="the attempts alone, each with its whole difference and the evidence it was made from",
+    )
 
 
 def _sessions(parser: argparse.ArgumentParser) -> None:
@@ -386,13 +390,6 @@ VERBS = (
         entry="design_verb:design",
         options=design_options,
         check=check_design,
-    ),
-    Verb(
-        name="simulate",
-        help="run firmware live in a simulator; list, watch, send, set, reset, stop",
-        entry="simulate_verb:simulate",
-        options=simulate_options,
-        check=check_simulate,
     ),
     Verb(
         name="watch",

@@ -6,6 +6,7 @@ from benchline.v1 import bench_pb2, build_pb2, event_pb2, flash_pb2, session_pb2
 from tui.client.asking import answered_of, asked_of, open_round_of
 from tui.client.care_wording import quarantine_words
 from tui.state import fact as f
+from tui.state.model_call import ModelCalled
 
 _SEVERITY = {1: f.Severity.NOTE, 2: f.Severity.WARNING, 3: f.Severity.ERROR}
 _KINDS = {1: "virtual", 2: "physical"}
@@ -211,6 +212,8 @@ def _deployment_fact_of(wire: event_pb2.Event, kind: str) -> f.Fact:
             )
         case "board_deployment":
             return board_moved_of(wire.board_deployment)
+        case "model_call":
+            return _model_called(wire.model_call)
         case _:
             return f.Unknown(kind=kind)
 
@@ -301,11 +304,36 @@ def attempt_of(wire: event_pb2.AttemptChanged) -> f.AttemptMoved:
     )
 
 
+def _model_called(wire: event_pb2.ModelCall) -> ModelCalled:
+    """A try of a call; what is reckoned stands in for what is not counted yet."""
+    usage = wire.usage
+    cost = wire.cost_micro_usd if wire.HasField("cost_micro_usd") else None
+    if wire.HasField("reckoned_micro_usd"):
+        cost = wire.reckoned_micro_usd
+    cached = usage.cache_read
+    return ModelCalled(
+        call_id=wire.call_id,
+        purpose=wire.purpose,
+        number=wire.number,
+        outcome=wire.outcome,
+        message=wire.message,
+        model=wire.model or wire.model_asked,
+        attempt=wire.attempt or 1,
+        input_tokens=usage.fresh_input + cached + usage.cache_write_5m + usage.cache_write_1h,
+        cached_tokens=cached,
+        output_tokens=max(usage.output, wire.reckoned_output),
+        cost_micro_usd=cost,
+        worst_micro_usd=wire.worst_micro_usd if wire.HasField("worst_micro_usd") else None,
+        latency_ms=wire.latency_ms,
+    )
+
+
 def summary_of(wire: session_pb2.Session) -> f.SessionSummary:
     """A session as a row of a list."""
     return f.SessionSummary(
         name=wire.name,
-        title=wire.prompt or f.UPLOADED,
+        title=wire.prompt or _started_from(wire.design),
+        design=wire.design,
         state=state_of(wire.state),
         outcome=outcome_of(wire.outcome),
         evidence=evidence_of(wire.evidence),
@@ -318,7 +346,16 @@ def summary_of(wire: session_pb2.Session) -> f.SessionSummary:
         last_sequence=wire.last_sequence,
         attempt=wire.attempt or 1,
         asks=open_round_of(wire) is not None,
+        ceiling_micro_usd=wire.cost_ceiling_micro_usd,
+        best_attempt=wire.best_attempt,
+        attempts=tuple(attempt_of(one) for one in wire.attempts),
     )
+
+
+def _started_from(design: str) -> str:
+    """What to call a session without a sentence: ``design relay @2``."""
+    words = design.removeprefix("designs/").replace("/revisions/", " @")
+    return f"design {words}" if words else f.UPLOADED
 
 
 def _stage_record(wire: session_pb2.StageRecord) -> f.StageMoved:

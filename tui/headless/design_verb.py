@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from tui.client.connection import (
     is_absent,
     new_request_id,
 )
+from tui.client.designs import SIGNS, Given, draw
 from tui.client.translate import finding_of, outcome_of
 from tui.headless import local
 from tui.headless.output import data, exit_code, json_line, table, talk
@@ -28,25 +28,6 @@ from tui.state.fact import Outcome
 from tui.wording import visible
 
 LARGEST_DOCUMENT_BYTES = 1024 * 1024
-FORMATS = {
-    "svg": design_pb2.DRAWING_FORMAT_SVG,
-    "mermaid": design_pb2.DRAWING_FORMAT_MERMAID,
-    "text": design_pb2.DRAWING_FORMAT_TEXT,
-    "bom": design_pb2.DRAWING_FORMAT_BOM_CSV,
-}
-_KINDS = {
-    design_pb2.DesignChange.KIND_ADDED: "+",
-    design_pb2.DesignChange.KIND_REMOVED: "-",
-    design_pb2.DesignChange.KIND_CHANGED: "~",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """A design as the command line names it: kept under a name, or written in a file."""
-
-    name: str = ""
-    document: str = ""
 
 
 async def design(options: argparse.Namespace) -> int:
@@ -111,15 +92,6 @@ def read_text(path: str) -> str:
     return text
 
 
-async def draw(connection: Connection, given: Given, how: str) -> str:
-    """A drawing of a design, or its bill of materials."""
-    answer = await connection.designs.DrawDesign(
-        design_pb2.DrawDesignRequest(name=given.name, document=given.document, format=FORMATS[how]),
-        timeout=CALL_TIMEOUT_S,
-    )
-    return str(answer.content)
-
-
 async def _preview(connection: Connection, options: argparse.Namespace) -> int:
     """Design without starting a session; what costs money is a session until DESIGN."""
     if options.designer == "claude":
@@ -154,6 +126,8 @@ async def _designed_by_session(connection: Connection, options: argparse.Namespa
         until=verdict_pb2.STAGE_DESIGN,
         no_questions=options.no_questions,
     )
+    if options.ceiling is not None:
+        request.cost_ceiling_micro_usd = options.ceiling
     session = await create(connection, request)
     talk(f"session {session.name.rpartition('/')[2]}")
     code = await follow(connection, session.name, json=options.json, asks=True)
@@ -358,7 +332,7 @@ def _tell_findings(findings: Any) -> None:
 
 def _tell_changes(changes: Any) -> None:
     for change in changes:
-        data(f"{_KINDS.get(change.kind, '?')} {visible(change.text)}")
+        data(f"{SIGNS.get(change.kind, '?')} {visible(change.text)}")
 
 
 _ACTIONS = {

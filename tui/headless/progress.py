@@ -4,7 +4,9 @@ import time
 
 from tui.headless.status_line import StatusLine
 from tui.question_wording import answered_lines, question_lines
+from tui.spending_words import call_line
 from tui.state import fact as f
+from tui.state.model_call import ModelCalled
 from tui.state.question import Answered, Asked
 from tui.state.run import RunView, ScenarioView, reduce_run
 from tui.wording import (
@@ -34,6 +36,8 @@ def lines_for(event: f.Event, before: RunView, after: RunView) -> list[str]:
         case f.AttemptMoved():
             told = fact.attempt > 1 or fact.calls > 0
             return [f"  {_visible(attempt_line(fact))}"] if told else []
+        case ModelCalled():
+            return [f"  {call_line(fact)}"] if fact.outcome == "asking" else []
         case f.DesignMade():
             return [f"  {fact.title} on {fact.board_model}, {len(fact.scenarios)} scenario(s)"]
         case f.Finding():
@@ -125,9 +129,13 @@ class Progress(StatusLine):
 
 
 def moving_line(view: RunView, now_ms: float) -> str:
-    """What moves right now: a flash, or a scenario's device time. Empty when nothing does. Pure."""
+    """What moves right now: an answer of a model, a flash, or a scenario's device time. Empty when
+    nothing does. Pure.
+    """
     if view.state.ended:
         return ""
+    if view.calls and view.calls[-1].going_on:
+        return f"    {call_line(view.calls[-1])}"
     flashing = [one for one in view.flashes if one.outcome is f.Outcome.NONE]
     if flashing:
         return f"    {flash_line(flashing[-1])}"

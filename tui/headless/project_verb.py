@@ -10,8 +10,8 @@ import grpc
 
 from benchline.errors import InvalidRequestError, NotReadyError
 from tui.client.connection import Connection, failure_of
+from tui.client.designs import Given, draw
 from tui.headless import local
-from tui.headless.design_verb import Given, draw
 from tui.headless.output import data, talk
 from tui.headless.show_verb import Held, hold
 

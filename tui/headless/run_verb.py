@@ -45,6 +45,8 @@ async def run(options: argparse.Namespace) -> int:
             request.until = STAGES[options.until]
         if options.seed is not None:
             request.seed = options.seed
+        if options.ceiling is not None:
+            request.cost_ceiling_micro_usd = options.ceiling
         if options.source:
             from tui.headless.source import load_source
 

@@ -10,20 +10,20 @@ from google.protobuf.message import Message
 from benchline.v1 import build_pb2, deployment_pb2, design_pb2, session_pb2, verdict_pb2
 from tui.client.asking import answered_of, asked_of, open_round_of
 from tui.client.connection import CALL_TIMEOUT_S, Connection, is_absent
-from tui.client.translate import attempt_of, finding_of, outcome_of
+from tui.client.translate import finding_of, outcome_of
 from tui.client.watch import read_console
 from tui.headless import local
+from tui.headless.attempt_lines import tell_attempts, tell_attempts_json, worth_telling
 from tui.headless.output import data
 from tui.headless.progress import finding_lines
 from tui.headless.summary import design_lines, head_lines, source_lines, stage_lines, why_lines
 from tui.question_wording import answered_lines, question_lines
 from tui.state.console import ConsoleText
 from tui.state.run import FlashView
-from tui.wording import attempt_line, flash_line, visible
+from tui.wording import flash_line
 
 _EXCERPT_BYTES = 600
 _EXCERPT_LINES = 4
-_DIFF_LINES = 60
 
 
 class Held:
@@ -76,6 +76,13 @@ async def show(options: argparse.Namespace) -> int:
     """Sketch, wiring, transcript and why it passed."""
     connection = await local.ensure_up()
     async with connection:
+        if options.attempts:
+            session = await connection.session(options.session)
+            if options.json:
+                await tell_attempts_json(connection, session)
+            else:
+                await tell_attempts(connection, session, whole=True)
+            return 0
         held = await hold(connection, options.session)
         if options.json:
             data(json.dumps(_as_json(held)))
@@ -132,7 +139,10 @@ async def _tell(connection: Connection, held: Held, wiring: list[str], *, transc
         lines += ["", "FLASHES", *_flash_lines(held.deployment)]
     for line in lines:
         data(line)
-    await _tell_attempts(connection, session)
+    if worth_telling(session):
+        data("")
+        data("ATTEMPTS")
+        await tell_attempts(connection, session)
     for result in session.scenario_results:
         await _tell_scenario(connection, result, transcript=transcript)
 
@@ -145,28 +155,6 @@ def _question_lines(session: session_pb2.Session) -> list[str]:
         lines += asked if open_round_of(session) == asked_of(wire) else asked[:-1]
         lines += answered_lines(answered_of(wire)) if wire.answers else []
     return lines
-
-
-async def _tell_attempts(connection: Connection, session: session_pb2.Session) -> None:
-    """The turns of the repair loop with what each changed, where anything was asked or repaired."""
-    attempts = [attempt_of(wire) for wire in session.attempts]
-    if len(attempts) < 2 and not any(attempt.calls for attempt in attempts):
-        return
-    data("")
-    data("ATTEMPTS")
-    for attempt in attempts:
-        data(f"  {visible(attempt_line(attempt))}")
-        if attempt.message:
-            data(f"    {visible(attempt.message)}")
-        if attempt.diff_sha256:
-            text = (await connection.download(attempt.diff_sha256)).decode("utf-8", "replace")
-            lines = text.splitlines()
-            for line in lines[:_DIFF_LINES]:
-                data(f"    {visible(line)}")
-            if len(lines) > _DIFF_LINES:
-                data(f"    … and {len(lines) - _DIFF_LINES} more lines")
-    if session.best_attempt:
-        data(f"  stages, results and images are those of attempt {session.best_attempt}")
 
 
 async def _tell_scenario(

@@ -1,6 +1,7 @@
 """What a design and a finished session look like as text."""
 
 from benchline.v1 import build_pb2, design_pb2, session_pb2, verdict_pb2
+from tui.client.designs import pin_level
 from tui.client.translate import (
     evidence_of,
     finding_of,
@@ -9,7 +10,10 @@ from tui.client.translate import (
 )
 from tui.headless.output import table
 from tui.headless.progress import finding_lines
+from tui.spending_words import against_ceiling
+from tui.state.attempts import total_spent
 from tui.state.fact import Outcome, State
+from tui.state.run import begin
 from tui.wording import (
     assertion_line,
     clock,
@@ -40,6 +44,9 @@ def session_lines(session: session_pb2.Session) -> list[str]:
             lines += finding_lines(finding_of(finding))
     if session.scenario_results:
         lines.append(f"  seed {session.seed} (the same again: --seed {session.seed})")
+    spent = total_spent(begin(summary))
+    if spent.calls:
+        lines.append(f"  cost {against_ceiling(spent, summary.ceiling_micro_usd)}")
     cancelled = summary.state is State.CANCELLED
     lines += filter(None, [next_steps(summary.session_id, summary.outcome, cancelled=cancelled)])
     return lines
@@ -83,7 +90,8 @@ def design_lines(design: design_pb2.Design, width: int = 0) -> list[str]:
     lines += table([("board", board)], width)
     lines += ["", "wiring"]
     rows = [
-        (pin.pin, pin.signal, pin.function, _level(pin), visible(pin.reason)) for pin in design.pins
+        (pin.pin, pin.signal, pin.function, pin_level(pin), visible(pin.reason))
+        for pin in design.pins
     ]
     lines += [f"  {line}" for line in table(rows, width)]
     if design.behaviours:
@@ -109,12 +117,6 @@ def understood_rows(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     rows = [(f'"{one_line(words, 40)}"', visible(m)) for words, m in pairs if m not in _JOINING]
     small = dict.fromkeys(one_line(words, 40) for words, m in pairs if m in _JOINING)
     return [*rows, ("joining words", " ".join(small))] if small else rows
-
-
-def _level(pin: design_pb2.PinAssignment) -> str:
-    parts = [f"active {pin.active}" if pin.active else ""]
-    parts.append(f"pull {pin.pull}" if pin.pull not in ("", "none") else "")
-    return ", ".join(filter(None, parts))
 
 
 def source_lines(sources: list[build_pb2.SourceFile]) -> list[str]:

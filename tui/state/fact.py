@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tui.state.model_call import ModelCalled
 from tui.state.question import Answered, Asked
 
 UPLOADED = "uploaded project"
@@ -105,13 +106,15 @@ class StageMoved:
 class AttemptMoved:
     """A turn of the repair loop began or ended; numbers are there when it ended.
 
-    ``cost_micro_usd`` is in millionths of a dollar, None when it is not known.
+    ``cost_micro_usd`` is in millionths of a dollar, None when it is not known. ``why`` is what it
+    was begun for.
     """
 
     attempt: int
     state: State
     outcome: Outcome = Outcome.NONE
     message: str = ""
+    why: str = ""
     stage: Stage = Stage.NONE
     files_changed: int = 0
     lines_added: int = 0
@@ -328,6 +331,7 @@ Fact = (
     | DeploymentMoved
     | WaveMoved
     | BoardMoved
+    | ModelCalled
     | Asked
     | Answered
     | Unknown
@@ -347,7 +351,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSummary:
-    """One row of the list of sessions. Times are Unix milliseconds, 0 when not set."""
+    """One row of the list of sessions. Times are Unix milliseconds, 0 when not set.
+
+    ``ceiling_micro_usd`` is what its model calls may cost, 0 for no limit; ``best_attempt`` the one
+    that it shows, 0 when that is the newest, ``design`` the kept one that it started from.
+    """
 
     name: str
     title: str
@@ -364,6 +372,10 @@ class SessionSummary:
     attempt: int = 1
     asks: bool = False
     """Whether it waits until somebody answers its questions."""
+    ceiling_micro_usd: int = 0
+    best_attempt: int = 0
+    attempts: tuple[AttemptMoved, ...] = ()
+    design: str = ""
 
     @property
     def session_id(self) -> str:

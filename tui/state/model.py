@@ -149,21 +149,22 @@ def _with_rollout(model: Model, action: BoardMarked | RolloutShown | RolloutRead
 
 
 def _with_events(model: Model, action: EventsRead) -> Model:
-    before = model.runs.get(action.session) or begin(_summary(model, action.session))
+    before = model.runs.get(action.session) or begin(summary_of_run(model, action.session))
     after = reduce_all(before, action.events)
     if after is before:
         return model
     return replace(model, runs={**model.runs, action.session: after})
 
 
-def _summary(model: Model, name: str) -> SessionSummary:
+def summary_of_run(model: Model, name: str) -> SessionSummary:
+    """A session as it was last listed; without anything when it was not."""
     known = (one for one in model.sessions if one.name == name)
     return next(known, SessionSummary(name=name, title=""))
 
 
 def run_of(model: Model, name: str) -> RunView:
     """A run with everything that is known of it, even before its first event was read."""
-    return model.runs.get(name) or begin(_summary(model, name))
+    return model.runs.get(name) or begin(summary_of_run(model, name))
 
 
 def current_summary(model: Model, session: SessionSummary) -> SessionSummary:

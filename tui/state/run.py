@@ -33,6 +33,7 @@ from tui.state.fact import (
     Unknown,
     WaveMoved,
 )
+from tui.state.model_call import ModelCalled
 from tui.state.question import Answered, Asked
 
 _T = TypeVar("_T")
@@ -88,6 +89,7 @@ class RunView:
     message: str = ""
     stages: tuple[StageMoved, ...] = ()
     attempts: tuple[AttemptMoved, ...] = ()
+    calls: tuple[ModelCalled, ...] = ()
     design: DesignMade | None = None
     findings: tuple[Finding, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -128,6 +130,8 @@ def begin(summary: SessionSummary) -> RunView:
         message=summary.message,
         stages=summary.stages,
         board=summary.board,
+        attempts=summary.attempts,
+        attempt=summary.attempt,
     )
 
 
@@ -169,7 +173,7 @@ def console_names(view: RunView) -> tuple[str, ...]:
 def _apply(view: RunView, event: Event) -> RunView:
     fact: Fact = event.fact
     match fact:
-        case SessionMoved() | StageMoved() | AttemptMoved():
+        case SessionMoved() | StageMoved() | AttemptMoved() | ModelCalled():
             return _apply_life(view, fact)
         case DesignMade():
             return replace(view, design=fact, title=view.title or fact.title)
@@ -207,12 +211,15 @@ def _apply_talk(view: RunView, fact: Noted | Asked | Answered) -> RunView:
             return replace(view, answered=_put(view.answered, fact, lambda one: one.round))
 
 
-def _apply_life(view: RunView, fact: SessionMoved | StageMoved | AttemptMoved) -> RunView:
+def _apply_life(
+    view: RunView, fact: SessionMoved | StageMoved | AttemptMoved | ModelCalled
+) -> RunView:
     match fact:
         case SessionMoved():
             return replace(
                 view,
                 stages=_stopped(view.stages) if fact.state is State.CANCELLED else view.stages,
+                calls=tuple(c.broken_off() for c in view.calls) if fact.state.ended else view.calls,
                 state=fact.state,
                 outcome=fact.outcome,
                 evidence=fact.evidence or view.evidence,
@@ -220,10 +227,27 @@ def _apply_life(view: RunView, fact: SessionMoved | StageMoved | AttemptMoved) -
             )
         case StageMoved():
             return replace(view, stages=_put(view.stages, fact, lambda one: one.stage))
+        case ModelCalled():
+            return _called(view, fact)
         case AttemptMoved():
+            fact = _with_reason(view, fact)
             moved = replace(view, attempts=_put(view.attempts, fact, lambda one: one.attempt))
             again = fact.state is State.RUNNING and fact.attempt > 1
             return _anew(moved) if again else moved
+
+
+def _called(view: RunView, fact: ModelCalled) -> RunView:
+    """A session asks one thing at a time: a try that was under way before another broke off."""
+    others = tuple(one.broken_off() if one.call_id != fact.call_id else one for one in view.calls)
+    return replace(view, calls=_put(others, fact, lambda one: one.call_id))
+
+
+def _with_reason(view: RunView, fact: AttemptMoved) -> AttemptMoved:
+    """An attempt begins with why it is made; when it ends it says what it found."""
+    if fact.state is not State.DONE:
+        return replace(fact, why=fact.message)
+    begun = (one.why for one in view.attempts if one.attempt == fact.attempt)
+    return replace(fact, why=next(begun, ""))
 
 
 def _anew(view: RunView) -> RunView:

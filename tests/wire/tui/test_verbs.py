@@ -254,3 +254,47 @@ async def test_scenario_diff_of_two_files_names_the_first_difference(
     ran = await benchline("scenario", "diff", str(one), str(other), "--json")
     assert ran.code == 1
     assert lines_of(ran.out)[0]["divergence"]["channel"] == "PIN PB0"  # type: ignore[index]
+
+
+async def test_a_ceiling_goes_with_a_designer_that_costs_money(
+    plane: FakeControlPlane, benchline: Command
+) -> None:
+    ran = await benchline("run", "Blink.", "--designer", "claude", "--ceiling", "0.50")
+    alone = await benchline("run", "Blink.", "--ceiling", "0.50")
+    wrong = await benchline("design", "Blink.", "--designer", "claude", "--ceiling", "free")
+
+    assert plane.created[0].cost_ceiling_micro_usd == 500_000
+    assert (ran.code, len(plane.created)) == (0, 1)
+    assert (alone.code, wrong.code) == (2, 2)
+    assert "--designer claude" in alone.err
+    assert "free is not an amount" in wrong.err
+
+
+async def test_the_attempts_are_printed_whole_with_what_they_were_made_from(
+    plane: FakeControlPlane, benchline: Command
+) -> None:
+    session = plane.add_session()
+    lines = "".join(f"+line {n} \x1b[31m\n" for n in range(100))
+    plane.uploads |= {"d" * 64: f"--- a\n+++ b\n{lines}".encode(), "e" * 64: b"it does not build"}
+    session.attempt = 2
+    session.cost_ceiling_micro_usd = 2_000_000
+    session.artifacts.add(kind="evidence.1", sha256="e" * 64)
+    failed, passed = verdict_pb2.OUTCOME_FAILED, verdict_pb2.OUTCOME_PASSED
+    told = {"calls": 1, "cost_micro_usd": 43_200, "state": verdict_pb2.STATE_DONE}
+    session.attempts.add(attempt=1, outcome=failed, message="later was not declared", **told)
+    session.attempts.add(
+        attempt=2, outcome=passed, diff_sha256="d" * 64, files_changed=1, lines_added=100, **told
+    )
+    brief = await benchline("show", "01kdemo", "--no-transcript")
+    whole = await benchline("show", "01kdemo", "--attempts")
+    as_json = await benchline("show", "01kdemo", "--attempts", "--json")
+
+    assert (brief.code, whole.code, as_json.code) == (0, 0, 0)
+    assert "more lines (--attempts prints them)" in brief.out
+    assert "+line 99 ␛[31m" in whole.out
+    assert "| it does not build" in whole.out
+    assert "cost     $0.0864 of at most $2.00" in whole.out
+    assert "attempt 2 is proved" in whole.out
+    first, second = lines_of(as_json.out)
+    assert (first["attempt"], first["evidence"], first["diff"]) == (1, "", "")
+    assert (second["evidence"], str(second["diff"])[:5]) == ("it does not build", "--- a")
