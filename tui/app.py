@@ -31,6 +31,7 @@ class BenchlineApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "runs", "Runs", id="app.runs"),
         Binding("2", "bench", "Bench", id="app.bench"),
+        Binding("3", "designs", "Designs", id="app.designs"),
         Binding("n", "new_run", "New", id="app.new"),
         Binding("question_mark", "help", "Keys", id="app.help", key_display="?"),
         Binding("q", "leave", "Leave", id="app.leave"),
@@ -70,10 +71,12 @@ class BenchlineApp(App[int]):
         self._spawn("bench", self.session.feeds.follow_bench())
         self._spawn("sessions", self.session.feeds.follow_sessions())
         if self._demo:
-            from tui.client.operations import start_session
+            from tui.client.operations import RunWish, start_session
 
             runs = [
-                await start_session(self.session.connection, DEMO_PROMPT, board)
+                await start_session(
+                    self.session.connection, RunWish(prompt=DEMO_PROMPT, board=board)
+                )
                 for board in DEMO_BOARDS
             ]
             for started in runs:
@@ -153,6 +156,19 @@ class BenchlineApp(App[int]):
 
         self._go_home()
         self.push_screen(BenchScreen(self.session))
+
+    def action_designs(self) -> None:
+        """The designs that are kept, from anywhere."""
+        from tui.screens.designs import DesignsScreen
+
+        self._go_home()
+        self.push_screen(DesignsScreen(self.session))
+
+    def open_design(self, name: str) -> None:
+        """Show one design: of a session, or kept."""
+        from tui.screens.design import DesignScreen
+
+        self.push_screen(DesignScreen(self.session, name))
 
     def new_run(self, prompt: str) -> None:
         """A new run that begins with a sentence of an old one."""

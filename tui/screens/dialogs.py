@@ -11,9 +11,12 @@ from textual.widgets import Static
 
 HELP = """\
 1       runs                           n       new run
-2       bench                          ?       these keys
+2       bench                          3       designs that are kept
 enter   open what is under the cursor  esc     back
 tab     next pane of a run             d       design and sketch
+t       a run's attempts and costs     D       a run's design view
+e       edit a design; evidence        c       compare revisions
+s       keep a run's design            v       a design: validate it
 f       follow a console or hold it    b       records shown or not
 a       answer what a run asks         ↑ ↓     answers that would do
 x       cancel a run (asks)            r       a run's sentence again
@@ -23,7 +26,7 @@ R       flash again what did not pass  x       abort a flash (asks)
 i       a board: ask its chip          r       a board: reset it
 v       a board: recover it            h       a board: its health
 Q       a board: quarantine or return  y       copy its name
-q       leave; runs go on without you  ctrl+p  palette
+q       leave; runs go on without you  ?       these keys
 
 ▶ running   … waiting   ✓ PASSED   ✗ FAILED: the firmware is wrong
 ! BROKEN: the lab or a tool   - SKIPPED   ⊘ REFUSED: cannot, because …

@@ -4,6 +4,7 @@ import time
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.events import Key
 from textual.screen import Screen
@@ -12,6 +13,16 @@ from textual.widgets import Footer, Static
 from tui.session import ConsoleSession
 from tui.state.model import Link, Model, going_on
 from tui.widgets.paint import BOLD, DIM
+
+_PLACES = (
+    ("1", "app.runs"),
+    ("2", "app.bench"),
+    ("3", "app.designs"),
+    ("n", "app.new_run"),
+    ("q", "app.leave"),
+)
+ELSEWHERE = tuple(Binding(key, action, show=False) for key, action in _PLACES)
+"""Keys of the app that work everywhere; a screen with many keys of its own does not list them."""
 
 
 class FramedScreen(Screen[None]):
@@ -62,6 +73,16 @@ class FramedScreen(Screen[None]):
 
     def paint(self, model: Model) -> None:
         """Put the model on the screen."""
+
+    def put(self, selector: str, text: Text | str) -> bool:
+        """Show what a worker read; False when the screen was closed while it was read.
+
+        The widgets of a screen go before its workers do, so they may be gone by now.
+        """
+        shown = list(self.query(selector).results(Static))
+        for one in shown:
+            one.update(text)
+        return bool(shown)
 
     def reason_against(self, action: str) -> str | None:
         """Why an action is not possible now; None when it is."""

@@ -19,11 +19,11 @@ from tui.client.watch import Back, follow_console, read_console
 from tui.headless.progress import moving_line
 from tui.headless.summary import design_lines, source_lines
 from tui.screens.dialogs import TextScreen
-from tui.screens.frame import FramedScreen
+from tui.screens.frame import ELSEWHERE, FramedScreen
 from tui.session import ConsoleSession
 from tui.state.console import ConsoleText
 from tui.state.fact import UPLOADED, Assertion, Bytes, Outcome, State
-from tui.state.model import Model, run_of
+from tui.state.model import Model, run_of, summary_of_run
 from tui.state.run import FlashView, RunView, live_console
 from tui.widgets.checks import Row, check_rows, detail_of
 from tui.widgets.console_pane import ConsolePane
@@ -37,8 +37,6 @@ _EXCERPTS = 6
 _NO_DESIGN = "No design came of this run: its findings say why."
 _EXCERPT_BYTES = 600
 _BAD = (Outcome.FAILED, Outcome.BROKEN)
-_ELSEWHERE = (("1", "app.runs"), ("2", "app.bench"), ("n", "app.new_run"), ("q", "app.leave"))
-"""Keys that work here too, and leave the line of keys to those of a run."""
 
 
 class CheckList(OptionList):
@@ -57,10 +55,12 @@ class RunScreen(FramedScreen):
         Binding("tab", "next_pane", "Pane", id="run.pane", priority=True),
         Binding("a", "answer", "Answer", id="run.answer"),
         Binding("d", "show_design", "Design", id="run.design"),
+        Binding("t", "attempts", "Attempts", id="run.attempts"),
+        Binding("D", "open_design", "Design view", id="run.design_view", show=False),
         Binding("r", "again", "Again", id="run.again"),
         Binding("x", "cancel_run", "Cancel", id="run.cancel"),
         Binding("y", "copy", "Copy", id="run.copy"),
-        *(Binding(key, action, show=False) for key, action in _ELSEWHERE),
+        *ELSEWHERE,
     ]
 
     def __init__(self, session: ConsoleSession, name: str) -> None:
@@ -106,6 +106,8 @@ class RunScreen(FramedScreen):
         title.append(
             ending(run.state, run.outcome, run.evidence), outcome_style(run.outcome, run.state)
         )
+        if run.missed:
+            title.append("  ! events were lost", "bold yellow")
         title.append(f'  "{one_line(run.title, 300)}"', DIM)
         self.query_one("#run-title", Static).update(title)
         wide = self.app.size.width >= 100  # as the style sheet's breakpoint
@@ -171,16 +173,17 @@ class RunScreen(FramedScreen):
         if not self.query("#design-text"):
             return  # the screen was closed meanwhile
         if answer is None:
-            self.query_one("#design-text", Static).update(_NO_DESIGN)
+            self.put("#design-text", _NO_DESIGN)
             return
-        width = max(40, self.query_one("#panes").size.width * 6 // 11 - 6)
-        if not self.has_class("-wide"):
-            width = self.app.size.width - 6
+        room = self.app.size.width
+        if self.has_class("-wide"):
+            room = room * 6 // 11
         made = answer.design.design_hash != ""
+        width = max(40, room - 6)
         lines = design_lines(answer.design, width) if made else ["The source was uploaded."]
         lines += source_lines(list(answer.sources))
-        self.query_one("#design-text", Static).update(Text("\n".join(lines)))
-        self._offer_design()
+        if self.put("#design-text", Text("\n".join(lines))):
+            self._offer_design()
 
     def _offer_design(self) -> None:
         """A wide terminal shows the design while there is nothing to hear yet."""
@@ -253,12 +256,26 @@ class RunScreen(FramedScreen):
         """The design, or back to the console."""
         self._show_pane("console" if self._pane == "design" else "design")
 
+    def action_attempts(self) -> None:
+        """Every attempt with what it changed and cost."""
+        from tui.screens.attempts import AttemptsScreen
+
+        self.app.push_screen(AttemptsScreen(self.session, self._run_name))
+
+    def action_open_design(self) -> None:
+        """The design whole: wiring, pins, findings, parts list."""
+        self.app.open_design(self._run_name)  # type: ignore[attr-defined]
+
     @property
     def _uploaded(self) -> bool:
         return self.run.title == UPLOADED
 
     def action_again(self) -> None:
-        """The sentence again, to run it as it is or to say it differently."""
+        """The sentence again, to run it as it is or to say it differently; else its design."""
+        design = summary_of_run(self.model, self._run_name).design
+        if design:
+            self.app.open_design(design)  # type: ignore[attr-defined]
+            return
         self.app.new_run(self.run.title)  # type: ignore[attr-defined]
 
     def action_cancel_run(self) -> None:

@@ -79,13 +79,6 @@ def _one(behaviour: Behaviour) -> str:
         case BehaviourKind.NOTICE:
             told = ", ".join(filter(None, [word("began"), word("ended")]))
             return f"notice {behaviour.signals[0]}: {told}"
-        case BehaviourKind.PUBLISH:
-            value = ":".join([word("value"), *behaviour.signals])
-            limit = f"{word('on_when')}{word('on_value')}" if word("on_value") else "change"
-            return f"publish {value} to {word('topic')} at {word('period') or limit}"
-        case BehaviourKind.MESSAGE:
-            said = f"={word('payload')}" if word("payload") else ""
-            return " ".join(["message", word("topic") + said, word("effect"), *behaviour.signals])
 
 
 def test_the_corpus_is_large_enough() -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchline.instance import Instance, make_private
+from tests.wire.edge.conftest import edge
 from tests.wire.tui.fake_server import FakeControlPlane
+
+__all__ = ["edge"]
 
 ROOT = Path(__file__).resolve().parents[3]
 

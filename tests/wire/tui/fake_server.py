@@ -224,6 +224,16 @@ class FakeControlPlane:
         self.changed = asyncio.Event()
         self.watched = asyncio.Event()
         self.outcome: int = verdict_pb2.OUTCOME_PASSED
+        self.designers = [
+            server_pb2.DesignerState(designer="offline", ready=True, detail="known wordings"),
+            server_pb2.DesignerState(
+                designer="claude",
+                ready=False,
+                detail="not configured: there is no key",
+                fix="Set ANTHROPIC_API_KEY.",
+                costs=True,
+            ),
+        ]
         self.boards = [
             bench_pb2.Board(
                 name=f"agents/bench/boards/vf405-0{n}",
@@ -521,6 +531,15 @@ class _Artifacts(artifact_pb2_grpc.ArtifactServiceServicer):
         artifact = artifact_pb2.Artifact(sha256=digest, size_bytes=len(held))
         return artifact_pb2.WriteArtifactResponse(artifact=artifact)
 
+    async def ReadArtifact(  # type: ignore[no-untyped-def]
+        self, request, context
+    ) -> AsyncIterator[artifact_pb2.ReadArtifactResponse]:
+        held = self._plane.uploads.get(request.sha256)
+        if held is None:
+            await refuse(context, NotFoundError("ARTIFACT_NOT_FOUND", "no such bytes"))
+            raise AssertionError
+        yield artifact_pb2.ReadArtifactResponse(data=held)
+
 
 class _Designs(design_pb2_grpc.DesignServiceServicer):
     def __init__(self, plane: FakeControlPlane) -> None:
@@ -624,7 +643,10 @@ class _Server(server_pb2_grpc.ServerServiceServicer):
     async def GetServer(self, request, context):  # type: ignore[no-untyped-def]
         checks = [server_pb2.Check(check_name="qemu", ok=True, detail="7.2")]
         return server_pb2.GetServerResponse(
-            version="0.1.0", principal="local:root", checks=checks if request.run_checks else []
+            version="0.1.0",
+            principal="local:root",
+            checks=checks if request.run_checks else [],
+            designers=self._plane.designers,
         )
 
 

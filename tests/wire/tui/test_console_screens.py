@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import pytest
 from textual.pilot import Pilot
@@ -47,9 +48,18 @@ def notes(pilot: Pilot[int]) -> list[str]:
     return [one.message for one in pilot.app._notifications]
 
 
+class Reachable(Protocol):
+    """A server of a test."""
+
+    @property
+    def target(self) -> str:
+        """Where it listens."""
+        ...
+
+
 @asynccontextmanager
 async def console(
-    instance: Instance, size: tuple[int, int], *, demo: bool = False
+    instance: Reachable, size: tuple[int, int], *, demo: bool = False
 ) -> AsyncIterator[Pilot[int]]:
     app = BenchlineApp(target=instance.target, auto_up=False, demo=demo)
     async with app.run_test(size=size) as pilot:
