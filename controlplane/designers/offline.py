@@ -219,6 +219,8 @@ def _title(assembly: Assembly) -> str:
         BehaviourKind.FOLLOW: "follow",
         BehaviourKind.NOTICE: "notice",
         BehaviourKind.TURN: "turn",
+        BehaviourKind.CYCLE: "cycle",
+        BehaviourKind.BANDS: "bands",
     }
     kinds = dict.fromkeys(words[behaviour.kind] for behaviour in assembly.behaviours)
     things = dict.fromkeys(

@@ -94,6 +94,8 @@ class BehaviourKind(StrEnum):
     FOLLOW = "follow"
     NOTICE = "notice"
     TURN = "turn"
+    CYCLE = "cycle"
+    BANDS = "bands"
     CUSTOM = "custom"
 
 

@@ -49,6 +49,7 @@ def mutants_of(sketch: str) -> tuple[Mutant, ...]:
         _holds,
         _inputs,
         _turning,
+        _colours,
     )
     found = [mutant for make in makers for mutant in make(sketch)]
     return tuple(mutant for mutant in found if mutant.text != sketch)
@@ -118,7 +119,9 @@ def _inverted(sketch: str) -> list[Mutant]:
             expected=(f"{match[1].lower()}_",),
         )
         for match in _OUTPUT.finditer(sketch)
-        if f"control{_pascal(match[1])}" in sketch or f"set{_pascal(match[1])}" in sketch
+        if f"control{_pascal(match[1])}" in sketch
+        or f"set{_pascal(match[1])}" in sketch
+        or f") != 0 ? {match[1]}_ON" in sketch
     ]
 
 
@@ -250,6 +253,31 @@ def _turning(sketch: str) -> list[Mutant]:
         Mutant(name=f"encoder_{name}", text=text, expected=("position", "turned", "half"))
         for name, text in changes.items()
     ]
+
+
+def _colours(sketch: str) -> list[Mutant]:
+    """Another colour, a limit or a time that is off, a list in another order."""
+    if "showRgb(" not in sketch:
+        return []
+    expected = ("colour", "value", "rgb")
+    found = []
+    for match in re.finditer(r"const int COLOUR_(\w+) = (\d);", sketch):
+        text = _cut(sketch, match, 2, str(int(match[2]) ^ 3))
+        found.append(Mutant(name=f"colour_{match[1].lower()}", text=text, expected=("",)))
+    for match in re.finditer(r"const unsigned long RGB_STEP_MS = (\d+);", sketch):
+        for name, tenths in (("long", 11), ("short", 9)):
+            text = _cut(sketch, match, 1, str(int(match[1]) * tenths // 10))
+            found.append(Mutant(name=f"colour_step_{name}", text=text, expected=expected))
+    for match in re.finditer(r"const float RGB_LIMIT_(\d) = (-?[\d.]+)f;", sketch):
+        for sign in (1, -1):
+            value = decimal_text(parse_decimal(match[2]) + sign)
+            text = _cut(sketch, match, 2, value if "." in value else f"{value}.0")
+            name = f"colour_limit_{match[1]}_{sign:+d}"
+            found.append(Mutant(name=name, text=text, expected=expected))
+    for match in re.finditer(r"COLOURS\[\] = \{(\w+), (\w+)", sketch):
+        text = _cut(_cut(sketch, match, 2, match[1]), match, 1, match[2])
+        found.append(Mutant(name="colour_order", text=text, expected=expected))
+    return found
 
 
 def _pascal(upper: str) -> str:

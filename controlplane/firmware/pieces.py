@@ -327,6 +327,9 @@ def _answer(design: Design, behaviour: Behaviour, word: str) -> list[str]:
     head = c_text(f"{word} ")[1:-1]
     if not kind:
         return [f"Serial.println({c_text(behaviour.word('answer'))});"]
+    if kind == "colour":
+        colour = behaviour.word("colour")
+        return [f"showRgb(COLOUR_{colour.upper()});", f'Serial.println("rgb {colour}");']
     if kind == "sensor":
         signal = design.signal(behaviour.signals[0])
         return _print_value(

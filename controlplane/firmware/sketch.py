@@ -5,6 +5,7 @@ that are whole milliseconds use ``millis()``, others ``micros()``: on the 1 ms t
 are then off by less than 1 ms and their mean is exact to a millionth.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from controlplane.domain.design import (
@@ -15,8 +16,10 @@ from controlplane.domain.design import (
     PinAssignment,
     Pull,
 )
+from controlplane.firmware.colour_pieces import bands, cycle, show_rgb
 from controlplane.firmware.motion_pieces import follow, notice
 from controlplane.firmware.pieces import (
+    Sections,
     blink,
     button,
     commands,
@@ -56,22 +59,39 @@ def write_sketch(design: Design) -> str:
         sensor(sketch, design.signal(signal_id))
     for behaviour in of_kind[BehaviourKind.THRESHOLD]:
         threshold(sketch, behaviour, design.signal(behaviour.signals[0]))
+    _colours(sketch, design, of_kind)
     if sensors:
         _sampling(sketch)
-    for behaviour in of_kind[BehaviourKind.BLINK]:
-        blink(sketch, behaviour)
-    for behaviour in of_kind[BehaviourKind.BUTTON]:
-        button(sketch, behaviour)
-    for behaviour in of_kind[BehaviourKind.FOLLOW]:
-        follow(sketch, behaviour)
-    for behaviour in of_kind[BehaviourKind.NOTICE]:
-        notice(sketch, behaviour)
-    for behaviour in of_kind[BehaviourKind.TURN]:
-        turn(sketch, behaviour)
+    for kind, write in _BY_THEMSELVES.items():
+        for behaviour in of_kind[kind]:
+            write(sketch, behaviour)
     for behaviour in of_kind[BehaviourKind.REPORT]:
         report(sketch, design, behaviour)
     _console(sketch, design, of_kind)
     return _text(design, sketch)
+
+
+_BY_THEMSELVES: Mapping[BehaviourKind, Callable[[Sections, Behaviour], None]] = {
+    BehaviourKind.BLINK: blink,
+    BehaviourKind.BUTTON: button,
+    BehaviourKind.FOLLOW: follow,
+    BehaviourKind.NOTICE: notice,
+    BehaviourKind.TURN: turn,
+}
+"""Templates that need nothing but their behaviour, in the order in which they are written."""
+
+
+def _colours(
+    sketch: Sketch, design: Design, of_kind: Mapping[BehaviourKind, list[Behaviour]]
+) -> None:
+    commands = [b for b in of_kind[BehaviourKind.COMMAND] if b.word("value") == "colour"]
+    colourful = [*of_kind[BehaviourKind.CYCLE], *of_kind[BehaviourKind.BANDS], *commands]
+    if colourful:
+        show_rgb(sketch, colourful)
+    for behaviour in of_kind[BehaviourKind.BANDS]:
+        bands(sketch, behaviour, design.signal(behaviour.signals[0]))
+    for behaviour in of_kind[BehaviourKind.CYCLE]:
+        cycle(sketch, behaviour)
 
 
 def _wire(sketch: Sketch, design: Design, pin: PinAssignment) -> None:

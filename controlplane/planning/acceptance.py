@@ -13,6 +13,7 @@ from fractions import Fraction
 from controlplane.domain.design import (
     Active,
     Behaviour,
+    BehaviourKind,
     DesignScenario,
     DesignSignal,
     PinAssignment,
@@ -20,6 +21,7 @@ from controlplane.domain.design import (
     text_digest,
 )
 from controlplane.domain.part import SUPPLY_MV
+from controlplane.planning.colour_proofs import cycle_ms
 from controlplane.planning.proofs import Proofs
 from controlplane.planning.runs import prove_all, prove_control, prove_patiently
 from controlplane.planning.timeline import Timeline
@@ -78,6 +80,8 @@ def write_scenarios(
 def _period(behaviour: Behaviour) -> Fraction:
     """How long it takes to show a behaviour (ms); a hold time has to pass twice and a half."""
     found, hold = behaviour.parameter("period"), behaviour.parameter("hold")
+    if behaviour.kind is BehaviourKind.CYCLE:
+        return cycle_ms(behaviour)
     if hold is not None:
         return hold.number * 5 / 2
     return found.number if found is not None else Fraction(0)

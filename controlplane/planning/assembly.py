@@ -9,17 +9,21 @@ from controlplane.domain.finding import Finding
 from controlplane.domain.part import BoardModel, ComponentKind
 from controlplane.domain.units import Unit, decimal_text
 from controlplane.planning.clashes import clashing_texts
+from controlplane.planning.colour_behaviours import Colours
 from controlplane.planning.intent import (
     Action,
     ActionKind,
+    Bands,
     Blink,
     Command,
+    Cycle,
     Debounce,
     Echo,
     Follow,
     Hysteresis,
     Intent,
     Notice,
+    Paint,
     Press,
     Report,
     SensorRef,
@@ -92,6 +96,7 @@ class _Builder:
         self._commands: dict[str, Command] = {}
         self._motion = Motion(resolver)
         self._turning = Turning(resolver)
+        self._colours = Colours(resolver)
         self._echo = False
         self._silent_count = False
 
@@ -115,12 +120,20 @@ class _Builder:
                 self._command(intent, before)
             case Echo():
                 self._echo = True
-            case Follow() | Notice():
-                self._motion.add(intent)
-            case Turn():
-                self._turning.add(intent)
             case Wire():
                 self._wire(intent)
+            case _:
+                self._add_of_kind(intent)
+
+    def _add_of_kind(self, intent: Intent) -> None:
+        """Take a clause about a kind of component that has a collector of its own."""
+        match intent:
+            case Follow() | Notice():
+                self._motion.add(intent)
+            case Cycle() | Bands() | Paint():
+                self._colours.add(intent)
+            case Turn():
+                self._turning.add(intent)
 
     def _wire(self, intent: Wire) -> None:
         if intent.input is not None:
@@ -383,6 +396,7 @@ class _Builder:
         found = (*thresholds, self._button_behaviour(), *commands)
         behaviours += [behaviour for behaviour in found if behaviour is not None]
         behaviours += [*self._motion.behaviours(), *self._turning.behaviours()]
+        behaviours += self._colours.behaviours(taken=set(self._commands))
         if self._echo:
             text = "Send every received line back" + (", except the commands." if commands else ".")
             behaviours.append(

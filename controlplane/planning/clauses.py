@@ -2,6 +2,7 @@
 
 from controlplane.catalog.naming import Naming
 from controlplane.planning.blinking import cycle_clause, toggle_clause
+from controlplane.planning.colours import colour_clause
 from controlplane.planning.conditions import (
     HYSTERESIS,
     build_condition,
@@ -73,7 +74,8 @@ _ECHO = Mark(
 
 
 def _wire_clause(things: Things) -> Rule:
-    thing = Alt(things.output, things.sensor, things.button, things.motion, things.encoder)
+    rgb = Mapped(things.rgb, lambda f: tuple(("input" if k == "rgb" else k, v) for k, v in f))
+    thing = Alt(things.output, things.sensor, things.button, things.motion, things.encoder, rgb)
     pin = Mark(PIN, "a pin")
     use = Seq(
         Opt(Words("use|take|assign|using|with|uses|reserve|pin|on|put")),
@@ -177,6 +179,7 @@ def build_clauses(things: Things, commands: Rule) -> tuple[Rule, Rule]:
         commands,
         motion_clause(things),
         turn_clause(things),
+        colour_clause(things),
         Mapped(Seq(LEAD, _ECHO, Opt(CHANNEL)), lambda f: with_spans(f, Echo())),
         _wire_clause(things),
         _hysteresis_clause(),

@@ -17,7 +17,7 @@ from controlplane.planning.rates import value_of
 from controlplane.planning.wording import CHANNEL, COMMA, LEAD, PRINT, verb, with_spans
 
 _NOUN = "command|message|line|text|word|string|request|query|console command|serial command|input"
-_COMMAND = Mark(
+COMMAND = Mark(
     Seq(
         Opt(Words(_NOUN)),
         Mapped(TEXT, lambda features: (("command", value_of(features, "text")),)),
@@ -84,14 +84,19 @@ _WHEN = Words(
 )
 
 
+ASKED = Mark(
+    Alt(
+        Seq(_WHEN, _SENT, COMMAND),
+        Seq(_WHEN, COMMAND, _ARRIVES),
+        Seq(_WHEN, COMMAND),
+    ),
+    "when the command arrives",
+)
+"""A command arrives, as ("command", its text)."""
+
+
 def build_commands(things: Things) -> Rule:
     """The clause that answers a command."""
-    trigger = Alt(
-        Seq(_WHEN, _SENT, _COMMAND),
-        Seq(_WHEN, _COMMAND, _ARRIVES),
-        Seq(_WHEN, _COMMAND),
-    )
-    asked = Mark(trigger, "when the command arrives")
     it = Mark(
         Feature(Words("it"), "value", ValueRef(ValueKind.SENSOR, sensor=SensorRef("it"))),
         "the value before",
@@ -126,19 +131,19 @@ def build_commands(things: Things) -> Rule:
                 Seq(
                     answers,
                     to,
-                    _COMMAND,
+                    COMMAND,
                     more,
                     Words(
                         "with|by sending|by printing|by reporting|by returning|by sending back|by"
                     ),
                     reply,
                 ),
-                Seq(Alt(answers, says), by, reply, COMMA, asked),
-                Seq(asked, more, COMMA, Opt(Words("then")), Alt(answers, says), by, reply),
-                Seq(_COMMAND, Alt(answers, says), by, reply),
-                Feature(Seq(_COMMAND, Words("with|by"), reply), "elided", True),
+                Seq(Alt(answers, says), by, reply, COMMA, ASKED),
+                Seq(ASKED, more, COMMA, Opt(Words("then")), Alt(answers, says), by, reply),
+                Seq(COMMAND, Alt(answers, says), by, reply),
+                Feature(Seq(COMMAND, Words("with|by"), reply), "elided", True),
                 Seq(
-                    _COMMAND,
+                    COMMAND,
                     Mark(
                         Words(
                             "is answered|is answered with|is answered by|->|:|"

@@ -34,6 +34,11 @@ _WORDS: Mapping[str, str] = {
         'Known boards: "on an Olimex STM32-H405", "on an ESP32-C3-DevKitM-1", "on a Nucleo F446RE" '
         "and others."
     ),
+    "rgb colour color colours colors purple pink violet turquoise": (
+        "An RGB LED shows red, green, blue, yellow, cyan, magenta, white and off: "
+        '"cycle the RGB LED through red, green and blue, 1 s each", '
+        "\"set the RGB LED to red when I send 'red'\"."
+    ),
     "encoder rotary turned turns knob": (
         'An encoder gives a position: "print the position of the encoder whenever it changes", '
         '"report the position of the encoder every second".'

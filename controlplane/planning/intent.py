@@ -62,6 +62,7 @@ class ValueKind(StrEnum):
     COUNTER = "counter"
     OUTPUT = "output"
     POSITION = "position"
+    COLOUR = "colour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,42 @@ class Turn(Intent):
 
     source: InputRef | None
     printed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycle(Intent):
+    """Show colours one after the other, each for ``step`` seconds."""
+
+    source: InputRef
+    colours: tuple[str, ...]
+    step: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A colour between two amounts; None where it has no limit on that side."""
+
+    colour: str
+    low: Amount | None = None
+    high: Amount | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bands(Intent):
+    """Show the colour of the band that a sensor is in."""
+
+    source: InputRef
+    sensor: SensorRef | None
+    bands: tuple[Band, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paint(Intent):
+    """Show a colour when a console line comes; ``source`` None: the one mentioned before."""
+
+    source: InputRef | None
+    colour: str
+    word: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,12 @@ SHORTEST_HOLD_MS = 500
 LONGEST_HOLD_MS = 540_000
 """Longest one: it has to pass once after a second motion, in the longest scenario."""
 
+SHORTEST_STEP_MS = 100
+"""Shortest time of a colour: ten changes a second of three pins leave room for other records."""
+
+LONGEST_STEP_MS = 60_000
+"""Longest one: all colours have to be seen in one scenario."""
+
 LONGEST_TEXT = 80
 LONGEST_COMMAND = 32
 

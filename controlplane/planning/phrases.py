@@ -137,6 +137,7 @@ class Things:
     button: Rule
     motion: Rule
     encoder: Rule
+    rgb: Rule
     board: Rule
     value: Rule
 
@@ -212,6 +213,7 @@ def build_things(components: Mapping[str, ComponentKind], boards: Mapping[str, N
         button=Mark(button, "the button"),
         motion=Mark(_input(components["pir"]), "the motion sensor"),
         encoder=encoder,
+        rgb=Mark(_rgb(components["rgb"]), "the RGB LED"),
         board=board,
         value=Alt(_value(marked, output), _position(encoder)),
     )
@@ -251,6 +253,28 @@ def _encoder(kind: ComponentKind) -> Rule:
         Seq(Words("|".join(kind.words)), Opt(pins)),
         lambda features: (
             ("input", InputRef(kind.key, tuple(map(str, values_of(features, "pin"))))),
+        ),
+    )
+
+
+def _rgb(kind: ComponentKind) -> Rule:
+    """The RGB LED, with its three pins or none."""
+    comma, last = Words(",|and"), Words("and|, and|,|&")
+    pins = Alt(
+        Seq(PIN_SPEC, comma, PIN, last, PIN),
+        Seq(
+            Words("with red on|red on|: red on|, red on"),
+            PIN,
+            Words(", green on|green on|and green on"),
+            PIN,
+            Words("and blue on|, blue on|, and blue on|blue on"),
+            PIN,
+        ),
+    )
+    return Mapped(
+        Seq(Opt(Words("external")), Words("|".join(kind.words)), Opt(pins)),
+        lambda features: (
+            ("rgb", InputRef(kind.key, tuple(map(str, values_of(features, "pin"))))),
         ),
     )
 

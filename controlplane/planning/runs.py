@@ -3,6 +3,12 @@
 from collections.abc import Sequence
 
 from controlplane.domain.design import Behaviour, BehaviourKind
+from controlplane.planning.colour_proofs import (
+    control_colours,
+    prove_bands,
+    prove_cycle,
+    prove_paint,
+)
 from controlplane.planning.motion_proofs import (
     control_motion,
     prove_hold_patiently,
@@ -32,30 +38,48 @@ def prove_all(timeline: Proofs, behaviours: Sequence[Behaviour], periods_of: Seq
     """Fill the main scenario: rates first, then stimuli one after the other."""
     timeline.begin()
     timeline.ambient(behaviours)
-    for behaviour in behaviours:
-        if behaviour.id not in periods_of:
-            continue
-        if behaviour.kind is BehaviourKind.BLINK:
-            timeline.blink(behaviour)
-        elif behaviour.kind is BehaviourKind.REPORT:
-            timeline.report(behaviour)
+    _periods(timeline, [b for b in behaviours if b.id in periods_of])
     timeline.now = START_MS + 200
     by_kind = {kind: [b for b in behaviours if b.kind is kind] for kind in BehaviourKind}
     for behaviour in by_kind[BehaviourKind.THRESHOLD]:
         timeline.threshold(behaviour, behaviours)
     _other_values(timeline, behaviours)
     prove_motion(timeline, behaviours, [b for b in behaviours if b.id in periods_of])
+    for behaviour in by_kind[BehaviourKind.BANDS]:
+        prove_bands(timeline, behaviour)
     for behaviour in by_kind[BehaviourKind.TURN]:
         prove_turning(timeline, behaviour, behaviours, periods_of)
     for behaviour in by_kind[BehaviourKind.BUTTON]:
         timeline.button(behaviour, behaviours)
-    for behaviour in by_kind[BehaviourKind.COMMAND]:
-        if behaviour.id not in timeline.proves:
-            timeline.command(behaviour, behaviours)
+    _commands(timeline, by_kind[BehaviourKind.COMMAND], behaviours)
     for behaviour in by_kind[BehaviourKind.ECHO]:
         timeline.echo(behaviour)
     _last_reports(timeline, by_kind[BehaviourKind.REPORT], periods_of)
     timeline.until(timeline.now + 200)
+
+
+def _periods(timeline: Proofs, behaviours: Sequence[Behaviour]) -> None:
+    """What happens by the clock alone."""
+    for behaviour in behaviours:
+        if behaviour.kind is BehaviourKind.BLINK:
+            timeline.blink(behaviour)
+        elif behaviour.kind is BehaviourKind.REPORT:
+            timeline.report(behaviour)
+        elif behaviour.kind is BehaviourKind.CYCLE:
+            prove_cycle(timeline, behaviour)
+
+
+def _commands(
+    timeline: Proofs, commands: Sequence[Behaviour], behaviours: Sequence[Behaviour]
+) -> None:
+    """Commands that were not asked on the way."""
+    shown = "off"
+    for behaviour in commands:
+        if behaviour.word("value") == "colour":
+            prove_paint(timeline, behaviour, shown)
+            shown = behaviour.word("colour")
+        elif behaviour.id not in timeline.proves:
+            timeline.command(behaviour, behaviours)
 
 
 def _other_values(timeline: Proofs, behaviours: Sequence[Behaviour]) -> None:
@@ -112,6 +136,9 @@ def prove_patiently(
     timeline.proves.append(behaviour.id)
     if behaviour.kind is BehaviourKind.FOLLOW:
         prove_hold_patiently(timeline, behaviour)
+        return
+    if behaviour.kind is BehaviourKind.CYCLE:
+        prove_cycle(timeline, behaviour)
         return
     timeline.ambient([behaviour])
     period = behaviour.number("period")
@@ -177,6 +204,10 @@ def prove_control(timeline: Timeline, behaviours: Sequence[Behaviour]) -> None:
                     )
             case BehaviourKind.COMMAND:
                 _control_command(timeline, behaviour)
+                if behaviour.word("value") == "colour":
+                    control_colours(timeline, behaviour)
+            case BehaviourKind.BANDS:
+                control_colours(timeline, behaviour)
             case BehaviourKind.TURN:
                 control_turning(timeline, behaviour)
             case BehaviourKind.FOLLOW | BehaviourKind.NOTICE:

@@ -131,6 +131,8 @@ class Timeline:
         """The regex of every answer to a command."""
         if behaviour.word("answer"):
             return exactly(behaviour.word("answer"))
+        if behaviour.word("value") == "colour":
+            return exactly(f"rgb {behaviour.word('colour')}")
         head, kind = f"{behaviour.word('command')} ", behaviour.word("value")
         if kind == "sensor":
             signal = self.signals[behaviour.signals[0]]

@@ -33,11 +33,22 @@ REPORTED_TURNING = (
     "Report the position of the encoder every 2 s, answer 'pos' with the position and toggle the "
     "red LED when the encoder is pressed."
 )
+BANDS = (
+    "Show the temperature with an RGB LED: blue below 20 C, green from 20 to 25 C, red above 25 C."
+)
+CYCLE = "Cycle the RGB LED through red, yellow, cyan and off, 400 ms each."
+PAINT = (
+    "Set the RGB LED to red when I send 'red', make it cyan when I send 'c' and set it to off when "
+    "I send 'off'."
+)
 PROMPTS = {
     "motion": MOTION,
     "long motion": LONG_MOTION,
     "turning": TURNING,
     "reported turning": REPORTED_TURNING,
+    "bands": BANDS,
+    "cycle": CYCLE,
+    "paint": PAINT,
 }
 KILLED_PERCENT = 90
 
@@ -97,7 +108,7 @@ async def test_a_sketch_passes_its_own_scenarios(
     assert await lab(PROMPTS[kind], board, cache, tmp_path).failed() == set()
 
 
-@pytest.mark.parametrize("kind", ["motion", "turning"])
+@pytest.mark.parametrize("kind", ["motion", "turning", "bands", "cycle", "paint"])
 async def test_nine_of_ten_wrong_sketches_fail(kind: str, cache: Path, tmp_path: Path) -> None:
     found = lab(PROMPTS[kind], stm32.BOARD, cache, tmp_path)
     sketch = OfflineAuthor().render(found.design).sketch.content

@@ -67,13 +67,19 @@ def _one(behaviour: Behaviour) -> str:
             extras = [f"{key}:{word(key)}" for key in ("count", "print") if word(key)]
             return " ".join(["button", f"{word('debounce')}ms", *toggles, *extras])
         case BehaviourKind.COMMAND:
-            answer = word("answer") or ":".join([word("value"), *behaviour.signals])
+            answer = (
+                word("answer") or word("colour") or ":".join([word("value"), *behaviour.signals])
+            )
             return f"command {word('command')}={answer}"
         case BehaviourKind.ECHO:
             return "echo"
         case BehaviourKind.FOLLOW:
             source, output = behaviour.signals
             return f"{output} follows {source}+{word('hold')}ms"
+        case BehaviourKind.CYCLE:
+            return f"cycle {word('colours')} {word('step')}ms"
+        case BehaviourKind.BANDS:
+            return f"{behaviour.signals[0]} as {word('colours')} at {word('limits')}"
         case BehaviourKind.TURN:
             return f"turn {word('position')}"
         case BehaviourKind.NOTICE:
