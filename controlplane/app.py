@@ -24,15 +24,18 @@ from controlplane.designers.claude import ClaudeDesigner
 from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import Designer, DesignRequest, Refusal
 from controlplane.designers.states import DesignerStates
+from controlplane.domain.stack import Target
 from controlplane.domain.verdict import Stage
 from controlplane.edge.bench_service import BenchService
 from controlplane.edge.byte_services import ArtifactService, ConsoleService
 from controlplane.edge.deployment_service import DeploymentService
 from controlplane.edge.design_service import DesignService, Preview
+from controlplane.edge.live_simulation_service import LiveSimulationService
 from controlplane.edge.result_services import BuildService, SimulationService
 from controlplane.edge.server import Services, build_server
 from controlplane.edge.server_service import Check, ServerService
 from controlplane.edge.session_service import SessionService
+from controlplane.edge.stack_service import StackService
 from controlplane.firmware.claude import ClaudeAuthor
 from controlplane.firmware.offline import OfflineAuthor
 from controlplane.firmware.protocol import FirmwareAuthor
@@ -50,15 +53,24 @@ from controlplane.pipeline.canary import Canaries
 from controlplane.pipeline.deploy_stage import DeployParts, DeployStage
 from controlplane.pipeline.design_stage import DesignStage
 from controlplane.pipeline.engine import Engine, EngineParts
+from controlplane.pipeline.live_simulations import LiveParts, LiveSimulations
+from controlplane.pipeline.provision_stage import ProvisionStage
 from controlplane.pipeline.recovery import Recoveries, RecoveryParts
 from controlplane.pipeline.repair import RepairParts, Repairs
 from controlplane.pipeline.rollout import Rollouts
 from controlplane.pipeline.rollout_parts import RolloutParts
 from controlplane.pipeline.simulate_stage import SimulateParts, SimulateStage
 from controlplane.pipeline.slots import Slots
+from controlplane.pipeline.stack_parts import StackParts
+from controlplane.pipeline.stacks import Stacks
 from controlplane.pipeline.stage import StageWork
 from controlplane.pipeline.typist import BoardTypist
+from controlplane.provisioning.aws_target import AwsTarget
 from controlplane.provisioning.doctor import checks as cloud_checks
+from controlplane.provisioning.host import TerraformHost
+from controlplane.provisioning.local_target import LocalTarget
+from controlplane.provisioning.localcloud.clouds import LocalClouds
+from controlplane.provisioning.runs import HostedRuns
 from controlplane.provisioning.settings import ProvisioningSettings
 from controlplane.simulators.doctor import checks as simulator_checks
 from controlplane.simulators.ladder import SimulatorLadder, all_simulators
@@ -72,8 +84,10 @@ from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
 from controlplane.storage.deployments import DeploymentStore
 from controlplane.storage.designs import DesignStore
+from controlplane.storage.live_simulations import LiveSimulationStore
 from controlplane.storage.model_calls import ModelCallStore
 from controlplane.storage.sessions import SessionStore
+from controlplane.storage.stacks import StackStore
 from controlplane.storage.work_queue import SqliteWorkQueue
 from controlplane.toolchains.bare_metal import BareMetalToolchain
 from controlplane.toolchains.doctor import checks as tool_checks
@@ -93,10 +107,12 @@ class _Stores:
     sessions: SessionStore
     deployments: DeploymentStore
     designs: DesignStore
+    stacks: StackStore
     artifacts: ArtifactStore
     console_log: ConsoleLog
     boards: BoardStore
     health: HealthStore
+    lives: LiveSimulationStore
     commands: CommandStore
     answers: AnswerStore
     queue: SqliteWorkQueue
@@ -147,13 +163,16 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
     leases = await stack.enter_async_context(LeaseBook(database, stores.boards))
     shared = _share(config, stores, leases)
     stack.push_async_callback(shared.claude.close)
+    clouds = await stack.enter_async_context(LocalClouds(instance.stacks_dir))
+    stacks = _stacks(config, stores, clouds)
+    await stacks.recover()
     recoveries = _recoveries(config, stores, shared)
     engine = Engine(
         EngineParts(
             database=database,
             store=stores.sessions,
             queue=stores.queue,
-            stages=_stages(config, stores, shared, recoveries),
+            stages=_stages(config, stores, shared, recoveries, stacks),
             new_session_id=new_session_id,
             owner=uuid.uuid4().hex,
             session_slots=config.session_slots,
@@ -170,7 +189,8 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
         )
     )
     rollouts = _rollouts(config, stores, shared, recoveries)
-    services = _services(config, stores, shared, engine, rollouts, recoveries)
+    lives = await stack.enter_async_context(_live_simulations(config, stores, shared))
+    services = _services(config, stores, shared, engine, rollouts, recoveries, lives, stacks)
     server = build_server(services, instance.target)
     await server.start()
     log.info("control plane serves", extra={"target": instance.target, "pid": os.getpid()})
@@ -179,6 +199,7 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
             group.create_task(engine.run(stop), name="engine")
             group.create_task(rollouts.run(stop), name="rollouts")
             group.create_task(recoveries.run(stop), name="recoveries")
+            group.create_task(stacks.run(stop), name="stacks")
     finally:
         await server.stop(_STOP_GRACE_S)
         with contextlib.suppress(FileNotFoundError):
@@ -258,10 +279,12 @@ def _open_stores(database: Database, instance: Instance) -> _Stores:
         sessions=SessionStore(database, journal),
         deployments=DeploymentStore(database, journal),
         designs=DesignStore(database),
+        stacks=StackStore(database, journal),
         artifacts=ArtifactStore(instance.artifact_dir, database),
         console_log=ConsoleLog(database),
         boards=boards,
         health=HealthStore(database, boards),
+        lives=LiveSimulationStore(database),
         commands=CommandStore(database),
         answers=AnswerStore(database),
         queue=SqliteWorkQueue(database),
@@ -269,7 +292,7 @@ def _open_stores(database: Database, instance: Instance) -> _Stores:
 
 
 def _stages(
-    config: Config, stores: _Stores, shared: _Shared, recoveries: Recoveries
+    config: Config, stores: _Stores, shared: _Shared, recoveries: Recoveries, stacks: Stacks
 ) -> dict[Stage, StageWork]:
     instance, catalogue, slots = config.instance, shared.catalogue, shared.slots
     work_dir = make_private(instance.cache_dir / "work")
@@ -311,6 +334,7 @@ def _stages(
                 ),
             )
         ),
+        Stage.PROVISION: ProvisionStage(stacks, auto_approve=config.provisioning.auto_approve),
         Stage.DEPLOY: DeployStage(
             DeployParts(
                 artifacts=stores.artifacts,
@@ -326,6 +350,31 @@ def _stages(
             )
         ),
     }
+
+
+def _stacks(config: Config, stores: _Stores, clouds: LocalClouds) -> Stacks:
+    instance, settings = config.instance, config.provisioning
+    host = TerraformHost(
+        stacks_dir=instance.stacks_dir,
+        cache_dir=instance.cache_dir / "terraform",
+        settings=settings,
+    )
+    return Stacks(
+        StackParts(
+            journal=stores.journal,
+            store=stores.stacks,
+            runs=HostedRuns(
+                host,
+                {
+                    Target.LOCAL: LocalTarget(clouds, instance.run_dir),
+                    Target.AWS_IOT: AwsTarget(instance.stacks_dir),
+                },
+            ),
+            new_id=new_session_id,
+            plan_life=timedelta(seconds=settings.plan_expiry_s),
+            slots=os.cpu_count() or 1,
+        )
+    )
 
 
 def _rollouts(config: Config, stores: _Stores, shared: _Shared, recoveries: Recoveries) -> Rollouts:
@@ -350,6 +399,23 @@ def _rollouts(config: Config, stores: _Stores, shared: _Shared, recoveries: Reco
     )
 
 
+def _live_simulations(config: Config, stores: _Stores, shared: _Shared) -> LiveSimulations:
+    return LiveSimulations(
+        LiveParts(
+            artifacts=stores.artifacts,
+            boards=stores.boards,
+            catalogue=shared.catalogue,
+            console_log=stores.console_log,
+            ladder=shared.ladder,
+            limits=config.live,
+            new_id=new_session_id,
+            sessions=stores.sessions,
+            store=stores.lives,
+            work_dir=make_private(config.instance.cache_dir / "work"),
+        )
+    )
+
+
 def _services(
     config: Config,
     stores: _Stores,
@@ -357,6 +423,8 @@ def _services(
     engine: Engine,
     rollouts: Rollouts,
     recoveries: Recoveries,
+    lives: LiveSimulations,
+    stacks: Stacks,
 ) -> Services:
     care = BoardCare(
         boards=stores.boards,
@@ -371,6 +439,7 @@ def _services(
         stores.artifacts,
         stores.answers,
         stores.designs,
+        stores.stacks,
         session_ceiling_micro_usd=config.claude.session_ceiling_micro_usd,
     )
     return Services(
@@ -383,9 +452,13 @@ def _services(
         ),
         builds=BuildService(stores.sessions, sessions),
         simulations=SimulationService(stores.sessions, sessions),
+        live_simulations=LiveSimulationService(
+            lives, stores.lives, stores.sessions, stores.console_log, stores.answers
+        ),
         deployments=DeploymentService(
             rollouts, stores.deployments, stores.sessions, stores.journal, stores.answers
         ),
+        stacks=StackService(stacks, stores.stacks, stores.journal, stores.answers),
         bench=BenchService(stores.boards, shared.leases, care, recoveries),
         consoles=ConsoleService(
             stores.console_log,

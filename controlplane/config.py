@@ -3,12 +3,14 @@
 import os
 import tomllib
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from benchline.errors import InvalidRequestError
 from benchline.instance import Instance, current_instance
 from controlplane.claude.configuring import read_claude
 from controlplane.claude.settings import ClaudeSettings
+from controlplane.domain.live_simulation import LiveLimits
 from controlplane.provisioning.settings import ProvisioningSettings, read_provisioning
 
 
@@ -20,6 +22,8 @@ class Config:
     # Compilers and simulators that may run at once; more than the cores only makes each slower.
     compile_slots: int
     simulate_slots: int
+    # Live simulations that may run at once beside those, and how long and how loud each may be.
+    live: LiveLimits
     # How long a session waits for a board or for an agent that is away before it is BROKEN.
     board_wait_s: float
     # Sessions that may be in work at once; further ones stay PENDING.
@@ -44,6 +48,10 @@ _NUMBERS: dict[str, tuple[float, float, float]] = {  # name: (default, least, mo
     "simulate_slots": (2, 1, 64),
     "board_wait_s": (120, 1, 86_400),
     "session_slots": (16, 1, 1024),
+    "live_simulations": (4, 1, 64),
+    "live_idle_s": (1800, 1, 86_400),
+    "live_time_s": (28_800, 1, 604_800),
+    "live_console_bytes": (32 * 1024 * 1024, 1024, 64 * 1024 * 1024),
 }
 _FOLDERS = ("espressif_qemu", "arduino_component")
 # name: (default, variables of other tools that mean the same)
@@ -85,6 +93,12 @@ def load_config(environment: dict[str, str] | None = None) -> Config:
         instance=instance,
         compile_slots=int(values["compile_slots"]),
         simulate_slots=int(values["simulate_slots"]),
+        live=LiveLimits(
+            simulations=int(values["live_simulations"]),
+            idle=timedelta(seconds=values["live_idle_s"]),
+            time=timedelta(seconds=values["live_time_s"]),
+            console_bytes=int(values["live_console_bytes"]),
+        ),
         board_wait_s=values["board_wait_s"],
         session_slots=int(values["session_slots"]),
         espressif_qemu=folders["espressif_qemu"],

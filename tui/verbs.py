@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from tui.answer_words import answer_options, check_answer, no_questions_option
 from tui.design_words import ceiling_alone, check_design, design_options, designer_option
+from tui.simulate_words import check_simulate, simulate_options
 
 NEVER_PARSED = ("serve", "agent")
 """Verbs whose words belong to another program."""
@@ -390,6 +391,13 @@ VERBS = (
         entry="design_verb:design",
         options=design_options,
         check=check_design,
+    ),
+    Verb(
+        name="simulate",
+        help="run firmware live in a simulator; list, watch, send, set, reset, stop",
+        entry="simulate_verb:simulate",
+        options=simulate_options,
+        check=check_simulate,
     ),
     Verb(
         name="watch",

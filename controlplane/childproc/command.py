@@ -40,6 +40,7 @@ class Limits:
     `memory_bytes` bounds private writable memory of each process (RLIMIT_DATA): an address
     space limit would refuse emulators, which reserve far more than they touch. `processes` is
     enforced only in a namespace of its own, elsewhere it would count the user's other programs.
+    `niceness` (0 to 19) lets programs with less of it go first.
     """
 
     wall_s: float = 60.0
@@ -49,6 +50,7 @@ class Limits:
     processes: int = 64
     open_files: int = 256
     output_bytes: int = 4 * MIB
+    niceness: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +59,9 @@ class Command:
 
     `argv[0]` is an absolute path. The child may write only below `writable`; it sees
     `read_only` and the system's programs besides. `env` is the whole environment. With `hold_input`
-    its standard input is a pipe that stays open and empty, else it is at its end. With
-    `join_output` what it writes to stderr comes with its stdout, in the order of writing.
+    its standard input is a pipe that stays open, into which `Child.write` puts bytes; else it is at
+    its end. With `join_output` what it writes to stderr comes with its stdout, in the order of
+    writing.
     """
 
     argv: tuple[str, ...]

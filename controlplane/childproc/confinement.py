@@ -69,13 +69,16 @@ def confined_argv(command: Command, limits: Limits, level: Confinement) -> tuple
     """
     match level:
         case Confinement.BUBBLEWRAP:
-            return (*_bubblewrap(command), *_prlimit(limits, own_count=True), *command.argv)
+            bounds = _prlimit(limits, own_count=True)
+            return (*_bubblewrap(command), *bounds, *_nice(limits), *command.argv)
         case Confinement.USER_NAMESPACE:
             # No process namespace: its first process would ignore the signals of the limits.
             unshare = (_required("unshare"), "--user", "--map-current-user", "--net", "--ipc", "--")
-            return (*unshare, *_setpriv(), *_prlimit(limits, own_count=True), *command.argv)
+            bounds = _prlimit(limits, own_count=True)
+            return (*unshare, *_setpriv(), *bounds, *_nice(limits), *command.argv)
         case Confinement.RLIMITS:
-            return (*_setpriv(), *_prlimit(limits, own_count=False), *command.argv)
+            bounds = _prlimit(limits, own_count=False)
+            return (*_setpriv(), *bounds, *_nice(limits), *command.argv)
 
 
 def _bubblewrap(command: Command) -> tuple[str, ...]:
@@ -131,6 +134,11 @@ def _prlimit(limits: Limits, *, own_count: bool) -> tuple[str, ...]:
     )
 
 
+def _nice(limits: Limits) -> tuple[str, ...]:
+    """The child yields to others when it has to."""
+    return (_required("nice"), "-n", str(limits.niceness)) if limits.niceness else ()
+
+
 def _program_of(level: Confinement) -> str | None:
     return _find("bwrap" if level is Confinement.BUBBLEWRAP else "unshare")
 
@@ -147,7 +155,7 @@ def _required(name: str) -> str:
     found = _find(name)
     if found is not None:
         return found
-    package = "bubblewrap" if name == "bwrap" else "util-linux"
+    package = {"bwrap": "bubblewrap", "nice": "coreutils"}.get(name, "util-linux")
     raise ConfinementMissingError(
         f"{name} is not installed; install the package {package} (apt install {package})"
     )

@@ -16,8 +16,9 @@ from typing import cast
 from controlplane.childproc.command import Command, Completed, Confinement, LimitHit, Limits
 from controlplane.childproc.confinement import confined_argv, strongest_confinement
 
-STDOUT, STDERR = 1, 2
+STDIN, STDOUT, STDERR = 0, 1, 2
 STREAM_BUFFER_BYTES = 256 * 1024
+INPUT_BUFFER_BYTES = 64 * 1024
 SIGNAL_EXIT_BASE = 128
 END_GRACE_SECONDS = 5.0
 
@@ -76,6 +77,17 @@ class Child(asyncio.SubprocessProtocol):
         if not self._gather_s:
             self._resume()
         return taken
+
+    def write(self, data: bytes) -> bool:
+        """Put bytes into its standard input; False when it has not taken what it was given before,
+        or has ended.
+        """
+        pipe = cast("asyncio.WriteTransport", self._subprocess.get_pipe_transport(STDIN))
+        full = pipe.get_write_buffer_size() + len(data) > INPUT_BUFFER_BYTES
+        if full or pipe.is_closing() or STDIN in self._ended_pipes:
+            return False
+        pipe.write(data)
+        return True
 
     def _resume(self) -> None:
         """Read on, unless the reader has not kept up: then a later read does."""

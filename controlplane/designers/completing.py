@@ -1,6 +1,6 @@
 """Completes a request with what a person answered, and says what is still to be asked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from controlplane.designers.protocol import DesignRequest, Refusal
@@ -31,7 +31,16 @@ class Completion:
             return
         said = {each.question.question_id: each.text for each in answers}
         self._remarks = {}
-        if BOARD in said and self._models(self.request):
+        together = self._with_all(said)
+        outcome = self._judge(together)
+        if isinstance(outcome, Design):
+            self.request, self.outcome = together, outcome
+            return
+        self._take_each(said)
+
+    def _take_each(self, said: Mapping[str, str]) -> None:
+        """Take what fits, answer by answer, and remember what is wrong with the others."""
+        if BOARD in said and self._models_to_choose():
             self._take(BOARD, [replace(self.request, board=said[BOARD])], said[BOARD])
         # From the end on, so that what stands before keeps its place.
         for blank in reversed(self._blanks()):
@@ -55,9 +64,16 @@ class Completion:
         )
 
     def _open(self) -> tuple[Question, ...]:
-        models = self._models(self.request)
+        models = self._models_to_choose()
         board = (board_question(models),) if models else ()
         return (*board, *(blank.question for blank in self._blanks()))
+
+    def _models_to_choose(self) -> tuple[str, ...]:
+        """The board models to choose among; the sentence is read for them only where it helps."""
+        if isinstance(self.outcome, Design):
+            return ()
+        wrong = any(finding.code == "E101" for finding in self.outcome.findings)
+        return self._models(self.request) if wrong else ()
 
     def _blanks(self) -> tuple[Blank, ...]:
         if isinstance(self.outcome, Design):
@@ -71,8 +87,22 @@ class Completion:
             asked = trial._open()
             if not 0 < len(asked) <= MOST_QUESTIONS:
                 break
-            trial.fill([Answered(question, question.choices[0]) for question in asked])
+            trial._take_all({one.question_id: one.choices[0] for one in asked})
         return isinstance(trial.outcome, Design)
+
+    def _take_all(self, said: Mapping[str, str]) -> None:
+        """Go on with all answers in their likeliest forms at once."""
+        self.request = self._with_all(said)
+        self.outcome = self._judge(self.request)
+
+    def _with_all(self, said: Mapping[str, str]) -> DesignRequest:
+        prompt = self.request.prompt
+        for blank in reversed(self._blanks()):
+            answer = said.get(blank.question.question_id)
+            filled = blank.filled(prompt, answer) if answer is not None else iter(())
+            prompt = next(filled, prompt)
+        board = said[BOARD] if BOARD in said and self._models_to_choose() else self.request.board
+        return replace(self.request, prompt=prompt, board=board)
 
     def _take(
         self, name: str, tries: Sequence[DesignRequest], said: str, blank: Blank | None = None

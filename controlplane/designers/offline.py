@@ -1,5 +1,6 @@
 """The offline designer: a grammar, a pin solver and templates. Same prompt, same design."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -31,6 +32,7 @@ from controlplane.domain.units import decimal_text
 from controlplane.planning.acceptance import write_scenarios
 from controlplane.planning.assembly import Assembly, assemble
 from controlplane.planning.boards import choose_model, models_to_choose
+from controlplane.planning.cloud import cloud_of
 from controlplane.planning.intent import OnBoardModel
 from controlplane.planning.nodes import SUMMARY_LENGTH, single_node, with_electrical
 from controlplane.planning.pins import PinDemand, PinPlan, plan_pins
@@ -58,8 +60,8 @@ class OfflineDesigner:
         return PromptReader(self._catalogue.components, self._catalogue.names)
 
     async def design(self, request: DesignRequest) -> Design | Refusal:
-        """Design without waiting for anything."""
-        return self.plan(request)
+        """Design beside the event loop: a long sentence with many blanks takes seconds."""
+        return await asyncio.to_thread(self.plan, request)
 
     def plan(self, request: DesignRequest) -> Design | Refusal:
         """Design: the same request with the same answers gives the same design, byte for byte.
@@ -186,6 +188,7 @@ def compose_design(
         scenarios=scenarios,
         summary=" ".join(behaviour.text for behaviour in assembly.behaviours)[:SUMMARY_LENGTH],
         nodes=(single_node(board, part),),
+        cloud=cloud_of(assembly.behaviours),
     )
 
 
@@ -219,6 +222,8 @@ def _title(assembly: Assembly) -> str:
         BehaviourKind.FOLLOW: "follow",
         BehaviourKind.NOTICE: "notice",
         BehaviourKind.TURN: "turn",
+        BehaviourKind.PUBLISH: "publish",
+        BehaviourKind.MESSAGE: "message",
         BehaviourKind.CYCLE: "cycle",
         BehaviourKind.BANDS: "bands",
     }

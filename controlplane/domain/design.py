@@ -94,6 +94,8 @@ class BehaviourKind(StrEnum):
     FOLLOW = "follow"
     NOTICE = "notice"
     TURN = "turn"
+    PUBLISH = "publish"
+    MESSAGE = "message"
     CYCLE = "cycle"
     BANDS = "bands"
     CUSTOM = "custom"

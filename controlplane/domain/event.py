@@ -1,4 +1,4 @@
-"""Facts that happened in a session or a deployment. Order and numbering are the journal's."""
+"""Facts that happened in a session, deployment or stack. Order and numbers are the journal's."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,15 @@ from controlplane.domain.attempt import AttemptChanged
 from controlplane.domain.build import Diagnostic
 from controlplane.domain.deployment import BoardDeployment, FlashRecord
 from controlplane.domain.model_call import ModelCall
+from controlplane.domain.provisioning import (
+    OutputsKnown,
+    PlannedChange,
+    ProvisioningDiagnostic,
+    ResourceDrift,
+    ResourceProgress,
+)
 from controlplane.domain.question import QuestionsAnswered, QuestionsAsked
+from controlplane.domain.stack import Operation, Plan, SensitiveRead, StackChanged
 from controlplane.domain.verdict import (
     AssertionResult,
     ByteRange,
@@ -155,6 +163,15 @@ Fact = (
     | ModelCall
     | QuestionsAsked
     | QuestionsAnswered
+    | StackChanged
+    | Operation
+    | Plan
+    | PlannedChange
+    | ResourceDrift
+    | ResourceProgress
+    | ProvisioningDiagnostic
+    | OutputsKnown
+    | SensitiveRead
 )
 
 # Name of each kind of fact: the discriminator in the journal and the field of the wire's `Event`.
@@ -180,12 +197,21 @@ FACT_NAMES: dict[type[Fact], str] = {
     ModelCall: "model_call",
     QuestionsAsked: "questions_asked",
     QuestionsAnswered: "questions_answered",
+    StackChanged: "stack_changed",
+    Operation: "stack_operation",
+    Plan: "stack_plan",
+    PlannedChange: "planned_change",
+    ResourceDrift: "resource_drift",
+    ResourceProgress: "resource_progress",
+    ProvisioningDiagnostic: "provisioning_diagnostic",
+    OutputsKnown: "outputs_known",
+    SensitiveRead: "sensitive_read",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A fact with its position in its session or deployment, from 1 without gaps."""
+    """A fact with its position in its session, deployment or stack, from 1 without gaps."""
 
     sequence: int
     session: str
@@ -194,3 +220,4 @@ class Event:
     stage: Stage | None = None
     attempt: int = 1
     deployment: str = ""
+    stack: str = ""

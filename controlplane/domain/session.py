@@ -17,8 +17,6 @@ from controlplane.domain.verdict import (
     State,
 )
 
-ALL_STAGES = (Stage.DESIGN, Stage.BUILD, Stage.SIMULATE, Stage.DEPLOY)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceScenario:
@@ -78,6 +76,17 @@ class SessionRequest:
     """What calls of a language model may cost at most, in millionths of a dollar; 0 is no limit."""
     no_questions: bool = False
     """What only a person can say refuses the session, instead of letting it wait."""
+    stack: str = ""
+    """Id of the stack that its device belongs to; "" provisions nothing."""
+    device: str = ""
+    """Id of its device in the stack; "" makes one from the id of the session."""
+    auto_approve: bool = False
+    """A plan of target local that takes nothing away needs no person."""
+
+
+def stages_of(request: SessionRequest) -> tuple[Stage, ...]:
+    """The stages that a session can have, in order: it provisions only where a stack is named."""
+    return tuple(stage for stage in Stage if stage is not Stage.PROVISION or request.stack)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +135,11 @@ class Session:
     def session_id(self) -> str:
         """The name without its collection."""
         return self.name.removeprefix("sessions/")
+
+    @property
+    def device(self) -> str:
+        """Id of its device in the stack that it provisions."""
+        return self.request.device or f"device-{self.session_id}"
 
     @property
     def open_round(self) -> QuestionRound | None:

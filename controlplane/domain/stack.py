@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
+
+from controlplane.domain.provisioning import ReviewedChange
 
 STACK_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
 DEVICE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -60,31 +62,6 @@ class OperationState(StrEnum):
         return self is not OperationState.RUNNING
 
 
-class ResourceAction(StrEnum):
-    """What a plan does to a resource. NOOP changes nothing, READ looks something up."""
-
-    NOOP = "NOOP"
-    READ = "READ"
-    CREATE = "CREATE"
-    UPDATE = "UPDATE"
-    DELETE = "DELETE"
-    REPLACE = "REPLACE"
-
-    @property
-    def destructive(self) -> bool:
-        """Whether something that is there goes away."""
-        return self in (ResourceAction.DELETE, ResourceAction.REPLACE)
-
-
-class ResourcePhase(StrEnum):
-    """How far the change of one resource is."""
-
-    STARTED = "STARTED"
-    PROGRESS = "PROGRESS"
-    DONE = "DONE"
-    FAILED = "FAILED"
-
-
 class PlanState(StrEnum):
     """A plan is applied once, and only while it is APPROVED. GONE: expired, stale or superseded."""
 
@@ -104,57 +81,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttributeChange:
-    """One attribute of a resource in words; what is sensitive or not known yet says only that."""
-
-    name: str
-    before: str = ""
-    after: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedChange:
-    """What a plan does to one resource; attributes are masked."""
-
-    address: str
-    action: ResourceAction
-    attributes: tuple[AttributeChange, ...] = ()
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResourceDrift:
-    """A resource that is not as it was left: UPDATE, changed outside, or DELETE, gone."""
-
-    address: str
-    action: ResourceAction
-    operation: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResourceProgress:
-    """How far a resource is in an apply."""
-
-    address: str
-    action: ResourceAction
-    phase: ResourcePhase
-    elapsed_ms: int = 0
-    operation: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackDiagnostic:
-    """What Terraform or a provider complained about. `severity` is error or warning."""
-
-    severity: str
-    summary: str
-    detail: str = ""
-    address: str = ""
-    operation: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeCounts:
+class PlanCounts:
     """Resources of a plan by what becomes of them; a replaced one counts once."""
 
     add: int = 0
@@ -165,7 +92,12 @@ class ChangeCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A saved plan. `digest` is the sha256 of the plan file, which is what is approved."""
+    """A saved plan. `digest` is the sha256 of the plan file, which is what is approved.
+
+    `devices` are those that the stack was to hold when it was made, `replaced` what is made anew
+    because an earlier run never finished it. The row of a stack holds its plan without the
+    changes; they are kept beside it.
+    """
 
     digest: str
     operation: str
@@ -173,9 +105,10 @@ class Plan:
     state: PlanState
     create_time: datetime
     expire_time: datetime
-    counts: ChangeCounts = ChangeCounts()
-    changes: tuple[PlannedChange, ...] = ()
+    counts: PlanCounts = PlanCounts()
+    changes: tuple[ReviewedChange, ...] = ()
     replaced: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
     decided_by: str = ""
     decide_time: datetime | None = None
     auto_approved: bool = False
@@ -210,6 +143,7 @@ class Operation:
     drifted: int = 0
     session: str = ""
     cancel_requested: bool = False
+    first_sequence: int = 0
     last_sequence: int = 0
 
 
@@ -292,9 +226,3 @@ class CloudBinding:
     topic_prefix: str
     credential_ref: str
     ca_ref: str
-
-
-TerraformFact = PlannedChange | ResourceProgress | ResourceDrift | StackDiagnostic
-"""What a run of Terraform tells while it runs."""
-
-DEFAULT_PLAN_LIFE = timedelta(hours=1)

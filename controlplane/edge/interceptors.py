@@ -38,6 +38,7 @@ _READING = (
     "Draw",
     "Diff",
 )
+_DECIDING = ("Approve", "Reject")
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -119,6 +120,8 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
 
 def required_role(method: str) -> Role:
     """The least role for a method, e.g. `/benchline.v1.SessionService/GetSession`."""
+    if method.rpartition("/")[2].startswith(_DECIDING):
+        return Role.APPROVER
     return Role.VIEWER if _is_reading(method) else Role.OPERATOR
 
 

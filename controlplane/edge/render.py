@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
+from benchline.names import STACKS
 from benchline.v1 import design_pb2, event_pb2, session_pb2, verdict_pb2
 from controlplane.domain.design import Active, Design
 from controlplane.domain.event import FACT_NAMES, Event
@@ -22,6 +23,8 @@ _REQUEST_FIELDS = (
     "etag",
     "design",
     "cost_ceiling_micro_usd",
+    "stack",
+    "device",
 )
 _FACT_FIELDS = tuple(FACT_NAMES.values())
 
@@ -36,6 +39,9 @@ def session_message(session: Session) -> session_pb2.Session:
     message.cost_ceiling_micro_usd = session.request.cost_ceiling_micro_usd
     if session.request.source is not None:
         message.design = session.request.source.design
+    if session.request.stack:
+        message.stack = f"{STACKS}{session.request.stack}"
+        message.device = session.device
     mark = f"{session.last_sequence}/{session.update_time.isoformat()}"
     message.etag = hashlib.sha256(mark.encode()).hexdigest()[:16]
     return message

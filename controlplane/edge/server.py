@@ -29,12 +29,16 @@ from benchline.v1 import (
     deployment_pb2_grpc,
     design_pb2,
     design_pb2_grpc,
+    live_simulation_pb2,
+    live_simulation_pb2_grpc,
     server_pb2,
     server_pb2_grpc,
     session_pb2,
     session_pb2_grpc,
     simulation_pb2,
     simulation_pb2_grpc,
+    stack_pb2,
+    stack_pb2_grpc,
 )
 from controlplane.edge.health import HealthService
 from controlplane.edge.interceptors import EdgeInterceptor
@@ -59,7 +63,9 @@ class Services:
     designs: design_pb2_grpc.DesignServiceServicer
     builds: build_service_pb2_grpc.BuildServiceServicer
     simulations: simulation_pb2_grpc.SimulationServiceServicer
+    live_simulations: live_simulation_pb2_grpc.LiveSimulationServiceServicer
     deployments: deployment_pb2_grpc.DeploymentServiceServicer
+    stacks: stack_pb2_grpc.StackServiceServicer
     bench: bench_pb2_grpc.BenchServiceServicer
     consoles: console_pb2_grpc.ConsoleServiceServicer
     artifacts: artifact_pb2_grpc.ArtifactServiceServicer
@@ -108,10 +114,16 @@ def _add_services(server: grpc.aio.Server, services: Services) -> list[str]:
             services.simulations,
         ),
         (
+            live_simulation_pb2,
+            live_simulation_pb2_grpc.add_LiveSimulationServiceServicer_to_server,
+            services.live_simulations,
+        ),
+        (
             deployment_pb2,
             deployment_pb2_grpc.add_DeploymentServiceServicer_to_server,
             services.deployments,
         ),
+        (stack_pb2, stack_pb2_grpc.add_StackServiceServicer_to_server, services.stacks),
         (bench_pb2, bench_pb2_grpc.add_BenchServiceServicer_to_server, services.bench),
         (console_pb2, console_pb2_grpc.add_ConsoleServiceServicer_to_server, services.consoles),
         (

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import grpc
 
 from benchline.errors import InvalidRequestError, NotFoundError
-from benchline.names import DESIGNS, design_name, parse_design_name, session_id
+from benchline.names import DESIGNS, design_name, parse_design_name, session_id, stack_id
 from benchline.v1 import build_pb2, session_pb2, session_pb2_grpc, verdict_pb2
 from controlplane.access.principal import current_principal
 from controlplane.domain.build import Build
@@ -35,11 +35,14 @@ from controlplane.edge.upload_rules import (
     read_source,
 )
 from controlplane.journal.journal import Journal
+from controlplane.pipeline.provision_stage import LOCAL_STACK
+from controlplane.pipeline.stack_checks import check_devices
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.codec import from_json
 from controlplane.storage.designs import DesignStore
 from controlplane.storage.sessions import SessionStore
+from controlplane.storage.stacks import StackStore
 
 HEARTBEAT_S = 5.0
 _LIST_REST_S = 0.2
@@ -76,11 +79,13 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
         artifacts: ArtifactStore,
         answers: AnswerStore,
         designs: DesignStore,
+        stacks: StackStore,
         *,
         session_ceiling_micro_usd: int = 0,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self._designs = designs
+        self._stacks = stacks
         self._sessions = sessions
         self._store = store
         self._journal = journal
@@ -116,10 +121,9 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
                 "BOARD_WISH_TOO_LONG", f"a board wish has at most {LONGEST_WISH} characters"
             )
         until = enum_from_wire(Stage, verdict_pb2.Stage.DESCRIPTOR, request.until)
-        if until is Stage.PROVISION:
+        if until is Stage.PROVISION and not request.stack:
             raise InvalidRequestError(
-                "STAGE_NOT_AVAILABLE",
-                "this server provisions nothing; stop before or after PROVISION",
+                "STAGE_NOT_AVAILABLE", "a session provisions only where a stack is named: name one"
             )
         source = read_source(request.source) if request.HasField("source") else None
         if request.design:
@@ -134,7 +138,30 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
             board_anyway=request.board_anyway,
             cost_ceiling_micro_usd=self._ceiling(request),
             no_questions=request.no_questions,
+            stack=await self._read_stack(request),
+            device=request.device,
+            auto_approve=request.auto_approve,
         )
+
+    async def _read_stack(self, request: session_pb2.CreateSessionRequest) -> str:
+        """The id of the stack to provision; "" when none is.
+
+        Raises:
+            InvalidRequestError: STACK_NEEDED, INVALID_NAME, INVALID_DEVICE_ID.
+            NotFoundError: STACK_NOT_FOUND.
+        """
+        if not request.stack:
+            if request.device or request.auto_approve:
+                raise InvalidRequestError(
+                    "STACK_NEEDED", "a device and an approval belong to a stack; name it"
+                )
+            return ""
+        if request.device:
+            check_devices([request.device])
+        stack = stack_id(request.stack)
+        if stack != LOCAL_STACK:
+            await self._stacks.get(stack)
+        return stack
 
     def _ceiling(self, request: session_pb2.CreateSessionRequest) -> int:
         given = request.HasField("cost_ceiling_micro_usd")

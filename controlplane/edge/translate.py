@@ -93,8 +93,13 @@ def _field_filler(field: FieldDescriptor, hint: Any) -> Filler:
         return fill_message
     if field.enum_type is not None:
         numbers = enum_numbers(field.enum_type)
-        return lambda message, item: setattr(message, name, numbers[item.upper()])
+        return lambda message, item: setattr(message, name, numbers[_enum_name(item)])
     return lambda message, item: setattr(message, name, item)
+
+
+def _enum_name(item: str) -> str:
+    """The name of a member, whatever its text is."""
+    return item.name if isinstance(item, StrEnum) else item.upper()
 
 
 def _repeated_filler(field: FieldDescriptor, kind: Any) -> Filler:

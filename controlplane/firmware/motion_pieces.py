@@ -10,7 +10,7 @@ def follow(sketch: Sections, behaviour: Behaviour) -> None:
     name, upper = camel(output), output.upper()
     hold = behaviour.word("hold")
     sketch.state.append(f"bool {name}IsOn = false;")
-    sketch.functions.append(setter(output))
+    sketch.functions.append(setter(sketch, output))
     read = f"digitalRead({source.upper()}_PIN) == {source.upper()}_ACTIVE"
     if hold == "0":
         body = f"  set{pascal(output)}({read});\n"

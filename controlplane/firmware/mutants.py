@@ -5,19 +5,10 @@ Each mutant is one plausible mistake in the text of a sketch by the offline auth
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from controlplane.domain.units import decimal_text, parse_decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant:
-    """A wrong sketch; ``expected`` begins the ids of assertions that should notice."""
-
-    name: str
-    text: str
-    expected: tuple[str, ...]
-
+from controlplane.firmware.cloud_mutants import cloud_mutants
+from controlplane.firmware.mutant import Mutant, cut
 
 _THRESHOLD = re.compile(
     r"const float (\w+)_(ON|OFF)_(ABOVE|BELOW|FROM|DOWN_TO)_(\w+) = (-?[\d.]+)f;"
@@ -49,14 +40,11 @@ def mutants_of(sketch: str) -> tuple[Mutant, ...]:
         _holds,
         _inputs,
         _turning,
+        cloud_mutants,
         _colours,
     )
     found = [mutant for make in makers for mutant in make(sketch)]
     return tuple(mutant for mutant in found if mutant.text != sketch)
-
-
-def _cut(sketch: str, match: re.Match[str], group: int, new: str) -> str:
-    return sketch[: match.start(group)] + new + sketch[match.end(group) :]
 
 
 def _threshold_constants(sketch: str) -> list[Mutant]:
@@ -70,7 +58,7 @@ def _threshold_constants(sketch: str) -> list[Mutant]:
             mutants.append(
                 Mutant(
                     name=f"threshold_constant_{output}_{match[2].lower()}_{sign:+d}",
-                    text=_cut(sketch, match, 5, value),
+                    text=cut(sketch, match, 5, value),
                     expected=(f"{output}_",),
                 )
             )
@@ -129,7 +117,7 @@ def _rates(sketch: str) -> list[Mutant]:
     return [
         Mutant(
             name=f"led_rate_{match[1].lower()}_{match[2].lower()}",
-            text=_cut(sketch, match, 4, str(int(match[4]) * 11 // 10 + 1)),
+            text=cut(sketch, match, 4, str(int(match[4]) * 11 // 10 + 1)),
             expected=(f"{match[1].lower()}_",),
         )
         for match in _BLINK.finditer(sketch)
@@ -141,7 +129,7 @@ def _periods(sketch: str) -> list[Mutant]:
     return [
         Mutant(
             name=f"report_period_{match[1].lower()}",
-            text=_cut(sketch, match, 3, str(int(match[3]) * 11 // 10 + 1)),
+            text=cut(sketch, match, 3, str(int(match[3]) * 11 // 10 + 1)),
             expected=(match[1].lower(),),
         )
         for match in _REPORT.finditer(sketch)
@@ -153,7 +141,7 @@ def _replies(sketch: str) -> list[Mutant]:
     for match in _REPLY.finditer(sketch):
         word = match[1].split('"')[1]
         mutants.append(
-            Mutant(name=f"dropped_reply_{word}", text=_cut(sketch, match, 2, ""), expected=(word,))
+            Mutant(name=f"dropped_reply_{word}", text=cut(sketch, match, 2, ""), expected=(word,))
         )
     return mutants
 
@@ -176,12 +164,12 @@ def _debounce(sketch: str) -> list[Mutant]:
     return [
         Mutant(
             name="debounce_none",
-            text=_cut(sketch, match, 1, "0"),
+            text=cut(sketch, match, 1, "0"),
             expected=("press", "glitch", "presses_counted"),
         ),
         Mutant(
             name="debounce_half",
-            text=_cut(sketch, match, 1, str(int(match[1]) // 2)),
+            text=cut(sketch, match, 1, str(int(match[1]) // 2)),
             expected=("press", "glitch", "presses_counted"),
         ),
     ]
@@ -210,7 +198,7 @@ def _holds(sketch: str) -> list[Mutant]:
             ("short", hold * 9 // 10),
             ("none", 0),
         ):
-            text = _cut(sketch, match, 2, str(value))
+            text = cut(sketch, match, 2, str(value))
             mutants.append(Mutant(name=f"hold_{name}_{output}", text=text, expected=(output,)))
     for match in re.finditer(r"  if \((\w+)\) (\w+)WantedAt = now;", sketch):
         text = sketch.replace(
@@ -226,7 +214,7 @@ def _inputs(sketch: str) -> list[Mutant]:
     return [
         Mutant(
             name=f"inverted_input_{match[1].lower()}",
-            text=_cut(sketch, match, 2, "LOW" if match[2] == "HIGH" else "HIGH"),
+            text=cut(sketch, match, 2, "LOW" if match[2] == "HIGH" else "HIGH"),
             expected=("",),
         )
         for match in _ACTIVE.finditer(sketch)
@@ -238,7 +226,7 @@ def _turning(sketch: str) -> list[Mutant]:
     a, b = (re.search(rf"const int ENCODER_{c}_PIN = (\w+);", sketch) for c in "AB")
     if a is None or b is None:
         return []
-    exchanged = _cut(_cut(sketch, b, 1, a[1]), a, 1, b[1])
+    exchanged = cut(cut(sketch, b, 1, a[1]), a, 1, b[1])
     changes = {
         "contacts_exchanged": exchanged,
         "wrong_way": sketch.replace("turned > 0 ? 1 : -1", "turned > 0 ? -1 : 1"),
@@ -262,20 +250,20 @@ def _colours(sketch: str) -> list[Mutant]:
     expected = ("colour", "value", "rgb")
     found = []
     for match in re.finditer(r"const int COLOUR_(\w+) = (\d);", sketch):
-        text = _cut(sketch, match, 2, str(int(match[2]) ^ 3))
+        text = cut(sketch, match, 2, str(int(match[2]) ^ 3))
         found.append(Mutant(name=f"colour_{match[1].lower()}", text=text, expected=("",)))
     for match in re.finditer(r"const unsigned long RGB_STEP_MS = (\d+);", sketch):
         for name, tenths in (("long", 11), ("short", 9)):
-            text = _cut(sketch, match, 1, str(int(match[1]) * tenths // 10))
+            text = cut(sketch, match, 1, str(int(match[1]) * tenths // 10))
             found.append(Mutant(name=f"colour_step_{name}", text=text, expected=expected))
     for match in re.finditer(r"const float RGB_LIMIT_(\d) = (-?[\d.]+)f;", sketch):
         for sign in (1, -1):
             value = decimal_text(parse_decimal(match[2]) + sign)
-            text = _cut(sketch, match, 2, value if "." in value else f"{value}.0")
+            text = cut(sketch, match, 2, value if "." in value else f"{value}.0")
             name = f"colour_limit_{match[1]}_{sign:+d}"
             found.append(Mutant(name=name, text=text, expected=expected))
     for match in re.finditer(r"COLOURS\[\] = \{(\w+), (\w+)", sketch):
-        text = _cut(_cut(sketch, match, 2, match[1]), match, 1, match[2])
+        text = cut(cut(sketch, match, 2, match[1]), match, 1, match[2])
         found.append(Mutant(name="colour_order", text=text, expected=expected))
     return found
 

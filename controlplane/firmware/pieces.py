@@ -1,6 +1,6 @@
 """One template for each behaviour of the offline author."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Protocol
 
@@ -9,11 +9,17 @@ from controlplane.domain.units import Unit, decimal_text, parse_decimal
 
 
 class Sections(Protocol):
-    """The parts of a sketch that templates add to."""
+    """The parts of a sketch that templates add to.
+
+    ``published`` has the topics of the outputs whose changes are published, and of "presses".
+    """
+
+    published: Mapping[str, str]
 
     numbers: list[str]
     state: list[str]
     functions: list[str]
+    setup: list[str]
     start: list[str]
     loop: list[str]
     sampled: list[str]
@@ -47,6 +53,12 @@ def _clock(values: Sequence[Fraction]) -> tuple[str, str, list[str]]:
     if all(value.denominator == 1 for value in values):
         return "millis", "MS", [str(value) for value in values]
     return "micros", "US", [str(round(value * 1000)) for value in values]
+
+
+def period_of(behaviour: Behaviour) -> tuple[str, str, str]:
+    """The clock function of a period, its unit and the period in it."""
+    clock, unit, (period,) = _clock([behaviour.number("period")])
+    return clock, unit, period
 
 
 def blink(sketch: Sections, behaviour: Behaviour) -> None:
@@ -140,7 +152,7 @@ def threshold(sketch: Sections, behaviour: Behaviour, signal: DesignSignal) -> N
     guard = ""
     if has_validity(signal):
         guard = f"  if (!{value}IsValid) {{\n    set{pascal(output)}(false);\n    return;\n  }}\n"
-    sketch.functions.append(setter(output))
+    sketch.functions.append(setter(sketch, output))
     sketch.functions.append(
         f"// {behaviour.text}\n"
         f"void control{pascal(output)}() {{\n"
@@ -155,8 +167,10 @@ def threshold(sketch: Sections, behaviour: Behaviour, signal: DesignSignal) -> N
     sketch.sampled.append(f"control{pascal(output)}")
 
 
-def setter(output: str) -> str:
-    """The function that switches an output."""
+def setter(sketch: Sections, output: str) -> str:
+    """The function that switches an output, and tells the console and, if asked, the cloud."""
+    topic = sketch.published.get(output)
+    publish = f'  Cloud.publish({c_text(topic)}, on ? "on" : "off");\n' if topic else ""
     name, upper = camel(output), output.upper()
     words = output.replace("_", " ")
     return (
@@ -166,6 +180,7 @@ def setter(output: str) -> str:
         f"  {name}IsOn = on;\n"
         f"  digitalWrite({upper}_PIN, on ? {upper}_ON : {upper}_OFF);\n"
         f'  Serial.println(on ? "{words} on" : "{words} off");\n'
+        f"{publish}"
         "}\n"
     )
 
@@ -181,7 +196,7 @@ def button(sketch: Sections, behaviour: Behaviour) -> None:
     effects = []
     for output in behaviour.signals[1:]:
         sketch.state.append(f"bool {camel(output)}IsOn = false;")
-        sketch.functions.append(setter(output))
+        sketch.functions.append(setter(sketch, output))
         effects.append(f"  set{pascal(output)}(!{camel(output)}IsOn);")
     if behaviour.word("count"):
         sketch.state.append("unsigned long presses = 0;")
@@ -190,6 +205,8 @@ def button(sketch: Sections, behaviour: Behaviour) -> None:
         effects += ['  Serial.print("button pressed ");', "  Serial.println(presses);"]
     if behaviour.word("print"):
         effects.append(f"  Serial.println({c_text(behaviour.word('print'))});")
+    if topic := sketch.published.get("presses"):
+        effects.append(f"  Cloud.publish({c_text(topic)}, presses);")
     sketch.functions.append(
         f"// {behaviour.text}\nvoid buttonPressed() {{\n" + "\n".join(effects) + "\n}\n"
     )
@@ -236,7 +253,7 @@ def report(sketch: Sections, design: Design, behaviour: Behaviour) -> None:
     kind = behaviour.word("value")
     subject = behaviour.id.removeprefix("report_")
     name, upper, title = camel(subject), subject.upper(), pascal(subject)
-    clock, unit, (period,) = _clock([behaviour.number("period")])
+    clock, unit, period = period_of(behaviour)
     sketch.numbers.append(f"const unsigned long {upper}_REPORT_{unit} = {period};")
     sketch.state.append(f"unsigned long {name}ReportDue = 0;")
     sketch.start.append(f"  {name}ReportDue = {clock}();")

@@ -16,6 +16,13 @@ from controlplane.domain.design import (
     PinAssignment,
     Pull,
 )
+from controlplane.firmware.cloud_pieces import (
+    HEADER,
+    messages,
+    publish_again,
+    publish_passing,
+    uses_cloud,
+)
 from controlplane.firmware.colour_pieces import bands, cycle, show_rgb
 from controlplane.firmware.motion_pieces import follow, notice
 from controlplane.firmware.pieces import (
@@ -28,6 +35,12 @@ from controlplane.firmware.pieces import (
     threshold,
 )
 from controlplane.firmware.turning_pieces import turn
+from controlplane.planning.messaging import (
+    is_limit,
+    is_periodic,
+    published_outputs,
+    published_presses,
+)
 
 SAMPLE_MS = 100
 """Sensors are read, and outputs that follow them set, this often."""
@@ -37,6 +50,7 @@ SAMPLE_MS = 100
 class Sketch:
     """The sections of a sketch while it is written."""
 
+    published: Mapping[str, str] = field(default_factory=dict)
     pins: list[str] = field(default_factory=list)
     numbers: list[str] = field(default_factory=list)
     state: list[str] = field(default_factory=list)
@@ -49,7 +63,10 @@ class Sketch:
 
 def write_sketch(design: Design) -> str:
     """Write the sketch of a design."""
-    sketch = Sketch()
+    presses = published_presses(design.behaviours)
+    sketch = Sketch(
+        published=published_outputs(design.behaviours) | ({"presses": presses} if presses else {})
+    )
     for pin in design.pins:
         if pin.signal != "console":
             _wire(sketch, design, pin)
@@ -59,6 +76,8 @@ def write_sketch(design: Design) -> str:
         sensor(sketch, design.signal(signal_id))
     for behaviour in of_kind[BehaviourKind.THRESHOLD]:
         threshold(sketch, behaviour, design.signal(behaviour.signals[0]))
+    for behaviour in filter(is_limit, of_kind[BehaviourKind.PUBLISH]):
+        publish_passing(sketch, behaviour, design.signal(behaviour.signals[0]))
     _colours(sketch, design, of_kind)
     if sensors:
         _sampling(sketch)
@@ -67,6 +86,9 @@ def write_sketch(design: Design) -> str:
             write(sketch, behaviour)
     for behaviour in of_kind[BehaviourKind.REPORT]:
         report(sketch, design, behaviour)
+    for behaviour in filter(is_periodic, of_kind[BehaviourKind.PUBLISH]):
+        publish_again(sketch, design, behaviour)
+    messages(sketch, of_kind[BehaviourKind.MESSAGE])
     _console(sketch, design, of_kind)
     return _text(design, sketch)
 
@@ -159,6 +181,7 @@ def _text(design: Design, sketch: Sketch) -> str:
     )
     sections = [
         f"// Wish:\n{comment}\n//\n{does}\n// Board: {design.board.model}\n",
+        f"#include <{HEADER}>\n" if uses_cloud(design.behaviours) else "",
         _section("Wiring", sketch.pins),
         _section("Numbers", sketch.numbers),
         _section("State", sketch.state),

@@ -1,6 +1,7 @@
-"""The journal: what happened in each session and each deployment, from 1 without gaps.
+"""The journal: what happened in each session, deployment and stack, from 1 without gaps.
 
-Its subjects are the ids of sessions and the names of deployments (`deployments/…`).
+Its subjects are the ids of sessions and the names of deployments (`deployments/…`) and stacks
+(`stacks/…`).
 
 Events are appended in the transaction that changes the state they tell of, so that the two can
 never differ. Readers hold a sequence number and nothing else.
@@ -11,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from benchline.errors import HistoryGoneError
-from benchline.names import DEPLOYMENTS, session_name
+from benchline.names import DEPLOYMENTS, STACKS, session_name
 from controlplane.domain.event import FACT_NAMES, Event, Fact
 from controlplane.domain.verdict import Stage
 from controlplane.storage.bell import Bell
@@ -80,6 +81,12 @@ class Journal:
             (oldest, subject),
         )
 
+    def forget(self, tx: Transaction, subject: str) -> None:
+        """Forget everything of a subject that is gone; who still watches it is woken."""
+        tx.connection.execute("DELETE FROM events WHERE subject = ?", (subject,))
+        tx.connection.execute("DELETE FROM journals WHERE subject = ?", (subject,))
+        tx.after_commit(lambda: self._bell.ring(subject))
+
     async def read(self, subject: str, from_sequence: int, limit: int) -> list[Event]:
         """At most `limit` events in order; `from_sequence` 0 and 1 are the beginning.
 
@@ -118,12 +125,15 @@ class Journal:
         return int(row[0]) if row else 0
 
     async def wait(self, subject: str, after_sequence: int) -> int:
-        """Return the head as soon as it is greater than `after_sequence`."""
+        """Return the head as soon as it is greater than `after_sequence`, or the subject is gone.
+
+        The head of a subject that was forgotten is 0.
+        """
         with self._bell.listen(subject) as rung:
             while True:
                 rung.clear()
                 head = await self.head(subject)
-                if head > after_sequence:
+                if head > after_sequence or (not head and after_sequence):
                     return head
                 await rung.wait()
 
@@ -131,12 +141,14 @@ class Journal:
 def _event(row: Any) -> Event:
     sequence, subject, time_us, stage, attempt, kind, body = row
     deployment = subject if subject.startswith(DEPLOYMENTS) else ""
+    stack = subject if subject.startswith(STACKS) else ""
     return Event(
         sequence=sequence,
-        session="" if deployment else session_name(subject),
+        session="" if deployment or stack else session_name(subject),
         time=from_us(time_us),
         fact=from_json(_KINDS[kind], body),
         stage=Stage(stage) if stage else None,
         attempt=attempt,
         deployment=deployment,
+        stack=stack,
     )

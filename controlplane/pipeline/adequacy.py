@@ -14,7 +14,7 @@ from controlplane.domain.design import BehaviourKind
 from controlplane.domain.event import Note
 from controlplane.domain.verdict import Outcome, Severity, Stage, StageFinding
 from controlplane.firmware.code_mutants import code_mutants
-from controlplane.firmware.mutants import Mutant
+from controlplane.firmware.mutant import Mutant
 from controlplane.pipeline.build_stage import BUILD_KEY
 from controlplane.pipeline.judging import PreparedScenario, judges_digest
 from controlplane.pipeline.project import Project

@@ -5,20 +5,27 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from benchline.errors import BenchlineError, ConflictError, InvalidRequestError, NotReadyError
+from benchline.errors import BenchlineError, ConflictError, NotReadyError
 from benchline.names import session_name
 from controlplane.domain.attempt import AttemptChanged
-from controlplane.domain.event import Note, SessionChanged, StageChanged
+from controlplane.domain.event import Fact, Note, SessionChanged, StageChanged
 from controlplane.domain.question import Answer, QuestionRound, QuestionsAsked
-from controlplane.domain.session import ALL_STAGES, Session, SessionRequest, StageRecord
+from controlplane.domain.session import Session, SessionRequest, StageRecord
 from controlplane.domain.verdict import Outcome, Stage, State
 from controlplane.pipeline.answering import answer_session
 from controlplane.pipeline.repair import Ending, Repairs, with_attempt
-from controlplane.pipeline.stage import StageAsks, StageResult, StageRun, StageWork
+from controlplane.pipeline.stage import (
+    StageAsks,
+    StageResult,
+    StageRun,
+    StageWaits,
+    StageWork,
+)
+from controlplane.pipeline.stage_order import goes_on, planned_stages, waits, with_stage
 from controlplane.pipeline.summary import session_evidence, session_message, session_outcome
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.sessions import Fence, SessionStore
@@ -54,6 +61,9 @@ class Engine:
         self._store = parts.store
         self._cancelled: set[str] = set()
         self._running: set[str] = set()
+        # What sessions wait for that is no answer of a person to a question.
+        self._outside: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._watchers: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
 
     async def start(self, request: SessionRequest, principal: str, request_id: str) -> Session:
@@ -94,6 +104,8 @@ class Engine:
         await self._parts.database.transact(lambda tx: self._parts.queue.cancel(tx, session_id))
         if session_id not in self._running:
             await self._finish_cancelled(session_id)
+            if watcher := self._watchers.pop(session_id, None):
+                watcher.cancel()
         return await self._store.get(session_id)
 
     async def answer(
@@ -130,7 +142,8 @@ class Engine:
                 grace=_SHUTDOWN_GRACE,
             )
         finally:
-            watcher.cancel()
+            for task in (watcher, *self._watchers.values()):
+                task.cancel()
 
     async def _note_stop(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -158,6 +171,16 @@ class Engine:
         finally:
             self._running.discard(session_id)
             self._cancelled.discard(session_id)
+            if until := self._outside.pop(session_id, None):
+                # Not before: a job that comes while the session is in work is dropped.
+                task = asyncio.create_task(self._wake(session_id, until), name=f"wake {session_id}")
+                self._watchers[session_id] = task
+
+    async def _wake(self, session_id: str, until: Callable[[], Awaitable[None]]) -> None:
+        """Work on a session again once what it waits for has happened."""
+        await until()
+        self._watchers.pop(session_id, None)
+        await self._enqueue(session_id)
 
     async def _lead(self, session_id: str) -> None:
         session = await self._store.get(session_id)
@@ -175,7 +198,7 @@ class Engine:
         repairs = self._parts.repairs
         while True:
             session = await self._run_stages(session)
-            if session.open_round is not None:
+            if waits(session):
                 return
             following = await repairs.following(session) if repairs else None
             if following is None:
@@ -190,7 +213,7 @@ class Engine:
             if done is None or done.state is not State.DONE:
                 session = await self._run_stage(session, record.stage)
                 done = session.stage_record(record.stage)
-            if not _goes_on(session, done):
+            if not goes_on(session, done):
                 break
         return session
 
@@ -198,19 +221,22 @@ class Engine:
         session_id = session.session_id
         fence = await self._store.claim_stage(session_id, stage, self._parts.owner)
         before = session.stage_record(stage) or StageRecord(stage=stage)
-        runs = before.runs + 1
-        started = StageChanged(stage=stage, state=State.RUNNING, runs=runs)
-        facts: tuple[StageChanged | Note, ...] = (started,)
-        if runs > 1:
+        waited = before.state is State.WAITING
+        runs = before.runs if waited else before.runs + 1
+        facts: tuple[Fact, ...] = (StageChanged(stage=stage, state=State.RUNNING, runs=runs),)
+        if waited:
+            facts = (SessionChanged(state=State.RUNNING), *facts)
+        elif runs > 1:
             why = f"{stage.lower()} was interrupted; run {runs} resumes it"
-            facts = (Note(text=why), started)
+            facts = (Note(text=why), *facts)
         session = await self._store.record(
             session_id,
             facts,
             stage=stage,
             attempt=session.attempt,
-            change=lambda s: _with_stage(
-                s, replace(before, state=State.RUNNING, runs=runs, outcome=None)
+            change=lambda s: with_stage(
+                replace(s, state=State.RUNNING),
+                replace(before, state=State.RUNNING, runs=runs, outcome=None),
             ),
             fence=fence,
         )
@@ -228,6 +254,8 @@ class Engine:
         spent = timedelta(seconds=time.monotonic() - began)
         if isinstance(result, StageAsks):
             return await self._wait(run, fence, result)
+        if isinstance(result, StageWaits):
+            return await self._wait_outside(run, fence, result)
 
         def finished(current: Session) -> Session:
             record = StageRecord(
@@ -240,7 +268,7 @@ class Engine:
                 runs=runs,
                 inputs_hash=result.inputs_hash,
             )
-            return result.change(_with_stage(current, record))
+            return result.change(with_stage(current, record))
 
         closing = StageChanged(
             stage=stage,
@@ -280,7 +308,7 @@ class Engine:
             stage=run.stage,
             attempt=run.attempt,
             change=lambda s: replace(
-                _with_stage(s, record),
+                with_stage(s, record),
                 state=State.WAITING,
                 message=asks.message,
                 question_rounds=(*s.question_rounds, asked),
@@ -288,7 +316,32 @@ class Engine:
             fence=fence,
         )
 
-    async def _guarded(self, run: StageRun, work: StageWork) -> StageResult | StageAsks:
+    async def _wait_outside(self, run: StageRun, fence: Fence, waits: StageWaits) -> Session:
+        """Let the session wait for something that happens elsewhere, and then go on by itself."""
+        before = run.session.stage_record(run.stage) or StageRecord(stage=run.stage)
+        record = replace(before, state=State.WAITING, message=waits.message)
+        facts = (
+            StageChanged(
+                stage=run.stage, state=State.WAITING, message=waits.message, runs=record.runs
+            ),
+            SessionChanged(state=State.WAITING, message=waits.message),
+        )
+        session = await self._store.record(
+            run.session_id,
+            facts,
+            stage=run.stage,
+            attempt=run.attempt,
+            change=lambda s: replace(
+                with_stage(s, record), state=State.WAITING, message=waits.message
+            ),
+            fence=fence,
+        )
+        self._outside[run.session_id] = waits.until
+        return session
+
+    async def _guarded(
+        self, run: StageRun, work: StageWork
+    ) -> StageResult | StageAsks | StageWaits:
         """Run a stage; whatever it throws that is not ours to handle is the lab's fault."""
         try:
             return await work.run(run)
@@ -364,46 +417,3 @@ class Engine:
                 (*facts, SessionChanged(state=State.CANCELLED, message=message)),
                 change=cancelled,
             )
-
-
-def planned_stages(request: SessionRequest) -> tuple[Stage, ...]:
-    """The stages that a request runs, in order.
-
-    Raises:
-        InvalidRequestError: STAGE_NOT_AVAILABLE.
-    """
-    if request.until not in ALL_STAGES:
-        names = ", ".join(stage.lower() for stage in ALL_STAGES)
-        raise InvalidRequestError(
-            "STAGE_NOT_AVAILABLE",
-            f"this server cannot run until {request.until.lower()}; it has {names}",
-            stage=request.until.value,
-        )
-    first = Stage.DESIGN
-    if request.source is not None:
-        first = Stage.SIMULATE if request.source.has_image else Stage.BUILD
-        if request.source.is_design:
-            first = Stage.DESIGN
-    chosen = ALL_STAGES[ALL_STAGES.index(first) : ALL_STAGES.index(request.until) + 1]
-    if not chosen:
-        raise InvalidRequestError(
-            "STAGE_NOT_AVAILABLE",
-            f"the source starts at {first.lower()}, which is after {request.until.lower()}",
-            stage=request.until.value,
-        )
-    return chosen
-
-
-def _with_stage(session: Session, record: StageRecord) -> Session:
-    stages = tuple(record if r.stage is record.stage else r for r in session.stages)
-    return replace(session, stages=stages)
-
-
-def _goes_on(session: Session, done: StageRecord | None) -> bool:
-    """Whether the next stage makes sense after this one."""
-    if done is None:
-        return False
-    if done.outcome in (Outcome.PASSED, Outcome.SKIPPED):
-        return True
-    failed = done.stage is Stage.SIMULATE and done.outcome is Outcome.FAILED
-    return failed and session.request.board_anyway

@@ -15,7 +15,7 @@ from controlplane.domain.design import Design
 from controlplane.domain.finding import Finding
 from controlplane.domain.part import BoardModel, Part
 from controlplane.domain.session import Session, Source
-from controlplane.pipeline.stage import StageRun
+from controlplane.pipeline.stage import SessionRecord
 from controlplane.pipeline.uploaded_image import known_image
 from controlplane.planning.boards import choose_model
 from controlplane.storage.boards import BoardStore
@@ -66,7 +66,7 @@ class Project:
         return self.design.design_hash[:12] if self.design else "none"
 
 
-async def load_project(run: StageRun, catalogue: Catalogue, boards: BoardStore) -> Project:
+async def load_project(run: SessionRecord, catalogue: Catalogue, boards: BoardStore) -> Project:
     """Put together the project of a session.
 
     Raises:
@@ -111,7 +111,7 @@ async def load_project(run: StageRun, catalogue: Catalogue, boards: BoardStore) 
     )
 
 
-async def _stored_design(run: StageRun) -> Design:
+async def _stored_design(run: SessionRecord) -> Design:
     text = await run.kept(DESIGN_KEY)
     if text is None:
         raise NotFoundError(

@@ -13,10 +13,7 @@ from benchline.errors import InvalidRequestError
 from benchline.names import simulation_console
 from controlplane.catalog.loader import Catalogue
 from controlplane.childproc.tools import ToolBrokenError
-from controlplane.domain.artifact import Artifact
 from controlplane.domain.event import AssertionDecided, Fact, Note, ScenarioStarted
-from controlplane.domain.firmware_image import ELF_ARM, ELF_RISCV
-from controlplane.domain.image import compose_elf, is_elf, read_image
 from controlplane.domain.session import Session
 from controlplane.domain.simulation import RegisterUse, Simulation
 from controlplane.domain.verdict import (
@@ -29,8 +26,7 @@ from controlplane.domain.verdict import (
     worst,
 )
 from controlplane.pipeline.adequacy import AdequacyMeter
-from controlplane.pipeline.flashing import FlashMemory
-from controlplane.pipeline.images import images_of, without_table
+from controlplane.pipeline.images import images_of
 from controlplane.pipeline.judging import (
     SIMULATED_TIME,
     TEXT_CAPABILITIES,
@@ -41,6 +37,7 @@ from controlplane.pipeline.judging import (
 )
 from controlplane.pipeline.project import Project, load_project, session_seed
 from controlplane.pipeline.reports import keep_junit, keep_report
+from controlplane.pipeline.simulator_image import simulated_bytes, written_for_simulator
 from controlplane.pipeline.slots import Slots
 from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
 from controlplane.pipeline.summary import first_failure
@@ -134,28 +131,13 @@ class SimulateStage:
         await run.record(*notes, change=lambda s: replace(s, seed=seed))
         return await self._judge_all(run, project, seed, rung)
 
-    async def _image_bytes(self, image: Artifact, project: Project) -> bytes:
-        """The image as an ELF file that leaves out the stimulus table's place.
-
-        A raw binary spans that, and no simulator loads two things to one place.
-        """
-        data = await self._parts.artifacts.read(image.sha256)
-        if project.port is None:
-            return data
-        memory = FlashMemory.of(project.port)
-        kept = without_table(data, image, base=memory.base, table=memory.table)
-        if is_elf(data) and kept == read_image(data, image.filename, base=memory.base):
-            return data
-        return compose_elf(kept, ELF_RISCV if project.port.family == "esp32" else ELF_ARM)
-
     async def _judge_all(
         self, run: StageRun, project: Project, seed: int, rung: Rung
     ) -> StageResult:
         image = images_of(run.session).test
-        data = await self._image_bytes(image, project)
+        data = await simulated_bytes(self._parts.artifacts, image, project.port)
         with TemporaryDirectory(dir=self._parts.work_dir, prefix="simulate-") as folder:
-            path = Path(folder) / f"firmware{'.elf' if is_elf(data) else '.hex'}"
-            path.write_bytes(data)
+            path = written_for_simulator(data, Path(folder))
             bench = _Bench(run=run, image=path, image_sha256=image.sha256, rung=rung)
             if project.text_only:
                 able = TEXT_CAPABILITIES | SIMULATED_TIME

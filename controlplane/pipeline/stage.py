@@ -68,6 +68,42 @@ class StageAsks:
         return f"asks: {first.text}" + (f" (and {more} more)" if more else "")
 
 
+class SessionRecord(Protocol):
+    """A session with what its stages kept."""
+
+    @property
+    def session(self) -> Session:
+        """The session as it stands."""
+        ...
+
+    async def kept(self, key: str) -> str | None:
+        """A small output that a stage stored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A session read from the store, outside its stages."""
+
+    session: Session
+    store: SessionStore
+
+    async def kept(self, key: str) -> str | None:
+        """A small output that a stage stored."""
+        return await self.store.get_checkpoint(self.session.session_id, key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageWaits:
+    """A stage that goes on when something outside has happened: the session waits, holds nothing.
+
+    `until` returns as soon as the stage is to be run again; a restart runs it again too.
+    """
+
+    message: str
+    until: Callable[[], Awaitable[None]]
+
+
 class StageRun:
     """One run of one stage of one session, under its fence."""
 
@@ -137,7 +173,7 @@ class StageRun:
 class StageWork(Protocol):
     """The work of one stage. Idempotent: it may be interrupted anywhere and run again."""
 
-    async def run(self, run: StageRun) -> StageResult | StageAsks:
+    async def run(self, run: StageRun) -> StageResult | StageAsks | StageWaits:
         """Do the work.
 
         Raises:

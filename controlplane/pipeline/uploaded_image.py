@@ -18,7 +18,7 @@ from controlplane.domain.firmware_image import (
 from controlplane.domain.image import ImageError, is_elf, is_hex
 from controlplane.domain.session import Source
 from controlplane.pipeline.images import UPLOADED_IMAGE
-from controlplane.pipeline.stage import StageRun, with_artifact
+from controlplane.pipeline.stage import SessionRecord, StageRun, with_artifact
 from controlplane.planning.boards import DEFAULT_MODEL, choose_model
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
@@ -35,7 +35,7 @@ class UploadedImage:
     test_build: bool
 
 
-async def known_image(run: StageRun) -> UploadedImage | None:
+async def known_image(run: SessionRecord) -> UploadedImage | None:
     """What :func:`take_uploaded_image` found; None for a session without an image."""
     text = await run.kept(_KEY)
     return None if text is None else from_json(UploadedImage, text)

@@ -24,7 +24,7 @@ from controlplane.domain.part import SUPPLY_MV
 from controlplane.planning.colour_proofs import cycle_ms
 from controlplane.planning.proofs import Proofs
 from controlplane.planning.runs import prove_all, prove_control, prove_patiently
-from controlplane.planning.timeline import Timeline
+from controlplane.planning.timeline import Timeline, quoted
 
 SHOWN_IN_MAIN_MS = 8000
 """Longest period that the main scenario waits for; longer ones get a scenario of their own."""
@@ -85,12 +85,6 @@ def _period(behaviour: Behaviour) -> Fraction:
     if hold is not None:
         return hold.number * 5 / 2
     return found.number if found is not None else Fraction(0)
-
-
-def quoted(text: str) -> str:
-    """A YAML double-quoted scalar."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def _render(

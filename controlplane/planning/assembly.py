@@ -25,8 +25,10 @@ from controlplane.planning.intent import (
     Notice,
     Paint,
     Press,
+    Publish,
     Report,
     SensorRef,
+    Subscribe,
     Switch,
     Turn,
     ValueKind,
@@ -50,6 +52,7 @@ from controlplane.planning.limits import (
     named,
     thing_name,
 )
+from controlplane.planning.messaging import Messaging
 from controlplane.planning.motion_behaviours import Motion
 from controlplane.planning.resolve import Resolver, Thing
 from controlplane.planning.thresholds import Rules, build_threshold
@@ -96,6 +99,7 @@ class _Builder:
         self._commands: dict[str, Command] = {}
         self._motion = Motion(resolver)
         self._turning = Turning(resolver)
+        self._messaging = Messaging(resolver, self._signals_of)
         self._colours = Colours(resolver)
         self._echo = False
         self._silent_count = False
@@ -120,6 +124,8 @@ class _Builder:
                 self._command(intent, before)
             case Echo():
                 self._echo = True
+            case Publish() | Subscribe():
+                self._message(intent, before)
             case Wire():
                 self._wire(intent)
             case _:
@@ -145,6 +151,13 @@ class _Builder:
         else:
             placed = self.resolver.output(intent.output, intent)
             self.resolver.last_outputs = (placed,) if placed else ()
+
+    def _message(self, intent: Publish | Subscribe, before: Intent | None) -> None:
+        if isinstance(intent, Subscribe):
+            self._messaging.subscribe(intent)
+            return
+        meant = tuple(self._presses_meant(intent.values, before))
+        self._messaging.publish(replace(intent, values=meant))
 
     def _blink(self, intent: Blink, before: Intent | None) -> None:
         led = self.resolver.output(intent.output, intent)
@@ -389,6 +402,7 @@ class _Builder:
 
     def finish(self) -> Assembly:
         """Build the behaviours and check what they share."""
+        self._silent_count = self._silent_count or self._messaging.counts_presses
         behaviours = [blink_behaviour(blink, led) for blink, led in self._blinks.values()]
         behaviours += [behaviour for _, behaviour in self._reports.values()]
         thresholds = [build_threshold(rules, self.resolver) for rules in self._rules.values()]
@@ -402,7 +416,7 @@ class _Builder:
             behaviours.append(
                 Behaviour(id="echo", kind=BehaviourKind.ECHO, signals=(), parameters=(), text=text)
             )
-        self._check_drivers()
+        behaviours += self._messaging.finish(self._check_drivers())
         self.resolver.findings += clashing_texts(behaviours)
         if not behaviours and not self.resolver.findings:
             self.resolver.complain(
@@ -421,7 +435,8 @@ class _Builder:
             findings=tuple(self.resolver.findings),
         )
 
-    def _check_drivers(self) -> None:
+    def _check_drivers(self) -> dict[str, list[str]]:
+        """Refuse outputs with two masters and with none; gives what drives each."""
         drivers: dict[str, list[tuple[str, Intent]]] = {}
         for led_id, (blink, _) in self._blinks.items():
             drivers.setdefault(led_id, []).append(("blinks", blink))
@@ -434,6 +449,8 @@ class _Builder:
                 )
         for output_id, follow in self._motion.drivers():
             drivers.setdefault(output_id, []).append(("follows the motion sensor", follow))
+        for output_id, message in self._messaging.drivers():
+            drivers.setdefault(output_id, []).append(("obeys messages", message))
         for output_id, found in drivers.items():
             if len(found) > 1:
                 said = " and ".join(what for what, _ in found)
@@ -454,6 +471,7 @@ class _Builder:
                     "Say what it does, or leave it out.",
                     Intent(),
                 )
+        return {output_id: [what for what, _ in found] for output_id, found in drivers.items()}
 
     def _button_behaviour(self) -> Behaviour | None:
         button = self.resolver.things.get("button")

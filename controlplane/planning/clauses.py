@@ -32,6 +32,7 @@ from controlplane.planning.intent import (
 from controlplane.planning.motion import motion_clause
 from controlplane.planning.phrases import PIN, Things
 from controlplane.planning.pressing import debounce_clause, press_clause
+from controlplane.planning.publishing import message_clause, publish_clause
 from controlplane.planning.rates import NUMBER, value_of
 from controlplane.planning.reporting import report_clause
 from controlplane.planning.turning import turn_clause
@@ -173,6 +174,8 @@ def build_clauses(things: Things, commands: Rule) -> tuple[Rule, Rule]:
         cycle_clause(things),
         toggle_clause(things),
         report_clause(things),
+        publish_clause(things),
+        message_clause(things),
         build_condition(things),
         press_clause(things),
         debounce_clause(things),

@@ -11,9 +11,13 @@ _BUTTON = (
 )
 _ANSWER = "Put commands and texts in quotes: \"answer 'status' with the last temperature\"."
 _WORDS: Mapping[str, str] = {
-    "mail email sms wifi wi fi mqtt cloud internet bluetooth ble http https web notify "
+    "publish mqtt cloud topic subscribe broker telemetry iot message messages": (
+        'Messages go through the lab: "publish the temperature every 10 seconds", "when a message '
+        'arrives on topic lamp turn on the LED".'
+    ),
+    "mail email sms wifi wi fi internet bluetooth ble http https web notify "
     "notification text upload phone app telegram tweet twitter slack server website online webhook "
-    "post alexa whatsapp network ethernet lora zigbee browser url remotely message discord": (
+    "post alexa whatsapp network ethernet lora zigbee browser url remotely discord": (
         "This board has no network. " + _PRINTS
     ),
     "display lcd oled screen segment matrix": "No display is in the catalogue. " + _PRINTS,

@@ -254,6 +254,43 @@ class Echo(Intent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Publish(Intent):
+    """Send values to the cloud: every ``period`` seconds, at each change, or under a condition.
+
+    ``topic`` "": what the value is called.
+    """
+
+    values: tuple[ValueRef, ...]
+    period: Fraction | None = None
+    changes: bool = False
+    condition: Condition | None = None
+    topic: str = ""
+
+
+class MessageEffect(StrEnum):
+    """What a cloud message does."""
+
+    ON = "on"
+    OFF = "off"
+    TOGGLE = "toggle"
+    OBEY = "obey"
+    PRINT = "print"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribe(Intent):
+    """Do something at each cloud message of a topic ("": the output's own).
+
+    ``payload`` "" means that it does not matter what the message says.
+    """
+
+    effect: MessageEffect
+    topic: str = ""
+    outputs: tuple[OutputRef, ...] = ()
+    payload: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wire(Intent):
     """Fix the pin of something."""
 

@@ -15,6 +15,9 @@ SHORTEST_PHASE_MS = Fraction(1)
 SHORTEST_REPORT_MS = Fraction(20)
 """A line of 20 characters takes 2 ms at 115200 baud; several reports share the wire."""
 
+SHORTEST_PUBLISH_MS = Fraction(100)
+"""In a test build a message is two records, some 100 bytes: 9 ms of the wire at 115200 baud."""
+
 LONGEST_RUN_MS = 600_000
 """Longest run that the scenario language accepts."""
 

@@ -5,6 +5,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from controlplane.domain.design import Behaviour, BehaviourKind, DesignSignal
+from controlplane.planning.cloud_proofs import (
+    follow_published,
+    no_published_press,
+    presses_published,
+    published_change,
+    published_press,
+    published_state,
+)
 from controlplane.planning.timeline import (
     ASIDE_MS,
     PHASE_MS,
@@ -142,8 +150,10 @@ class Proofs(Timeline):
         )
         beside("beyond_on", on, sign, unit)
         self._switched(f"{output}_on_{beyond}", output, on=True)
+        published_change(self, others, output, "on", within=REACTION_MS)
         self._stays(f"{output}_stays_on_{beyond}", output, "off")
-        self.now += max(PHASE_MS, self.follow(others, signal, limit=2001))
+        shown = self.follow(others, signal, limit=2001)
+        self.now += max(PHASE_MS, shown, follow_published(self, others, signal, limit=2001))
         self.answers(others, sensor, output)
         self.now += self.states(others, output, "on", after=self.now)
         if band:
@@ -157,6 +167,7 @@ class Proofs(Timeline):
             )
         beside("beyond_off", off, -sign, unit)
         self._switched(f"{output}_off_{back}", output, on=False)
+        published_change(self, others, output, "off", within=REACTION_MS)
         self._stays(f"{output}_stays_off_{back}", output, "on")
         self.now += PHASE_MS
         self.answers_again(others, sensor, output, "off")
@@ -166,7 +177,7 @@ class Proofs(Timeline):
         self, behaviours: Sequence[Behaviour], output: str, state: str, *, after: int
     ) -> int:
         """Reports of an output say its state; gives the time that takes (ms)."""
-        longest = 0
+        longest = published_state(self, behaviours, output, state, after=after)
         for behaviour in behaviours:
             if behaviour.kind is BehaviourKind.REPORT and behaviour.signals == (output,):
                 within = round(behaviour.number("period")) + START_MS
@@ -351,11 +362,16 @@ class Proofs(Timeline):
                     f"expect: {{id: {output}_toggles_{level}, pin: {output}, edge: {edge}, "
                     f"after: {press}ms, within: {settle + REACTION_MS}ms}}",
                 )
+                published_change(self, others, output, level, within=settle + REACTION_MS)
+            published_press(self, others, number, after=press, within=settle + REACTION_MS)
             self.now += hold + settle + REACTION_MS
             if number == 1:
+                begin = self.now
                 self._glitch(debounce, lines, toggles)
+                no_published_press(self, others, begin, self.now)
                 self._after_one(others, toggles)
         self._counted(lines, toggles)
+        presses_published(self, others)
         self.until(self.now)
         self.proves.append(behaviour.id)
 

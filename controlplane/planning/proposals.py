@@ -36,8 +36,9 @@ from controlplane.domain.design import (
     text_digest,
 )
 from controlplane.domain.finding import Finding
-from controlplane.planning.acceptance import quoted, signal_line
+from controlplane.planning.acceptance import signal_line
 from controlplane.planning.complaints import complaint
+from controlplane.planning.timeline import quoted
 
 MAX_PROPOSALS = 8
 _FAST_MS = 20_000

@@ -10,6 +10,7 @@ from controlplane.planning.intent import (
     Amount,
     Blink,
     Command,
+    Condition,
     Debounce,
     Dimension,
     Follow,
@@ -17,8 +18,10 @@ from controlplane.planning.intent import (
     Intent,
     OutputRef,
     Press,
+    Publish,
     Report,
     SensorRef,
+    Subscribe,
     Switch,
     ValueRef,
     Wire,
@@ -97,8 +100,9 @@ class Resolver:
                     self._plain_led_pins.append(ref.pin)
                 if ref.kind == "button" and ref.pin and ref.pin not in self._plain_button_pins:
                     self._plain_button_pins.append(ref.pin)
-            if isinstance(intent, Switch) and intent.condition.amount is not None:
-                self._dimensions |= {intent.condition.amount.dimension} - {Dimension.BARE}
+            if isinstance(intent, Switch | Publish) and intent.condition is not None:
+                amount = intent.condition.amount
+                self._dimensions |= {amount.dimension} - {Dimension.BARE} if amount else set()
             for sensor in _sensors_of(intent):
                 if sensor.kind != "it" and sensor.kind not in self._sensor_kinds:
                     self._sensor_kinds.append(sensor.kind)
@@ -335,7 +339,7 @@ def _outputs_of(intent: Intent) -> list[OutputRef]:
     match intent:
         case Blink(output=output):
             return [output]
-        case Switch(outputs=outputs):
+        case Switch(outputs=outputs) | Subscribe(outputs=outputs):
             return list(outputs)
         case Follow(outputs=outputs):
             return list(outputs)
@@ -346,7 +350,7 @@ def _outputs_of(intent: Intent) -> list[OutputRef]:
             return [output]
         case Debounce(button=button) if button is not None:
             return [button]
-        case Report(values=values):
+        case Report(values=values) | Publish(values=values):
             return [value.output for value in values if value.output]
         case Command(value=ValueRef(output=output)) if output is not None:
             return [output]
@@ -359,7 +363,9 @@ def _sensors_of(intent: Intent) -> list[SensorRef]:
             return [condition.sensor]
         case Wire(sensor=sensor) if sensor is not None:
             return [sensor]
-        case Report(values=values):
+        case Publish(condition=Condition(sensor=sensor)) if sensor is not None:
+            return [sensor]
+        case Report(values=values) | Publish(values=values):
             return [value.sensor for value in values if value.sensor]
         case Command(value=ValueRef(sensor=sensor)) if sensor is not None:
             return [sensor]

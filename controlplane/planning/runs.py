@@ -3,12 +3,22 @@
 from collections.abc import Sequence
 
 from controlplane.domain.design import Behaviour, BehaviourKind
+from controlplane.planning.cloud_proofs import (
+    control_published,
+    follow_published,
+    last_published,
+    prove_limits,
+    prove_rate,
+    prove_slow_publish,
+)
 from controlplane.planning.colour_proofs import (
     control_colours,
     prove_bands,
     prove_cycle,
     prove_paint,
 )
+from controlplane.planning.message_proofs import control_messages, prove_messages
+from controlplane.planning.messaging import is_periodic
 from controlplane.planning.motion_proofs import (
     control_motion,
     prove_hold_patiently,
@@ -49,12 +59,15 @@ def prove_all(timeline: Proofs, behaviours: Sequence[Behaviour], periods_of: Seq
         prove_bands(timeline, behaviour)
     for behaviour in by_kind[BehaviourKind.TURN]:
         prove_turning(timeline, behaviour, behaviours, periods_of)
+    prove_limits(timeline, behaviours)
     for behaviour in by_kind[BehaviourKind.BUTTON]:
         timeline.button(behaviour, behaviours)
+    prove_messages(timeline, behaviours)
     _commands(timeline, by_kind[BehaviourKind.COMMAND], behaviours)
     for behaviour in by_kind[BehaviourKind.ECHO]:
         timeline.echo(behaviour)
     _last_reports(timeline, by_kind[BehaviourKind.REPORT], periods_of)
+    last_published(timeline, [b for b in behaviours if b.id in periods_of])
     timeline.until(timeline.now + 200)
 
 
@@ -67,6 +80,8 @@ def _periods(timeline: Proofs, behaviours: Sequence[Behaviour]) -> None:
             timeline.report(behaviour)
         elif behaviour.kind is BehaviourKind.CYCLE:
             prove_cycle(timeline, behaviour)
+        elif is_periodic(behaviour):
+            prove_rate(timeline, behaviour)
 
 
 def _commands(
@@ -90,21 +105,28 @@ def _other_values(timeline: Proofs, behaviours: Sequence[Behaviour]) -> None:
             continue
         mine = [b for b in behaviours if b.signals == (signal.id,)]
         if signal.id in switching:
-            slow = [b for b in mine if b.kind is BehaviourKind.REPORT and b.number("period") > 2000]
+            slow = [b for b in mine if _is_repeated(b) and b.number("period") > 2000]
             if slow:
                 low, high = beyond_range(switching[signal.id], signal)
                 timeline.set(signal.id, timeline.draw(f"{signal.id}_second", low, high, signal))
-                timeline.now += timeline.follow(slow, signal, limit=8001)
+                shown = timeline.follow(slow, signal, limit=8001)
+                timeline.now += max(shown, follow_published(timeline, slow, signal, limit=8001))
             continue
         low, high = upper_half(signal)
         timeline.set(signal.id, timeline.draw(f"{signal.id}_second", low, high, signal))
-        timeline.now += max(PHASE_MS, timeline.follow(behaviours, signal, limit=8001))
+        shown = timeline.follow(behaviours, signal, limit=8001)
+        published = follow_published(timeline, behaviours, signal, limit=8001)
+        timeline.now += max(PHASE_MS, shown, published)
         timeline.answers(behaviours, signal.id, "")
         if any(b.kind is BehaviourKind.COMMAND for b in mine):
             low, high = lower_half(signal)
             timeline.set(signal.id, timeline.draw(f"{signal.id}_third", low, high, signal))
             timeline.now += PHASE_MS
             timeline.answers_again(behaviours, signal.id, "", "")
+
+
+def _is_repeated(behaviour: Behaviour) -> bool:
+    return behaviour.kind is BehaviourKind.REPORT or is_periodic(behaviour)
 
 
 def _last_reports(
@@ -142,7 +164,9 @@ def prove_patiently(
         return
     timeline.ambient([behaviour])
     period = behaviour.number("period")
-    if behaviour.kind is BehaviourKind.BLINK:
+    if is_periodic(behaviour):
+        prove_slow_publish(timeline, behaviour)
+    elif behaviour.kind is BehaviourKind.BLINK:
         timeline.add(
             timeline.now,
             f"expect_period: {{id: {behaviour.signals[0]}_rate, pin: {behaviour.signals[0]}, "
@@ -179,6 +203,8 @@ def prove_control(timeline: Timeline, behaviours: Sequence[Behaviour]) -> None:
     """No stimulus at all: no values, no switching, no presses, no answers."""
     timeline.begin()
     timeline.until(2500)
+    control_published(timeline, behaviours)
+    control_messages(timeline, behaviours)
     for behaviour in behaviours:
         match behaviour.kind:
             case BehaviourKind.REPORT if behaviour.word("value") == "sensor":

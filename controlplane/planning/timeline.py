@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
 
-from controlplane.domain.design import Behaviour, BehaviourKind, DesignSignal
+from controlplane.domain.design import Behaviour, DesignSignal
 from controlplane.domain.units import Unit, decimal_text, parse_decimal
 
 ASIDE_MS = 37
@@ -38,6 +38,12 @@ def exactly(text: str) -> str:
 def single_quoted(text: str) -> str:
     """A YAML single-quoted scalar."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def quoted(text: str) -> str:
+    """A YAML double-quoted scalar."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def console_line(text: str) -> str:
@@ -160,9 +166,7 @@ class Timeline:
         for signal in self.signals.values():
             if signal.kind != "analog":
                 continue
-            switched = any(
-                b.kind is BehaviourKind.THRESHOLD and b.signals[0] == signal.id for b in behaviours
-            )
+            switched = any(_passes(behaviour, signal) for behaviour in behaviours)
             low, high = resting_range(behaviours, signal) if switched else lower_half(signal)
             self.set(signal.id, self.draw(f"{signal.id}_first", low, high, signal))
 
@@ -202,6 +206,11 @@ def upper_half(signal: DesignSignal) -> tuple[Fraction, Fraction]:
     return (low + high) / 2 + step_of(signal.unit), high
 
 
+def _passes(behaviour: Behaviour, signal: DesignSignal) -> bool:
+    """Whether a behaviour begins when the signal passes a number."""
+    return behaviour.parameter("on_value") is not None and behaviour.signals[0] == signal.id
+
+
 def resting_range(
     behaviours: Sequence[Behaviour], signal: DesignSignal
 ) -> tuple[Fraction, Fraction]:
@@ -211,7 +220,7 @@ def resting_range(
     low, high = minimum + width, maximum - width
     step = step_of(signal.unit)
     for behaviour in behaviours:
-        if behaviour.kind is BehaviourKind.THRESHOLD and behaviour.signals[0] == signal.id:
+        if _passes(behaviour, signal):
             off = behaviour.number("off_value")
             if behaviour.word("on_when").startswith(">"):
                 high = min(high, off - step / 2)

@@ -14,6 +14,7 @@ from controlplane.planning.limits import (
     LONGEST_HOLD_MS,
     LONGEST_PERIOD_MS,
     SHORTEST_BLINK_MS,
+    SHORTEST_PUBLISH_MS,
     SHORTEST_REPORT_MS,
 )
 from controlplane.planning.validate_buses import bus_findings
@@ -196,6 +197,7 @@ def _periods(design: Design) -> list[Finding]:
     bounds = {
         (BehaviourKind.BLINK, "period"): (SHORTEST_BLINK_MS, LONGEST_PERIOD_MS),
         (BehaviourKind.REPORT, "period"): (SHORTEST_REPORT_MS, LONGEST_PERIOD_MS),
+        (BehaviourKind.PUBLISH, "period"): (SHORTEST_PUBLISH_MS, LONGEST_PERIOD_MS),
         (BehaviourKind.BUTTON, "debounce"): DEBOUNCE_RANGE_MS,
         (BehaviourKind.FOLLOW, "hold"): (Fraction(0), Fraction(LONGEST_HOLD_MS)),
     }

@@ -24,10 +24,10 @@ from python_terraform import IsFlagged
 
 from benchline.errors import (
     BenchlineError,
-    ConflictError,
     CorruptError,
     ExhaustedError,
     NotFoundError,
+    NotReadyError,
 )
 from benchline.instance import make_private
 from controlplane.domain.provisioning import (
@@ -107,9 +107,9 @@ class Terraform:
         not save where it belongs is put there first.
 
         Raises:
-            NotReadyError: STATE_LOCKED, PROVIDER_UNAVAILABLE, CREDENTIALS_EXPIRED or
+            NotReadyError: STACK_BUSY, STATE_LOCKED, PROVIDER_UNAVAILABLE, CREDENTIALS_EXPIRED or
                 TERRAFORM_FAILED.
-            ConflictError: OPERATION_CANCELLED, STACK_BUSY.
+            ConflictError: OPERATION_CANCELLED.
             UnreachableError: OPERATION_TIMED_OUT, TERRAFORM_KILLED or STATE_UNREACHABLE.
             ExhaustedError: DISK_FULL.
         """
@@ -145,8 +145,8 @@ class Terraform:
         Raises:
             NotFoundError: PLAN_NOT_FOUND.
             CorruptError: PLAN_TAMPERED.
-            ConflictError: PLAN_STALE, OPERATION_CANCELLED or STACK_BUSY.
-            NotReadyError: STATE_LOCKED, CREDENTIALS_EXPIRED or TERRAFORM_FAILED.
+            ConflictError: PLAN_STALE or OPERATION_CANCELLED.
+            NotReadyError: STACK_BUSY, STATE_LOCKED, CREDENTIALS_EXPIRED or TERRAFORM_FAILED.
             UnreachableError: OPERATION_TIMED_OUT, TERRAFORM_KILLED or STATE_UNREACHABLE.
             ExhaustedError: DISK_FULL.
         """
@@ -208,7 +208,7 @@ class Terraform:
         self, doing: str, on_event: OnEvent = nobody, timeout_s: float | None = None
     ) -> AsyncIterator[Operation]:
         if self._operation is not None:
-            raise ConflictError(
+            raise NotReadyError(
                 "STACK_BUSY", f"{self._operation.doing} of this stack is under way; wait for it"
             )
         patience = Patience(

@@ -24,7 +24,8 @@ from controlplane.simulators.canary import esp32c3_canary
 from controlplane.simulators.fault import FirmwareFault
 from controlplane.simulators.flash_file import flash_contents
 from controlplane.simulators.following import Run
-from controlplane.simulators.machine import ChildSimulator, Job
+from controlplane.simulators.machine import ChildSimulator
+from controlplane.simulators.machine_kind import Job
 from controlplane.simulators.machine_list import list_machines
 from controlplane.simulators.protocol import SimulationLimits, Target
 
@@ -112,6 +113,17 @@ class EspressifQemu:
             hold_input=True,
         )
 
+    def live_command(self, job: Job) -> Command:
+        """QEMU with the flash as a file, its time the host's."""
+        flash = job.root / "flash.bin"
+        flash.write_bytes(flash_contents(job.image, job.target.flash_bytes))
+        return Command(
+            argv=(str(job.tool.path), *live_arguments(job.target.machine, flash)),
+            cwd=job.root,
+            writable=(job.root,),
+            hold_input=True,
+        )
+
     def canary(self, target: Target) -> bytes:
         """Prints on UART0."""
         if target.machine != "esp32c3":
@@ -134,6 +146,10 @@ class EspressifQemu:
         """Nothing is known of how it ends for a fault of the firmware."""
         return None
 
+    def core_stopped(self, run: Run) -> FirmwareFault | None:
+        """As little is known of live runs."""
+        return self.fault(run)
+
     def _candidates(self, name: str) -> list[Path]:
         folders = [self._folder] if self._folder is not None else []
         found = [path for folder in folders if (path := folder / name).exists()]
@@ -147,9 +163,14 @@ class EspressifQemu:
 
 def machine_arguments(machine: str, flash: Path) -> tuple[str, ...]:
     """The arguments of a deterministic run with the console on stdio."""
+    return (*live_arguments(machine, flash), "-icount", ICOUNT)
+
+
+def live_arguments(machine: str, flash: Path) -> tuple[str, ...]:
+    """The arguments of a run in real time with the console on stdio."""
     return (
         *("-M", machine, "-nographic", "-monitor", "none", "-serial", "stdio"),
-        *("-drive", f"file={flash},if=mtd,format=raw", "-icount", ICOUNT),
+        *("-drive", f"file={flash},if=mtd,format=raw"),
         *("-global", f"driver={KINDS[machine].timer},property=wdt_disable,value=true"),
     )
 

@@ -30,6 +30,8 @@ class FirmwareFault(NamedTuple):
 
 LOCKUP = FirmwareFault("lockup", "lockup: a fault inside the fault handler stopped the processor")
 
+HALTED = FirmwareFault("halted", "the processor has stopped for good: nothing can wake it")
+
 
 def seen_in_log(run: Run, limits: SimulationLimits) -> FirmwareFault | None:
     """What the register log alone proves."""

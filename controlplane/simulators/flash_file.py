@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from controlplane.domain.image import ImageError, read_image
-from controlplane.simulators.machine import UnloadableImageError
+from controlplane.simulators.protocol import UnloadableImageError
 
 ERASED = b"\xff"
 SIZES = tuple(n << 20 for n in (2, 4, 8, 16))

@@ -76,12 +76,18 @@ class SimulatorLadder:
         return tuple(self._simulators.values())
 
     async def choose(
-        self, model: BoardModel, part: Part, *, closely: bool = False, text_only: bool = False
+        self,
+        model: BoardModel,
+        part: Part,
+        *,
+        closely: bool = False,
+        text_only: bool = False,
+        live: bool = False,
     ) -> Rung:
         """The first rung of a board model that can be used; `closely` as a doctor looks.
 
         With `text_only` the firmware prints no records: only what knows the time of its text will
-        do.
+        do. With `live` it has to run in real time.
 
         Raises:
             NoSimulatorError: it has none, or only such as no package brings and nobody installed.
@@ -93,6 +99,8 @@ class SimulatorLadder:
         for way in model.simulators:
             simulator = self._simulators.get(way.backend)
             if simulator is None or self._chosen not in ("", way.backend):
+                continue
+            if live and simulator.live is None:
                 continue
             if text_only and not simulator.tells_time_of_text:
                 # A service does not step in for what this installation has.
@@ -129,5 +137,6 @@ class SimulatorLadder:
         kind = f"the chosen simulator {self._chosen}" if self._chosen else "no simulator here"
         what = "is not" if self._chosen else ""
         text = " for firmware that prints text alone" if text_only else ""
+        text += " that runs live" if live else ""
         sentence = " ".join(filter(None, (kind, what, f"for the {part.name}{text}{hint}")))
         raise NoSimulatorError(sentence)

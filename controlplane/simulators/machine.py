@@ -1,14 +1,9 @@
 """Simulators that are child programs with a console: what each says, and all that they share."""
 
 import asyncio
-import shutil
-import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from benchline.scenario import (
     Evaluator,
@@ -20,11 +15,10 @@ from benchline.scenario import (
     ScenarioResult,
     pack_table,
 )
-from controlplane.childproc.command import MIB, Command, Confinement
+from controlplane.childproc.command import Confinement
 from controlplane.childproc.confinement import strongest_confinement
 from controlplane.childproc.runner import stream
 from controlplane.childproc.tools import LocatedTool, ToolBrokenError, ToolTrouble
-from controlplane.simulators.canary import CANARY_TEXT
 from controlplane.simulators.corroboration import corroborate
 from controlplane.simulators.fault import (
     FirmwareFault,
@@ -34,89 +28,17 @@ from controlplane.simulators.fault import (
 )
 from controlplane.simulators.following import GATHER_SECONDS, Run, child_limits, follow, log_pipe
 from controlplane.simulators.identity import digest_of, run_nonce, simulation_key
-from controlplane.simulators.pads import RegisterLog
+from controlplane.simulators.live import LiveMachine
+from controlplane.simulators.machine_kind import Job, Machine
+from controlplane.simulators.proof import died, prove, workplace
 from controlplane.simulators.protocol import (
     TEST_BUILD_CAPABILITIES,
     OnEvent,
     SimulationLimits,
     SimulationResult,
     Target,
+    UnloadableImageError,
 )
-
-CANARY_SECONDS = 10.0
-
-
-class UnloadableImageError(Exception):
-    """The image is none that the machine could load: the firmware's fault, not the lab's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One run that a machine is to describe a command for; `root` is its private directory.
-
-    `log` is where the register log is expected, a named pipe that exists by then. `table` is None
-    for a run without stimuli.
-    """
-
-    tool: LocatedTool
-    target: Target
-    root: Path
-    image: Path
-    table: bytes | None
-    log: Path
-    end_ms: int
-    limits: SimulationLimits
-
-
-class Machine(Protocol):
-    """What one kind of simulator says about itself; everything else is `ChildSimulator`'s."""
-
-    key: str
-    optional: str
-    file_bytes: int
-    """How large a file the child may write."""
-    limits: SimulationLimits
-    """Bounds of a run unless the caller has others."""
-
-    async def locate(self, machine: str, confinement: Confinement | None) -> LocatedTool:
-        """Find the program, and that it has the machine.
-
-        Raises:
-            ToolBrokenError: it cannot be used.
-        """
-        ...
-
-    async def examine(self, machine: str, confinement: Confinement | None) -> LocatedTool:
-        """Look as closely as a doctor should; raises as `locate` does."""
-        ...
-
-    def clock(self, end_ms: int) -> str:
-        """How virtual time is kept in a run of `end_ms`: part of what makes two runs the same."""
-        ...
-
-    def command(self, job: Job) -> Command:
-        """The command of a run; may write files into `job.root`. Runs in a thread.
-
-        Raises:
-            UnloadableImageError: the image cannot be put into the machine.
-        """
-        ...
-
-    def canary(self, target: Target) -> bytes:
-        """An image that prints `CANARY_TEXT` on any machine that works."""
-        ...
-
-    def new_log(self) -> RegisterLog | None:
-        """What reads the register log; None where there is none."""
-        ...
-
-    def notes(self, target: Target) -> tuple[str, ...]:
-        """What a reader of every result should know."""
-        ...
-
-    def fault(self, run: Run) -> FirmwareFault | None:
-        """What the way in which the child ended proves about the firmware."""
-        ...
 
 
 class ChildSimulator:
@@ -134,6 +56,11 @@ class ChildSimulator:
         self._scratch = scratch
         self._confinement = confinement
         self.key = machine.key
+
+    @property
+    def live(self) -> LiveMachine:
+        """Its way to run firmware in real time."""
+        return LiveMachine(self._machine, self._scratch, self._confinement)
 
     @property
     def optional(self) -> str:
@@ -180,7 +107,7 @@ class ChildSimulator:
             image = await asyncio.to_thread(image.absolute)
             known = await self._identified(known, tool, image, plan)
             bounds = limits or self._machine.limits
-            async with self._workplace() as root:
+            async with workplace(self._scratch) as root:
                 job = Job(
                     tool=tool,
                     target=target,
@@ -256,14 +183,14 @@ class ChildSimulator:
             end = RunEnd(reason=RunEndReason.BYTE_CAP, detail=f"{job.limits.console_bytes} bytes")
             return replace(known, scenario=judge.finish(end))
         if fault is None or not run.booted:
-            await self._run_canary(job, level)
+            await prove(self._machine, job, level, self._scratch)
         if fault is None:
             fault = of_healthy_machine(run)
         if fault is not None:
             return self._blamed(fault, judge, known)
         if run.timed_out:
             return replace(known, scenario=judge.finish(RunEnd(reason=RunEndReason.TIME_CAP)))
-        raise _died(job.tool, run)
+        raise died(job.tool, run)
 
     def _blamed(
         self, fault: FirmwareFault, judge: Evaluator, known: SimulationResult
@@ -271,52 +198,6 @@ class ChildSimulator:
         judge.add_finding(fault.finding)
         end = RunEnd(reason=RunEndReason.STREAM_CLOSED, detail=fault.message)
         return replace(known, scenario=firmware_ended(judge.finish(end)))
-
-    async def _run_canary(self, job: Job, level: Confinement) -> None:
-        """Run the canary image.
-
-        Raises:
-            ToolBrokenError: it printed nothing, so the simulator or this host is at fault.
-        """
-        tool = job.tool.tool
-        async with self._workplace() as root:
-            image = root / "canary.bin"
-            await asyncio.to_thread(image.write_bytes, self._machine.canary(job.target))
-            canary = replace(
-                job, root=root, image=image, table=None, log=Path("/dev/null"), end_ms=0
-            )
-            command = await asyncio.to_thread(self._machine.command, canary)
-            bounds = child_limits(CANARY_SECONDS, self._machine.file_bytes)
-            printed = b""
-            try:
-                async with (
-                    asyncio.timeout(CANARY_SECONDS),
-                    stream(command, bounds, confinement=level) as child,
-                ):
-                    while CANARY_TEXT not in printed and len(printed) < MIB:
-                        piece = await child.read()
-                        if not piece:
-                            break
-                        printed += piece
-            except TimeoutError:
-                what = f"printed nothing from a known good image within {CANARY_SECONDS:g} s"
-                raise ToolBrokenError(tool, ToolTrouble.HUNG, what) from None
-            except OSError as error:
-                what = "could not be started"
-                raise ToolBrokenError(tool, ToolTrouble.UNUSABLE, what, str(error)) from error
-            if CANARY_TEXT not in printed:
-                detail = child.stderr.decode("utf-8", "replace")
-                what = "does not run a known good image"
-                raise ToolBrokenError(tool, ToolTrouble.UNUSABLE, what, detail)
-
-    @asynccontextmanager
-    async def _workplace(self) -> AsyncIterator[Path]:
-        await asyncio.to_thread(self._scratch.mkdir, parents=True, exist_ok=True)
-        root = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._scratch))
-        try:
-            yield root
-        finally:
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, root, ignore_errors=True))
 
     def _unstarted(
         self, target: Target, plan: RunPlan, level: Confinement, nonce: int
@@ -351,13 +232,6 @@ class ChildSimulator:
 def rung_name(key: str, machine: str) -> str:
     """How results name a rung: the simulator and its machine, e.g. "qemu-netduinoplus2"."""
     return f"{key}-{machine}"
-
-
-def _died(tool: LocatedTool, run: Run) -> ToolBrokenError:
-    rc = run.rc if run.rc is not None else 0
-    ending = f"signal {-rc}" if rc < 0 else f"exit code {rc}"
-    detail = run.stderr.decode("utf-8", "replace")
-    return ToolBrokenError(tool.tool, ToolTrouble.CRASHED, f"ended early with {ending}", detail)
 
 
 def no_verdict(plan: RunPlan) -> ScenarioResult:

@@ -1,6 +1,7 @@
 """What a simulation is asked for and what it gives back, whatever the simulator."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,10 @@ TEST_BUILD_CAPABILITIES = frozenset(
     }
 )
 """What a test build on the bench core offers in every simulator that runs it."""
+
+
+class UnloadableImageError(Exception):
+    """The image is none that the machine could load: the firmware's fault, not the lab's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +101,47 @@ class SimulationResult:
         return self.scenario.end_ms
 
 
+class LiveRun(Protocol):
+    """Firmware between two resets."""
+
+    simulator: str
+    """Program and version."""
+
+    confinement: str
+
+    async def read(self, max_bytes: int) -> bytes:
+        """The next bytes of the console; empty at its end."""
+        ...
+
+    def write(self, data: bytes) -> bool:
+        """Type bytes; False when what was typed before still waits to be taken."""
+        ...
+
+    async def ending(self) -> str:
+        """After the end of the console: why the processor has stopped, so that only a reset helps.
+
+        Raises:
+            ToolBrokenError: the simulator is at fault.
+            UnloadableImageError: the image cannot be run.
+        """
+        ...
+
+
+class LiveSimulator(Protocol):
+    """Runs firmware in real time."""
+
+    def boot(
+        self, target: Target, image: Path, *, cpu_s: int
+    ) -> AbstractAsyncContextManager[LiveRun]:
+        """Run the file `image` with at most `cpu_s` seconds of a processor, until the block ends.
+
+        Raises:
+            ToolBrokenError: the simulator cannot be used.
+            UnloadableImageError: the image cannot be put into the machine.
+        """
+        ...
+
+
 class Simulator(Protocol):
     """One kind of simulator; with a machine it is a rung of a ladder."""
 
@@ -103,6 +149,11 @@ class Simulator(Protocol):
     """As the catalogue's board models name it (`backend`)."""
 
     capabilities: frozenset[str]
+
+    @property
+    def live(self) -> LiveSimulator | None:
+        """What runs firmware in real time, to be typed at; None when it runs scenarios alone."""
+        ...
 
     tells_time_of_text: bool
     """Whether it knows the device time of text, for firmware that prints no records."""

@@ -19,7 +19,8 @@ from controlplane.simulators.canary import stm32_canary
 from controlplane.simulators.fault import LOCKUP, FirmwareFault
 from controlplane.simulators.following import Run
 from controlplane.simulators.identity import icount_option
-from controlplane.simulators.machine import ChildSimulator, Job
+from controlplane.simulators.machine import ChildSimulator
+from controlplane.simulators.machine_kind import Job
 from controlplane.simulators.machine_list import list_machines
 from controlplane.simulators.protocol import SimulationLimits, Target
 from controlplane.simulators.qemu_log import QemuLog
@@ -84,6 +85,16 @@ class NetduinoPlus2:
             read_only=(job.image,),
         )
 
+    def live_command(self, job: Job) -> Command:
+        """QEMU with the image, its time the host's."""
+        return Command(
+            argv=(str(job.tool.path), *live_arguments(job.image, job.target.console_serial)),
+            cwd=job.root,
+            writable=(job.root,),
+            read_only=(job.image,),
+            hold_input=True,
+        )
+
     def canary(self, target: Target) -> bytes:
         """Prints on the console's USART."""
         return stm32_canary(target.console_serial)
@@ -104,13 +115,22 @@ class NetduinoPlus2:
             return LOCKUP
         return None
 
+    def core_stopped(self, run: Run) -> FirmwareFault | None:
+        """A core that locked up; one that only sleeps for ever keeps QEMU running."""
+        return self.fault(run)
+
 
 def machine_arguments(image: Path, icount: str, console_serial: int = 1) -> tuple[str, ...]:
     """The arguments of a deterministic run without a table: the console on stdio."""
+    return (*live_arguments(image, console_serial), "-icount", icount)
+
+
+def live_arguments(image: Path, console_serial: int) -> tuple[str, ...]:
+    """The arguments of a run in real time: the console on stdio."""
     serials = ["-serial", "null"] * console_serial
     return (
         *("-M", MACHINE, "-nodefaults", "-no-user-config", "-display", "none"),
-        *("-accel", f"tcg,tb-size={TRANSLATION_MIB}", "-icount", icount),
+        *("-accel", f"tcg,tb-size={TRANSLATION_MIB}"),
         *(*serials, "-serial", "stdio", "-kernel", str(image)),
     )
 

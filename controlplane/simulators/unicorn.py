@@ -16,10 +16,11 @@ from controlplane.childproc.runner import run
 from controlplane.childproc.tools import LocatedTool, Tool, ToolBrokenError, ToolTrouble
 from controlplane.simulators.canary import esp32c3_canary
 from controlplane.simulators.emulator_log import EmulatorLog
-from controlplane.simulators.fault import LOCKUP, FirmwareFault, stalled
+from controlplane.simulators.fault import HALTED, LOCKUP, FirmwareFault, stalled
 from controlplane.simulators.flash_file import flash_contents
 from controlplane.simulators.following import Run
-from controlplane.simulators.machine import ChildSimulator, Job
+from controlplane.simulators.machine import ChildSimulator
+from controlplane.simulators.machine_kind import Job
 from controlplane.simulators.protocol import SimulationLimits, Target
 
 EMULATOR = Tool(
@@ -33,7 +34,7 @@ MIPS = 40
 SPARE_MS = 1000
 """How much longer than its scenario the machine runs at most: the END record is due before."""
 
-_LOCKUP, _DEVICE_LIMIT, _UNICORN_MISSING = 65, 67, 69
+_HALTED, _LOCKUP, _DEVICE_LIMIT, _UNICORN_MISSING = 0, 65, 67, 69
 """Exit codes of the emulator (docs/emulator.md)."""
 
 _VERSION_SECONDS = 10.0
@@ -78,6 +79,17 @@ class Esp32C3Emulator:
             writable=(job.root,),
         )
 
+    def live_command(self, job: Job) -> Command:
+        """The emulator at the host's pace."""
+        flash = job.root / "flash.bin"
+        flash.write_bytes(flash_contents(job.image, job.target.flash_bytes))
+        return _command(
+            *("--flash", str(flash), "--mips", str(MIPS), "--clock", "host"),
+            cwd=job.root,
+            writable=(job.root,),
+            hold_input=True,
+        )
+
     def canary(self, _target: Target) -> bytes:
         """Prints on UART0."""
         return esp32c3_canary()
@@ -98,13 +110,19 @@ class Esp32C3Emulator:
             return stalled(run)
         return None
 
+    def core_stopped(self, run: Run) -> FirmwareFault | None:
+        """Locked up, or halted with nothing left that could wake it."""
+        return HALTED if run.rc == _HALTED else self.fault(run)
+
 
 def emulator_simulator(scratch: Path, *, confinement: Confinement | None = None) -> ChildSimulator:
     """The rung for the ESP32-C3 that needs nothing but Python packages."""
     return ChildSimulator(Esp32C3Emulator(), scratch, confinement=confinement)
 
 
-def _command(*arguments: str, cwd: Path, writable: tuple[Path, ...] = ()) -> Command:
+def _command(
+    *arguments: str, cwd: Path, writable: tuple[Path, ...] = (), hold_input: bool = False
+) -> Command:
     sources = _sources()
     return Command(
         argv=(sys.executable, "-P", "-m", "benchline.emulator.esp32c3", *arguments),
@@ -116,6 +134,7 @@ def _command(*arguments: str, cwd: Path, writable: tuple[Path, ...] = ()) -> Com
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONNOUSERSITE": "1",
         },
+        hold_input=hold_input,
     )
 
 

@@ -105,6 +105,8 @@ class WokwiSimulator:
     capabilities = TEST_BUILD_CAPABILITIES
     optional = "benchline[wokwi] with a token in WOKWI_CLI_TOKEN, to have it run by Wokwi's service"
 
+    live = None
+
     def __init__(self, settings: WokwiSettings) -> None:
         self._settings = settings
 

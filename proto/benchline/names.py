@@ -1,7 +1,8 @@
 """Resource names.
 
 `sessions/{session}`, `designs/{design}`, `designs/{design}/revisions/{revision}`,
-`deployments/{deployment}`, `agents/{agent}/boards/{board}`, `leases/{lease}`, `consoles/{console}`.
+`deployments/{deployment}`, `liveSimulations/{live_simulation}`, `stacks/{stack}`,
+`agents/{agent}/boards/{board}`, `leases/{lease}`, `consoles/{console}`.
 """
 
 import re
@@ -13,8 +14,11 @@ AGENT_ID = re.compile(_ID)
 BOARD_ID = re.compile(_ID)
 DEPLOYMENTS = "deployments/"
 DESIGNS = "designs/"
+LIVE_SIMULATIONS = "liveSimulations/"
+STACKS = "stacks/"
 _DESIGN_NAME = re.compile(rf"({_ID})(?:/revisions/([1-9][0-9]{{0,8}}))?")
 _SESSION_ID = re.compile(r"[a-z0-9]{1,32}")
+STACK_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
 _BOARD_NAME = re.compile(rf"agents/({_ID})/boards/({_ID})")
 
 
@@ -71,6 +75,37 @@ def deployment_id(name: str) -> str:
     return bare
 
 
+def live_simulation_id(name: str) -> str:
+    """`liveSimulations/01k…` or the bare id -> the id.
+
+    Raises:
+        InvalidRequestError: INVALID_NAME.
+    """
+    bare = name.removeprefix(LIVE_SIMULATIONS).lower()
+    if not _SESSION_ID.fullmatch(bare):
+        raise InvalidRequestError(
+            "INVALID_NAME", f"{name!r} is not a live simulation's name", name=name
+        )
+    return bare
+
+
+def stack_id(name: str) -> str:
+    """`stacks/greenhouse` or the bare id -> the id.
+
+    Raises:
+        InvalidRequestError: INVALID_NAME.
+    """
+    bare = name.removeprefix(STACKS)
+    if not STACK_ID.fullmatch(bare):
+        raise InvalidRequestError(
+            "INVALID_NAME",
+            f"{name[:60]!r} is no name of a stack: use 1 to 39 small letters, digits and '-',"
+            " beginning with a letter or a digit",
+            name=name[:60],
+        )
+    return bare
+
+
 def board_name(agent: str, board: str) -> str:
     """The full name of a board."""
     return f"agents/{agent}/boards/{board}"
@@ -96,3 +131,8 @@ def board_console(board: str) -> str:
 def simulation_console(session: str, attempt: int, scenario: str) -> str:
     """Console stream of one simulated scenario."""
     return f"consoles/sessions/{session}/attempts/{attempt}/simulations/{scenario}"
+
+
+def live_console(session: str, live_simulation: str) -> str:
+    """Console stream of a live simulation, given two ids."""
+    return f"consoles/sessions/{session}/live/{live_simulation}"

@@ -7,14 +7,17 @@ the real Terraform and the real broker; each round is a new stack.
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable
 from pathlib import Path
 
+from controlplane.provisioning.binary import find_terraform
 from controlplane.provisioning.host import TerraformHost
 from controlplane.provisioning.localcloud.cloud import LocalCloud
+from controlplane.provisioning.localcloud.mosquitto import find_mosquitto
 from controlplane.provisioning.settings import ProvisioningSettings
 from tests.bench.row import Row
 from tests.process.provisioning.local_rig import Clock, Ran, Stack, mosquitto_pids
@@ -59,7 +62,7 @@ async def life_of_a_stack(folder: Path, samples: Samples) -> None:
 
 
 def measure(rounds: int) -> tuple[list[Row], list[str]]:
-    """Rows of the table; there are no notes."""
+    """Rows of the table, and the versions as a note."""
     samples: Samples = {}
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(prefix="benchline-bench-") as folder:
@@ -72,9 +75,11 @@ def measure(rounds: int) -> tuple[list[Row], list[str]]:
         Row(what="its apply", ours=samples["repair"], most_s=3.0),
         Row(what="the apply that destroys all of it", ours=samples["destroy"], most_s=3.0),
     ]
-    return rows, []
+    terraform = asyncio.run(find_terraform()).identity
+    told = subprocess.run([find_mosquitto(), "-h"], capture_output=True, text=True, check=False)
+    return rows, [f"With {terraform} and {told.stdout.splitlines()[0]}."]
 
 
 if __name__ == "__main__":
-    found, _ = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
-    sys.stdout.write("\n".join(row.markdown() for row in found) + "\n")
+    found, notes = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    sys.stdout.write("\n".join([*(row.markdown() for row in found), *notes]) + "\n")

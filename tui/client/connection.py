@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         deployment_pb2,
         deployment_pb2_grpc,
         design_pb2_grpc,
+        live_simulation_pb2_grpc,
         server_pb2_grpc,
     )
 
@@ -99,6 +100,13 @@ class Connection:
         from benchline.v1 import deployment_pb2_grpc
 
         return deployment_pb2_grpc.DeploymentServiceStub(self._channel)
+
+    @cached_property
+    def lives(self) -> "live_simulation_pb2_grpc.LiveSimulationServiceAsyncStub":
+        """Firmware that runs in simulators."""
+        from benchline.v1 import live_simulation_pb2_grpc
+
+        return live_simulation_pb2_grpc.LiveSimulationServiceStub(self._channel)
 
     @cached_property
     def server(self) -> "server_pb2_grpc.ServerServiceAsyncStub":

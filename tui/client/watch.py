@@ -11,7 +11,7 @@ from benchline.v1 import bench_pb2, console_pb2, event_pb2, session_pb2, verdict
 from tui.client.connection import Connection, is_away
 
 if TYPE_CHECKING:
-    from benchline.v1 import deployment_pb2
+    from benchline.v1 import deployment_pb2, live_simulation_pb2
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
@@ -204,6 +204,45 @@ async def follow_console(
             started = True
             offset = chunk.offset + len(chunk.data)
             yield chunk
+
+
+async def watch_live(
+    connection: Connection,
+    name: str,
+    *,
+    offset: int = 0,
+    tail_bytes: int = 0,
+    on_away: Away = _ignore,
+) -> "AsyncIterator[live_simulation_pb2.LiveSimulation | console_pb2.ConsoleChunk | Back]":
+    """A live simulation whenever it changes and its bytes from an offset, until both have ended.
+
+    With ``tail_bytes`` and offset 0 it begins that many bytes before the end.
+    """
+    from benchline.v1 import live_simulation_pb2
+
+    ended, pause = False, _Pause()
+    while True:
+        request = live_simulation_pb2.WatchLiveSimulationRequest(
+            name=name, offset=offset, tail_bytes=tail_bytes
+        )
+        try:
+            async for answer in connection.lives.WatchLiveSimulation(request):
+                if pause.broken:
+                    yield Back()
+                pause.reset()
+                for chunk in answer.chunks:
+                    offset = chunk.offset + len(chunk.data)
+                    yield chunk
+                if answer.HasField("live_simulation"):
+                    ended = answer.live_simulation.state in _ENDED
+                    yield answer.live_simulation
+            if ended:
+                return
+        except grpc.aio.AioRpcError as error:
+            if not is_away(error):
+                raise
+            await on_away(error.details() or "the server is away")
+        await pause.wait()
 
 
 async def read_console(

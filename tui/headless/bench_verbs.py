@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import sys
 
 import grpc
 from google.protobuf import duration_pb2
@@ -14,8 +13,8 @@ from tui.client.operations import send_line
 from tui.client.translate import board_of
 from tui.client.watch import Back, follow_console
 from tui.headless import local
+from tui.headless.console_lines import ConsoleLines
 from tui.headless.output import EXIT_LEFT, data, json_line, table, talk
-from tui.state.console import ConsoleText
 from tui.verbs import BOARD_ACTIONS
 from tui.wording import board_line, busy_sentence
 
@@ -87,8 +86,7 @@ async def _type(
 async def _follow(
     connection: Connection, board: bench_pb2.Board, options: argparse.Namespace
 ) -> None:
-    text = ConsoleText(max_lines=1)
-    begun = False
+    lines = ConsoleLines(json=options.json, raw=options.raw, records=options.records)
     tail = options.tail if options.tail is not None else _TAIL_BYTES
     # What is typed is answered after what was there when the board was looked up.
     answers_only = options.send is not None and options.tail is None
@@ -102,20 +100,8 @@ async def _follow(
     async for chunk in chunks:
         if isinstance(chunk, Back):
             talk("connected again")
-            continue
-        if options.json:
-            data(json_line(chunk, whole=True))
-            continue
-        if options.raw:
-            sys.stdout.buffer.write(chunk.data)
-            sys.stdout.buffer.flush()
-            continue
-        if not begun:
-            begun = True
-            text = ConsoleText(max_lines=1, start=chunk.offset)
-        for line in text.feed(chunk.data, offset=chunk.offset, gap=chunk.gap_before):
-            if options.records or not line.record:
-                data(f"· {line.text}" if line.record else line.text)
+        else:
+            lines.print(chunk)
 
 
 async def lease(options: argparse.Namespace) -> int:

@@ -48,6 +48,27 @@ async def follow(
 
     ``asks``: what the session asks may be answered at the terminal.
     """
+    session = await to_its_end(
+        connection, name, json=json, from_sequence=from_sequence, plain=plain, asks=asks
+    )
+    if json:
+        data(json_line(session, whole=True))
+    else:
+        for line in session_lines(session):
+            data(line)
+    return session_exit(session)
+
+
+async def to_its_end(
+    connection: Connection,
+    name: str,
+    *,
+    json: bool,
+    from_sequence: int = 1,
+    plain: bool = False,
+    asks: bool = False,
+) -> session_pb2.Session:
+    """Tell every event, as `follow` does; gives the finished session."""
     view = RunView(name=name, last_sequence=max(from_sequence, 1) - 1)
     session = session_pb2.Session()
     gone = False
@@ -78,12 +99,7 @@ async def follow(
                     progress.feed(event_of(event))
                     if asker is not None:
                         await asker.follow(progress.view)
-    if json:
-        data(json_line(session, whole=True))
-    else:
-        for line in session_lines(session):
-            data(line)
-    return session_exit(session)
+    return session
 
 
 def session_exit(session: session_pb2.Session) -> int:

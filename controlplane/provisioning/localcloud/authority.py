@@ -1,7 +1,7 @@
 """The certificates of one stack: what an authority signs, and what is wrong with one. No files."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -102,11 +102,12 @@ def revocation_list(authority: Identity, revoked: Mapping[int, datetime]) -> byt
     return builder.sign(authority.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def revocations_fit(data: bytes, authority: Identity) -> bool:
-    """Whether a revocation list is this authority's."""
+def revocations_fit(data: bytes, authority: Identity, revoked: Collection[int]) -> bool:
+    """Whether a revocation list is this authority's and names exactly these serials."""
     try:
         found = x509.load_pem_x509_crl(data)
-        return found.is_signature_valid(authority.key.public_key())
+        listed = {one.serial_number for one in found}
+        return listed == set(revoked) and found.is_signature_valid(authority.key.public_key())
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return False
 

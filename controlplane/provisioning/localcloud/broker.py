@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchline.errors import NotReadyError
 from controlplane.childproc.command import MIB, Command, Confinement, Limits
+from controlplane.childproc.confinement import ConfinementMissingError
 from controlplane.childproc.runner import Child, stream
 from controlplane.provisioning.localcloud.log import CappedLog
 from controlplane.provisioning.localcloud.mosquitto import (
@@ -62,6 +63,8 @@ class Broker:
         self._child: Child | None = None
         self._running = False
         self._stopping = False
+        self._decided = asyncio.Event()
+        self._decided.set()
         self._reloaded = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._reloads_begun = 0
@@ -73,6 +76,12 @@ class Broker:
         """Whether it said that it runs and has not ended since."""
         return self._running
 
+    async def decided(self) -> None:
+        """Wait while it is being started, until it runs or does not; not longer than a start."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS):
+                await self._decided.wait()
+
     async def start(self, setup: BrokerSetup) -> None:
         """Start it and wait until it listens; from then on it is supervised.
 
@@ -82,6 +91,7 @@ class Broker:
         await self.stop()
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stopping = False
+        self._decided.clear()
         self._task = asyncio.create_task(self._supervise(setup, ready), name="broker")
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -99,7 +109,10 @@ class Broker:
 
     def resume(self, setup: BrokerSetup) -> None:
         """Supervise it from now on; a start that fails is repeated after a pause."""
+        if self._task is not None:
+            return
         self._stopping = False
+        self._decided.clear()
         self._task = asyncio.create_task(self._supervise(setup, None), name="broker")
 
     async def reload(self) -> None:
@@ -138,16 +151,19 @@ class Broker:
     async def stop(self) -> None:
         """End it in good order, or by force after a while; it is not supervised any more."""
         task, self._task, self._stopping = self._task, None, True
+        self._decided.set()
         if task is None:
             return
-        if self._child is not None:
-            self._child.send_signal(signal.SIGTERM)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS):
-                    await self._child.wait()
-        task.cancel()
+        try:
+            if self._child is not None:
+                self.trouble = "it was stopped"
+                self._child.send_signal(signal.SIGTERM)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(STOP_SECONDS):
+                        await self._child.wait()
+        finally:
+            task.cancel()
         await asyncio.wait([task])
-        self.trouble = "it was stopped"
 
     async def _supervise(self, setup: BrokerSetup, ready: asyncio.Future[None] | None) -> None:
         pause_s, clock = FIRST_PAUSE_S, asyncio.get_running_loop().time
@@ -155,12 +171,13 @@ class Broker:
             began = clock()
             try:
                 code = await self._run(setup, ready)
-            except OSError as error:
+            except (OSError, ConfinementMissingError) as error:
                 code = None
-                self._last.append(f"it could not be started: {error.strerror}".encode())
+                self._last.append(f"it could not be started: {error}".encode())
             if self._stopping:
                 return
             self.trouble = self._told(code)
+            self._decided.set()
             if ready is not None and not ready.done():
                 ready.set_exception(self._refusal(setup))
                 return
@@ -189,6 +206,7 @@ class Broker:
                     self._log.append(line)
                     if line.endswith(READY_LINE):
                         self._running = True
+                        self._decided.set()
                         if ready is not None and not ready.done():
                             ready.set_result(None)
                     elif line.endswith(RELOAD_LINE):

@@ -20,6 +20,7 @@ from controlplane.provisioning.localcloud.disk import CloudDisk, DeviceState, co
 from controlplane.provisioning.localcloud.identities import AUTHORITY, INGEST, device_holder
 from controlplane.provisioning.localcloud.mosquitto import find_mosquitto
 from controlplane.provisioning.localcloud.probe import probe
+from controlplane.provisioning.workspace import disk_error
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ class LocalCloud:
     async def resume(self) -> None:
         """Start the broker if there should be one; what prevents it shows when it is read."""
         async with self._lock:
-            desired = await asyncio.to_thread(self._disk.desired)
+            desired = await _on_disk(self._disk.desired)
             if desired is None or self._broker.running:
                 return
             try:
@@ -92,7 +93,7 @@ class LocalCloud:
         """
         async with self._lock:
             program = self._find_program()
-            known = await asyncio.to_thread(self._disk.desired)
+            known = await _on_disk(self._disk.desired)
             if known is not None:
                 await self._start(program, Desired(port=port or known.port, devices=known.devices))
             elif port is not None:
@@ -118,7 +119,7 @@ class LocalCloud:
         """End the broker and delete everything of this cloud."""
         async with self._lock:
             await self._broker.stop()
-            await _whole(self._disk.delete)
+            await _on_disk(self._disk.delete)
 
     async def ensure_device(self, device_id: str) -> DeviceState:
         """Have a good identity for a device, and the broker let it in.
@@ -130,24 +131,24 @@ class LocalCloud:
         """
         check_device_id(device_id)
         async with self._lock:
-            desired = await asyncio.to_thread(self._disk.desired)
+            desired = await _on_disk(self._disk.desired)
             if desired is None:
                 raise NotReadyError(
                     "BROKER_NOT_STARTED",
                     f"stack {self.stack} has no broker yet; plan and apply the stack",
                     stack=self.stack,
                 )
-            await _whole(lambda: self._disk.admit(desired, device_id))
+            await _on_disk(lambda: self._disk.admit(desired, device_id))
         await self._broker.reload()
-        return await asyncio.to_thread(self._disk.device, device_id)
+        return await _on_disk(lambda: self._disk.device(device_id))
 
     async def read_device(self, device_id: str) -> DeviceState | None:
         """How the identity of a device is; None when the device is not one of this cloud."""
         async with self._lock:
-            desired = await asyncio.to_thread(self._disk.desired)
+            desired = await _on_disk(self._disk.desired)
             if desired is None or device_id not in desired.devices:
                 return None
-            return await asyncio.to_thread(self._disk.device, device_id)
+            return await _on_disk(lambda: self._disk.device(device_id))
 
     async def delete_device(self, device_id: str) -> None:
         """Revoke the identity of a device and delete its key; nothing when there is none.
@@ -159,10 +160,10 @@ class LocalCloud:
         """
         check_device_id(device_id)
         async with self._lock:
-            desired = await asyncio.to_thread(self._disk.desired)
+            desired = await _on_disk(self._disk.desired)
             if desired is None:
                 return
-            await _whole(lambda: self._disk.expel(desired, device_id))
+            await _on_disk(lambda: self._disk.expel(desired, device_id))
         await self._broker.reload()
 
     async def keep_only(self, device_ids: Collection[str] | None) -> None:
@@ -173,7 +174,7 @@ class LocalCloud:
         if device_ids is None:
             await self.delete_broker()
             return
-        desired = await asyncio.to_thread(self._disk.desired)
+        desired = await _on_disk(self._disk.desired)
         for device_id in sorted((desired.devices if desired else frozenset()) - set(device_ids)):
             await self.delete_device(device_id)
 
@@ -197,9 +198,9 @@ class LocalCloud:
 
     async def _credential(self, holder: str, name: str) -> Credential:
         async with self._lock:
-            desired = await asyncio.to_thread(self._disk.desired)
-            identity = await asyncio.to_thread(self._disk.identities.find, holder)
-            authority = await asyncio.to_thread(self._disk.identities.find, AUTHORITY)
+            desired = await _on_disk(self._disk.desired)
+            identity = await _on_disk(lambda: self._disk.identities.find(holder))
+            authority = await _on_disk(lambda: self._disk.identities.find(AUTHORITY))
         if desired is None or identity is None or authority is None:
             raise NotFoundError(
                 "CREDENTIAL_NOT_FOUND",
@@ -230,22 +231,23 @@ class LocalCloud:
                 return
 
     async def _start(self, program: Path, desired: Desired) -> None:
-        changed = await _whole(lambda: self._disk.prepare(desired))
+        changed = await _on_disk(lambda: self._disk.prepare(desired))
         if self._broker.running and not changed and not await self._probe(desired.port):
             return
         await self._broker.start(self._setup(program, desired.port))
 
     async def _look(self) -> tuple[BrokerState, str]:
         """The broker as it is, and what is wrong with it in words."""
-        desired = await asyncio.to_thread(self._disk.desired)
-        trouble = await asyncio.to_thread(self._disk.trouble, desired)
+        await self._broker.decided()
+        desired = await _on_disk(self._disk.desired)
+        trouble = await _on_disk(lambda: self._disk.trouble(desired))
         if desired is not None and not trouble:
             trouble = await self._probe(desired.port)
             if trouble and not self._broker.running:
                 trouble = self._broker.trouble
         found = BrokerState(
             port=desired.port if desired else 0,
-            ca_fingerprint=await asyncio.to_thread(self._disk.authority_fingerprint),
+            ca_fingerprint=await _on_disk(self._disk.authority_fingerprint),
             condition=condition(trouble),
         )
         return found, trouble
@@ -280,11 +282,18 @@ def check_device_id(device_id: str) -> None:
         )
 
 
-async def _whole(work: Callable[[], T]) -> T:
-    """Run blocking work in a thread, to its end even when the caller is cancelled meanwhile."""
+async def _on_disk(work: Callable[[], T]) -> T:
+    """Run blocking work in a thread, to its end even when the caller is cancelled meanwhile.
+
+    Raises:
+        ExhaustedError: DISK_FULL.
+        NotReadyError: STACK_FOLDER_UNUSABLE.
+    """
     task = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
+    except OSError as error:
+        raise disk_error(error) from error

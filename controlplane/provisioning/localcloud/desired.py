@@ -9,7 +9,8 @@ from pathlib import Path
 
 from controlplane.domain.stack import DEVICE_ID
 from controlplane.provisioning.localcloud.authority import LOOPBACK
-from controlplane.provisioning.localcloud.files import put, read_or_none
+from controlplane.provisioning.localcloud.files import read_or_none
+from controlplane.provisioning.workspace import write_private
 
 # Below the ports that Linux gives to outgoing connections, so that a port stays free while its
 # broker is down.
@@ -37,13 +38,9 @@ def read_desired(path: Path) -> Desired | None:
 
 
 def write_desired(path: Path, desired: Desired) -> None:
-    """Make it durable.
-
-    Raises:
-        ExhaustedError: DISK_FULL.
-    """
+    """Make it durable."""
     table = {"port": desired.port, "devices": sorted(desired.devices)}
-    put(path, json.dumps(table).encode())
+    write_private(path, json.dumps(table).encode())
 
 
 def free_ports(folder: Path) -> Iterator[int]:

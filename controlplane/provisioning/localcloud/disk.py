@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchline.instance import make_private
 from controlplane.provisioning.localcloud.desired import Desired, read_desired, write_desired
-from controlplane.provisioning.localcloud.files import put_when_other, read_or_none
+from controlplane.provisioning.localcloud.files import read_or_none, write_when_other
 from controlplane.provisioning.localcloud.identities import (
     AUTHORITY,
     INGEST,
@@ -34,7 +34,7 @@ class DeviceState:
 
 
 class CloudDisk:
-    """The folder of one cloud. Writing raises ExhaustedError DISK_FULL."""
+    """The folder of one cloud. Faults of the disk are OSError."""
 
     def __init__(self, folder: Path, stack: str, now: Callable[[], datetime]) -> None:
         self.folder = folder
@@ -64,8 +64,8 @@ class CloudDisk:
             self.identities.ensure_authority(),
             self.identities.ensure(SERVER),
             self.identities.ensure(INGEST),
-            put_when_other(self._acl_path, access_list(desired.devices)),
-            put_when_other(self.config_path, self._config(desired.port)),
+            write_when_other(self._acl_path, access_list(desired.devices)),
+            write_when_other(self.config_path, self._config(desired.port)),
         ]
         return any(changed)
 
@@ -73,13 +73,13 @@ class CloudDisk:
         """Have a good identity for a device, and the right to its topics."""
         wanted = replace(desired, devices=desired.devices | {device_id})
         self._mean(wanted)
-        put_when_other(self._acl_path, access_list(wanted.devices))
+        write_when_other(self._acl_path, access_list(wanted.devices))
         self.identities.ensure(device_holder(device_id))
 
     def expel(self, desired: Desired, device_id: str) -> None:
         """Take the rights and the identity of a device away."""
         wanted = replace(desired, devices=desired.devices - {device_id})
-        put_when_other(self._acl_path, access_list(wanted.devices))
+        write_when_other(self._acl_path, access_list(wanted.devices))
         self.identities.remove(device_holder(device_id))
         # Last: while it is on the list, an interrupted removal is seen and done again.
         self._mean(wanted)

@@ -21,7 +21,8 @@ from controlplane.provisioning.localcloud.authority import (
     revocations_fit,
     trouble_of,
 )
-from controlplane.provisioning.localcloud.files import put, read_or_none
+from controlplane.provisioning.localcloud.files import read_or_none
+from controlplane.provisioning.workspace import write_private
 
 AUTHORITY, SERVER, INGEST = "ca", "server", "ingest"
 DEVICES = "devices"
@@ -48,7 +49,10 @@ class _Ledger:
 
 
 class Identities:
-    """Issues, checks and revokes. Blocking: it reads and writes files and makes keys."""
+    """Issues, checks and revokes. Blocking: it reads and writes files and makes keys.
+
+    A fault of the disk is an OSError.
+    """
 
     def __init__(self, folder: Path, stack: str, now: Callable[[], datetime]) -> None:
         self._folder = folder
@@ -80,14 +84,16 @@ class Identities:
             return None
 
     def authority_trouble(self) -> str:
-        """What is wrong with the authority or its list, in words; empty when nothing is."""
-        authority = self.find(AUTHORITY)
+        """What is wrong with the authority, its ledger or its list, in words; empty: nothing."""
+        authority, ledger = self.find(AUTHORITY), self._read_ledger()
         if authority is None:
             return "the stack's authority is missing or damaged"
+        if ledger is None:
+            return "the ledger of the stack's authority is missing or damaged"
         if trouble := trouble_of(authority, authority, self._now()):
             return f"of the stack's authority: {trouble}"
-        if not revocations_fit(read_or_none(self.revocations) or b"", authority):
-            return "the list of revoked certificates is missing or damaged"
+        if not self._is_published(authority, ledger):
+            return "the list of revoked certificates is missing or not the newest"
         return ""
 
     def trouble(self, holder: str) -> str:
@@ -104,72 +110,61 @@ class Identities:
         identity = self.find(holder)
         if identity is None:
             return "key and certificate are damaged or not of one another"
-        current = self._read_ledger().current.get(holder)
+        ledger = self._read_ledger()
+        current = None if ledger is None else ledger.current.get(holder)
         if current is None or current.serial != identity.certificate.serial_number:
             return "the certificate is not the one that was issued last"
         return trouble_of(identity, authority, self._now())
 
     def ensure_authority(self) -> bool:
-        """Have an authority with its list; whether a new one had to be made.
+        """Have an authority with its list; whether anything of it had to be made.
 
-        Raises:
-            ExhaustedError: DISK_FULL.
+        Without its ledger it is not known what it signed: then it is replaced as well.
         """
-        found = self.find(AUTHORITY)
-        if found is not None and not trouble_of(found, found, self._now()):
-            if not revocations_fit(read_or_none(self.revocations) or b"", found):
-                self._write_revocations(found, self._read_ledger())
-            return False
+        found, ledger = self.find(AUTHORITY), self._read_ledger()
+        if found is not None and ledger is not None and not trouble_of(found, found, self._now()):
+            return self._publish(found, ledger)
         fresh = new_authority(self._stack, self._now())
         # What the old one issued is worth nothing to the new one.
         self._write_ledger(_Ledger())
-        put(self.key_path(AUTHORITY), fresh.key_pem)
-        put(self.certificate_path(AUTHORITY), fresh.certificate_pem)
-        self._write_revocations(fresh, _Ledger())
-        return True
+        write_private(self.key_path(AUTHORITY), fresh.key_pem)
+        write_private(self.certificate_path(AUTHORITY), fresh.certificate_pem)
+        return self._publish(fresh, _Ledger())
 
     def ensure(self, holder: str) -> bool:
-        """Have a good identity for a holder; whether a new one was issued.
-
-        Raises:
-            ExhaustedError: DISK_FULL.
-        """
+        """Have a good identity for a holder; whether a new one was issued."""
         if not self.trouble(holder):
             return False
         self.ensure_authority()
-        authority = self._authority()
+        authority, ledger = self._known()
         names = {SERVER: "localhost", INGEST: INGEST_NAME}
         common_name = names.get(holder, Path(holder).name)
         fresh = issue(authority, common_name, self._now(), server=holder == SERVER)
-        ledger = self._read_ledger()
         self._revoke(ledger, holder)
         ledger.current[holder] = _Issued(fresh.certificate.serial_number, fresh.expires)
         self._write_ledger(ledger)
-        self._write_revocations(authority, ledger)
+        self._publish(authority, ledger)
         self.key_path(holder).parent.mkdir(mode=0o700, exist_ok=True)
-        put(self.key_path(holder), fresh.key_pem)
-        put(self.certificate_path(holder), fresh.certificate_pem)
+        write_private(self.key_path(holder), fresh.key_pem)
+        write_private(self.certificate_path(holder), fresh.certificate_pem)
         return True
 
     def remove(self, holder: str) -> None:
-        """Revoke what a holder has and delete its files; nothing when it has nothing.
-
-        Raises:
-            ExhaustedError: DISK_FULL.
-        """
-        ledger = self._read_ledger()
-        if holder in ledger.current and self.find(AUTHORITY) is not None:
+        """Revoke what a holder has and delete its files; nothing when it has nothing."""
+        self.ensure_authority()
+        authority, ledger = self._known()
+        if holder in ledger.current:
             self._revoke(ledger, holder)
             self._write_ledger(ledger)
-            self._write_revocations(self._authority(), ledger)
+        self._publish(authority, ledger)
         self.key_path(holder).unlink(missing_ok=True)
         self.certificate_path(holder).unlink(missing_ok=True)
 
-    def _authority(self) -> Identity:
-        found = self.find(AUTHORITY)
-        if found is None:
-            raise RuntimeError("the authority was just there")
-        return found
+    def _known(self) -> tuple[Identity, _Ledger]:
+        authority, ledger = self.find(AUTHORITY), self._read_ledger()
+        if authority is None or ledger is None:
+            raise RuntimeError("authority and ledger were just written")
+        return authority, ledger
 
     def _revoke(self, ledger: _Ledger, holder: str) -> None:
         former = ledger.current.pop(holder, None)
@@ -178,19 +173,26 @@ class Identities:
         now = self._now()
         ledger.revoked = {s: until for s, until in ledger.revoked.items() if until > now}
 
-    def _write_revocations(self, authority: Identity, ledger: _Ledger) -> None:
-        now = self._now()
-        listed = dict.fromkeys(ledger.revoked, now)
-        put(self.revocations, revocation_list(authority, listed))
+    def _is_published(self, authority: Identity, ledger: _Ledger) -> bool:
+        listed = read_or_none(self.revocations) or b""
+        return revocations_fit(listed, authority, ledger.revoked.keys())
+
+    def _publish(self, authority: Identity, ledger: _Ledger) -> bool:
+        """Have the list say what the ledger says; whether it had to be written."""
+        if self._is_published(authority, ledger):
+            return False
+        listed = dict.fromkeys(ledger.revoked, self._now())
+        write_private(self.revocations, revocation_list(authority, listed))
+        return True
 
     @property
     def _ledger_path(self) -> Path:
         return self._folder / "issued.json"
 
-    def _read_ledger(self) -> _Ledger:
-        """The ledger; an empty one when it cannot be read: then everything is issued anew."""
+    def _read_ledger(self) -> _Ledger | None:
+        """The ledger; None when there is none that says anything."""
         try:
-            table: Mapping[str, Any] = json.loads(self._ledger_path.read_bytes())
+            table: Mapping[str, Any] = json.loads(read_or_none(self._ledger_path) or b"")
             return _Ledger(
                 current={
                     holder: _Issued(int(one["serial"], 16), _instant(one["until"]))
@@ -198,8 +200,8 @@ class Identities:
                 },
                 revoked={int(s, 16): _instant(until) for s, until in table["revoked"].items()},
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return _Ledger()
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
 
     def _write_ledger(self, ledger: _Ledger) -> None:
         table = {
@@ -209,7 +211,7 @@ class Identities:
             },
             "revoked": {f"{s:x}": until.isoformat() for s, until in ledger.revoked.items()},
         }
-        put(self._ledger_path, json.dumps(table, indent=1).encode())
+        write_private(self._ledger_path, json.dumps(table, indent=1).encode())
 
 
 def _instant(text: str) -> datetime:

@@ -6,6 +6,7 @@ Facts that happened, with sequence numbers."""
 from benchline.v1 import artifact_pb2 as _artifact_pb2
 from benchline.v1 import build_pb2 as _build_pb2
 from benchline.v1 import flash_pb2 as _flash_pb2
+from benchline.v1 import provisioning_pb2 as _provisioning_pb2
 from benchline.v1 import question_pb2 as _question_pb2
 from benchline.v1 import verdict_pb2 as _verdict_pb2
 from collections import abc as _abc
@@ -26,7 +27,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Event(_message.Message):
-    """A fact of a session or of a deployment. Sequence numbers start at 1 and have no gaps."""
+    """A fact of a session, of a deployment or of a stack. Sequence numbers start at 1 and have no gaps."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -36,6 +37,7 @@ class Event(_message.Message):
     STAGE_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    STACK_FIELD_NUMBER: _builtins.int
     SESSION_CHANGED_FIELD_NUMBER: _builtins.int
     STAGE_CHANGED_FIELD_NUMBER: _builtins.int
     ATTEMPT_CHANGED_FIELD_NUMBER: _builtins.int
@@ -57,16 +59,27 @@ class Event(_message.Message):
     MODEL_CALL_FIELD_NUMBER: _builtins.int
     QUESTIONS_ASKED_FIELD_NUMBER: _builtins.int
     QUESTIONS_ANSWERED_FIELD_NUMBER: _builtins.int
+    STACK_CHANGED_FIELD_NUMBER: _builtins.int
+    STACK_OPERATION_FIELD_NUMBER: _builtins.int
+    STACK_PLAN_FIELD_NUMBER: _builtins.int
+    PLANNED_CHANGE_FIELD_NUMBER: _builtins.int
+    RESOURCE_DRIFT_FIELD_NUMBER: _builtins.int
+    RESOURCE_PROGRESS_FIELD_NUMBER: _builtins.int
+    PROVISIONING_DIAGNOSTIC_FIELD_NUMBER: _builtins.int
+    OUTPUTS_KNOWN_FIELD_NUMBER: _builtins.int
+    SENSITIVE_READ_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Position in the session or deployment."""
+    """Position in the session, deployment or stack."""
     session: _builtins.str
-    """Session it belongs to; empty in an event of a deployment."""
+    """Session it belongs to; empty in an event of a deployment or a stack."""
     stage: _verdict_pb2.Stage.ValueType
     """Stage it happened in, unset for the session itself."""
     attempt: _builtins.int
     """Attempt it happened in, from 1."""
     deployment: _builtins.str
-    """Deployment it belongs to; empty in an event of a session."""
+    """Deployment it belongs to; empty in any other event."""
+    stack: _builtins.str
+    """Stack it belongs to; empty in any other event."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded."""
@@ -155,6 +168,42 @@ class Event(_message.Message):
     def questions_answered(self) -> _question_pb2.QuestionsAnswered:
         """Somebody answered."""
 
+    @_builtins.property
+    def stack_changed(self) -> _provisioning_pb2.StackChanged:
+        """The stack moved."""
+
+    @_builtins.property
+    def stack_operation(self) -> _provisioning_pb2.StackOperation:
+        """A run of Terraform began or ended."""
+
+    @_builtins.property
+    def stack_plan(self) -> _provisioning_pb2.StackPlan:
+        """A plan was made or decided."""
+
+    @_builtins.property
+    def planned_change(self) -> _provisioning_pb2.PlannedChange:
+        """A resource that a plan touches."""
+
+    @_builtins.property
+    def resource_drift(self) -> _provisioning_pb2.ResourceDrift:
+        """A resource that was changed outside."""
+
+    @_builtins.property
+    def resource_progress(self) -> _provisioning_pb2.ResourceProgress:
+        """How far the work on a resource is."""
+
+    @_builtins.property
+    def provisioning_diagnostic(self) -> _provisioning_pb2.ProvisioningDiagnostic:
+        """Terraform or a provider complained."""
+
+    @_builtins.property
+    def outputs_known(self) -> _provisioning_pb2.OutputsKnown:
+        """An apply gave outputs."""
+
+    @_builtins.property
+    def sensitive_read(self) -> _provisioning_pb2.SensitiveRead:
+        """Somebody read sensitive outputs."""
+
     def __init__(
         self,
         *,
@@ -164,6 +213,7 @@ class Event(_message.Message):
         stage: _verdict_pb2.Stage.ValueType = ...,
         attempt: _builtins.int = ...,
         deployment: _builtins.str = ...,
+        stack: _builtins.str = ...,
         session_changed: Global___SessionChanged | None = ...,
         stage_changed: Global___StageChanged | None = ...,
         attempt_changed: Global___AttemptChanged | None = ...,
@@ -185,12 +235,21 @@ class Event(_message.Message):
         model_call: Global___ModelCall | None = ...,
         questions_asked: _question_pb2.QuestionsAsked | None = ...,
         questions_answered: _question_pb2.QuestionsAnswered | None = ...,
+        stack_changed: _provisioning_pb2.StackChanged | None = ...,
+        stack_operation: _provisioning_pb2.StackOperation | None = ...,
+        stack_plan: _provisioning_pb2.StackPlan | None = ...,
+        planned_change: _provisioning_pb2.PlannedChange | None = ...,
+        resource_drift: _provisioning_pb2.ResourceDrift | None = ...,
+        resource_progress: _provisioning_pb2.ResourceProgress | None = ...,
+        provisioning_diagnostic: _provisioning_pb2.ProvisioningDiagnostic | None = ...,
+        outputs_known: _provisioning_pb2.OutputsKnown | None = ...,
+        sensitive_read: _provisioning_pb2.SensitiveRead | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "model_call", b"model_call", "note", b"note", "questions_answered", b"questions_answered", "questions_asked", b"questions_asked", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "session_changed", b"session_changed", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "model_call", b"model_call", "note", b"note", "outputs_known", b"outputs_known", "planned_change", b"planned_change", "provisioning_diagnostic", b"provisioning_diagnostic", "questions_answered", b"questions_answered", "questions_asked", b"questions_asked", "resource_drift", b"resource_drift", "resource_progress", b"resource_progress", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "sensitive_read", b"sensitive_read", "session_changed", b"session_changed", "stack_changed", b"stack_changed", "stack_operation", b"stack_operation", "stack_plan", b"stack_plan", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt", b"attempt", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment", b"deployment", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "model_call", b"model_call", "note", b"note", "questions_answered", b"questions_answered", "questions_asked", b"questions_asked", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "sequence", b"sequence", "session", b"session", "session_changed", b"session_changed", "stage", b"stage", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "assertion_decided", b"assertion_decided", "attempt", b"attempt", "attempt_changed", b"attempt_changed", "board_deployment", b"board_deployment", "console_range", b"console_range", "deployment", b"deployment", "deployment_changed", b"deployment_changed", "design_made", b"design_made", "diagnostic", b"diagnostic", "fact", b"fact", "finding", b"finding", "flash", b"flash", "flash_progress", b"flash_progress", "lease_changed", b"lease_changed", "model_call", b"model_call", "note", b"note", "outputs_known", b"outputs_known", "planned_change", b"planned_change", "provisioning_diagnostic", b"provisioning_diagnostic", "questions_answered", b"questions_answered", "questions_asked", b"questions_asked", "resource_drift", b"resource_drift", "resource_progress", b"resource_progress", "scenario_finished", b"scenario_finished", "scenario_started", b"scenario_started", "sensitive_read", b"sensitive_read", "sequence", b"sequence", "session", b"session", "session_changed", b"session_changed", "stack", b"stack", "stack_changed", b"stack_changed", "stack_operation", b"stack_operation", "stack_plan", b"stack_plan", "stage", b"stage", "stage_changed", b"stage_changed", "time", b"time", "wave_changed", b"wave_changed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["session_changed", "stage_changed", "attempt_changed", "design_made", "finding", "diagnostic", "artifact", "scenario_started", "assertion_decided", "scenario_finished", "lease_changed", "flash", "flash_progress", "console_range", "note", "deployment_changed", "wave_changed", "board_deployment", "model_call", "questions_asked", "questions_answered"]  # noqa: Y015
+    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["session_changed", "stage_changed", "attempt_changed", "design_made", "finding", "diagnostic", "artifact", "scenario_started", "assertion_decided", "scenario_finished", "lease_changed", "flash", "flash_progress", "console_range", "note", "deployment_changed", "wave_changed", "board_deployment", "model_call", "questions_asked", "questions_answered", "stack_changed", "stack_operation", "stack_plan", "planned_change", "resource_drift", "resource_progress", "provisioning_diagnostic", "outputs_known", "sensitive_read"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
 

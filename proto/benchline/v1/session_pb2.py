@@ -32,7 +32,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62\x65nchline/v1/session.proto\x12\x0c\x62\x65nchline.v1\x1a\x1b\x62\x65nchline/v1/artifact.proto\x1a\x18\x62\x65nchline/v1/build.proto\x1a\x19\x62\x65nchline/v1/design.proto\x1a\x18\x62\x65nchline/v1/event.proto\x1a\x1b\x62\x65nchline/v1/question.proto\x1a\x1a\x62\x65nchline/v1/verdict.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfb\x06\n\x07Session\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\x12\n\nboard_wish\x18\x03 \x01(\t\x12\"\n\x05until\x18\x04 \x01(\x0e\x32\x13.benchline.v1.Stage\x12\x10\n\x08\x64\x65signer\x18\x05 \x01(\t\x12\"\n\x05state\x18\x06 \x01(\x0e\x32\x13.benchline.v1.State\x12&\n\x07outcome\x18\x07 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12(\n\x08\x65vidence\x18\x08 \x01(\x0e\x32\x16.benchline.v1.Evidence\x12\x0f\n\x07message\x18\t \x01(\t\x12)\n\x06stages\x18\n \x03(\x0b\x32\x19.benchline.v1.StageRecord\x12\x13\n\x0b\x64\x65sign_hash\x18\x0b \x01(\t\x12\x0c\n\x04seed\x18\x0c \x01(\x04\x12)\n\tartifacts\x18\r \x03(\x0b\x32\x16.benchline.v1.Artifact\x12\'\n\x08\x66indings\x18\x0e \x03(\x0b\x32\x15.benchline.v1.Finding\x12\x36\n\x10scenario_results\x18\x0f \x03(\x0b\x32\x1c.benchline.v1.ScenarioResult\x12\r\n\x05\x62oard\x18\x10 \x01(\t\x12\x11\n\tprincipal\x18\x11 \x01(\t\x12/\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlast_sequence\x18\x15 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x16 \x01(\r\x12\x0c\n\x04\x65tag\x18\x17 \x01(\t\x12\x13\n\x0b\x62oard_model\x18\x18 \x01(\t\x12.\n\x08\x61ttempts\x18\x19 \x03(\x0b\x32\x1c.benchline.v1.AttemptChanged\x12\x14\n\x0c\x62\x65st_attempt\x18\x1a \x01(\r\x12\x0e\n\x06\x64\x65sign\x18( \x01(\t\x12\x1e\n\x16\x63ost_ceiling_micro_usd\x18, \x01(\x04\x12\x34\n\x0fquestion_rounds\x18\x32 \x03(\x0b\x32\x1b.benchline.v1.QuestionRound\"\xee\x01\n\x0bStageRecord\x12\"\n\x05stage\x18\x01 \x01(\x0e\x32\x13.benchline.v1.Stage\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.benchline.v1.State\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x63\x61\x63hed\x18\x05 \x01(\x08\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0c\n\x04runs\x18\x07 \x01(\r\x12\x13\n\x0binputs_hash\x18\x08 \x01(\t\"\xda\x01\n\x06Source\x12\'\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x18.benchline.v1.SourceFile\x12\x14\n\x0cimage_sha256\x18\x02 \x01(\t\x12\x16\n\x0eimage_filename\x18\x03 \x01(\t\x12)\n\tscenarios\x18\x04 \x03(\x0b\x32\x16.benchline.v1.Scenario\x12\x13\n\x0b\x64\x65sign_json\x18\x05 \x01(\t\x12\r\n\x05title\x18\x06 \x01(\t\x12*\n\x05image\x18\x07 \x01(\x0b\x32\x1b.benchline.v1.FirmwareImage\"\xbd\x02\n\x14\x43reateSessionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12$\n\x06source\x18\x03 \x01(\x0b\x32\x14.benchline.v1.Source\x12\r\n\x05\x62oard\x18\x04 \x01(\t\x12\"\n\x05until\x18\x05 \x01(\x0e\x32\x13.benchline.v1.Stage\x12\x10\n\x08\x64\x65signer\x18\x06 \x01(\t\x12\x11\n\x04seed\x18\x07 \x01(\x04H\x00\x88\x01\x01\x12\x14\n\x0c\x62oard_anyway\x18\x08 \x01(\x08\x12\x0e\n\x06\x64\x65sign\x18\x14 \x01(\t\x12#\n\x16\x63ost_ceiling_micro_usd\x18\x18 \x01(\x04H\x01\x88\x01\x01\x12\x14\n\x0cno_questions\x18\x1e \x01(\x08\x42\x07\n\x05_seedB\x19\n\x17_cost_ceiling_micro_usd\"?\n\x15\x43reateSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session\"!\n\x11GetSessionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"<\n\x12GetSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session\"<\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"X\n\x14ListSessionsResponse\x12\'\n\x08sessions\x18\x01 \x03(\x0b\x32\x15.benchline.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x14\x43\x61ncelSessionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"?\n\x15\x43\x61ncelSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session\"p\n\x16\x41nswerQuestionsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05round\x18\x03 \x01(\r\x12%\n\x07\x61nswers\x18\x04 \x03(\x0b\x32\x14.benchline.v1.Answer\"A\n\x17\x41nswerQuestionsResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session\":\n\x13WatchSessionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rfrom_sequence\x18\x02 \x01(\x04\"R\n\x14WatchSessionResponse\x12#\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Event\x12\x15\n\rhead_sequence\x18\x02 \x01(\x04\"-\n\x14WatchSessionsRequest\x12\x15\n\rinitial_count\x18\x01 \x01(\x05\"@\n\x15WatchSessionsResponse\x12\'\n\x08sessions\x18\x01 \x03(\x0b\x32\x15.benchline.v1.Session\"\'\n\x17GetSessionDesignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"k\n\x18GetSessionDesignResponse\x12$\n\x06\x64\x65sign\x18\x01 \x01(\x0b\x32\x14.benchline.v1.Design\x12)\n\x07sources\x18\x02 \x03(\x0b\x32\x18.benchline.v1.SourceFile2\xe4\x05\n\x0eSessionService\x12X\n\rCreateSession\x12\".benchline.v1.CreateSessionRequest\x1a#.benchline.v1.CreateSessionResponse\x12O\n\nGetSession\x12\x1f.benchline.v1.GetSessionRequest\x1a .benchline.v1.GetSessionResponse\x12U\n\x0cListSessions\x12!.benchline.v1.ListSessionsRequest\x1a\".benchline.v1.ListSessionsResponse\x12X\n\rCancelSession\x12\".benchline.v1.CancelSessionRequest\x1a#.benchline.v1.CancelSessionResponse\x12^\n\x0f\x41nswerQuestions\x12$.benchline.v1.AnswerQuestionsRequest\x1a%.benchline.v1.AnswerQuestionsResponse\x12W\n\x0cWatchSession\x12!.benchline.v1.WatchSessionRequest\x1a\".benchline.v1.WatchSessionResponse0\x01\x12Z\n\rWatchSessions\x12\".benchline.v1.WatchSessionsRequest\x1a#.benchline.v1.WatchSessionsResponse0\x01\x12\x61\n\x10GetSessionDesign\x12%.benchline.v1.GetSessionDesignRequest\x1a&.benchline.v1.GetSessionDesignResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62\x65nchline/v1/session.proto\x12\x0c\x62\x65nchline.v1\x1a\x1b\x62\x65nchline/v1/artifact.proto\x1a\x18\x62\x65nchline/v1/build.proto\x1a\x19\x62\x65nchline/v1/design.proto\x1a\x18\x62\x65nchline/v1/event.proto\x1a\x1b\x62\x65nchline/v1/question.proto\x1a\x1a\x62\x65nchline/v1/verdict.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x07\n\x07Session\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\x12\n\nboard_wish\x18\x03 \x01(\t\x12\"\n\x05until\x18\x04 \x01(\x0e\x32\x13.benchline.v1.Stage\x12\x10\n\x08\x64\x65signer\x18\x05 \x01(\t\x12\"\n\x05state\x18\x06 \x01(\x0e\x32\x13.benchline.v1.State\x12&\n\x07outcome\x18\x07 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12(\n\x08\x65vidence\x18\x08 \x01(\x0e\x32\x16.benchline.v1.Evidence\x12\x0f\n\x07message\x18\t \x01(\t\x12)\n\x06stages\x18\n \x03(\x0b\x32\x19.benchline.v1.StageRecord\x12\x13\n\x0b\x64\x65sign_hash\x18\x0b \x01(\t\x12\x0c\n\x04seed\x18\x0c \x01(\x04\x12)\n\tartifacts\x18\r \x03(\x0b\x32\x16.benchline.v1.Artifact\x12\'\n\x08\x66indings\x18\x0e \x03(\x0b\x32\x15.benchline.v1.Finding\x12\x36\n\x10scenario_results\x18\x0f \x03(\x0b\x32\x1c.benchline.v1.ScenarioResult\x12\r\n\x05\x62oard\x18\x10 \x01(\t\x12\x11\n\tprincipal\x18\x11 \x01(\t\x12/\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlast_sequence\x18\x15 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x16 \x01(\r\x12\x0c\n\x04\x65tag\x18\x17 \x01(\t\x12\x13\n\x0b\x62oard_model\x18\x18 \x01(\t\x12.\n\x08\x61ttempts\x18\x19 \x03(\x0b\x32\x1c.benchline.v1.AttemptChanged\x12\x14\n\x0c\x62\x65st_attempt\x18\x1a \x01(\r\x12\x0e\n\x06\x64\x65sign\x18( \x01(\t\x12\x1e\n\x16\x63ost_ceiling_micro_usd\x18, \x01(\x04\x12\x34\n\x0fquestion_rounds\x18\x32 \x03(\x0b\x32\x1b.benchline.v1.QuestionRound\x12\r\n\x05stack\x18< \x01(\t\x12\x0e\n\x06\x64\x65vice\x18= \x01(\t\"\xee\x01\n\x0bStageRecord\x12\"\n\x05stage\x18\x01 \x01(\x0e\x32\x13.benchline.v1.Stage\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.benchline.v1.State\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.benchline.v1.Outcome\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x63\x61\x63hed\x18\x05 \x01(\x08\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0c\n\x04runs\x18\x07 \x01(\r\x12\x13\n\x0binputs_hash\x18\x08 \x01(\t\"\xda\x01\n\x06Source\x12\'\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x18.benchline.v1.SourceFile\x12\x14\n\x0cimage_sha256\x18\x02 \x01(\t\x12\x16\n\x0eimage_filename\x18\x03 \x01(\t\x12)\n\tscenarios\x18\x04 \x03(\x0b\x32\x16.benchline.v1.Scenario\x12\x13\n\x0b\x64\x65sign_json\x18\x05 \x01(\t\x12\r\n\x05title\x18\x06 \x01(\t\x12*\n\x05image\x18\x07 \x01(\x0b\x32\x1b.benchline.v1.FirmwareImage\"\xf2\x02\n\x14\x43reateSessionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12$\n\x06source\x18\x03 \x01(\x0b\x32\x14.benchline.v1.Source\x12\r\n\x05\x62oard\x18\x04 \x01(\t\x12\"\n\x05until\x18\x05 \x01(\x0e\x32\x13.benchline.v1.Stage\x12\x10\n\x08\x64\x65signer\x18\x06 \x01(\t\x12\x11\n\x04seed\x18\x07 \x01(\x04H\x00\x88\x01\x01\x12\x14\n\x0c\x62oard_anyway\x18\x08 \x01(\x08\x12\x0e\n\x06\x64\x65sign\x18\x14 \x01(\t\x12#\n\x16\x63ost_ceiling_micro_usd\x18\x18 \x01(\x04H\x01\x88\x01\x01\x12\x14\n\x0cno_questions\x18\x1e \x01(\x08\x12\r\n\x05stack\x18< \x01(\t\x12\x0e\n\x06\x64\x65vice\x18= \x01(\t\x12\x14\n\x0c\x61uto_approve\x18> \x01(\x08\x42\x07\n\x05_seedB\x19\n\x17_cost_ceiling_micro_usd\"?\n\x15\x43reateSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session\"!\n\x11GetSessionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"<\n\x12GetSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session\"<\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"X\n\x14ListSessionsResponse\x12\'\n\x08sessions\x18\x01 \x03(\x0b\x32\x15.benchline.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x14\x43\x61ncelSessionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"?\n\x15\x43\x61ncelSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session\"p\n\x16\x41nswerQuestionsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05round\x18\x03 \x01(\r\x12%\n\x07\x61nswers\x18\x04 \x03(\x0b\x32\x14.benchline.v1.Answer\"A\n\x17\x41nswerQuestionsResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.benchline.v1.Session\":\n\x13WatchSessionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rfrom_sequence\x18\x02 \x01(\x04\"R\n\x14WatchSessionResponse\x12#\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.benchline.v1.Event\x12\x15\n\rhead_sequence\x18\x02 \x01(\x04\"-\n\x14WatchSessionsRequest\x12\x15\n\rinitial_count\x18\x01 \x01(\x05\"@\n\x15WatchSessionsResponse\x12\'\n\x08sessions\x18\x01 \x03(\x0b\x32\x15.benchline.v1.Session\"\'\n\x17GetSessionDesignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"k\n\x18GetSessionDesignResponse\x12$\n\x06\x64\x65sign\x18\x01 \x01(\x0b\x32\x14.benchline.v1.Design\x12)\n\x07sources\x18\x02 \x03(\x0b\x32\x18.benchline.v1.SourceFile2\xe4\x05\n\x0eSessionService\x12X\n\rCreateSession\x12\".benchline.v1.CreateSessionRequest\x1a#.benchline.v1.CreateSessionResponse\x12O\n\nGetSession\x12\x1f.benchline.v1.GetSessionRequest\x1a .benchline.v1.GetSessionResponse\x12U\n\x0cListSessions\x12!.benchline.v1.ListSessionsRequest\x1a\".benchline.v1.ListSessionsResponse\x12X\n\rCancelSession\x12\".benchline.v1.CancelSessionRequest\x1a#.benchline.v1.CancelSessionResponse\x12^\n\x0f\x41nswerQuestions\x12$.benchline.v1.AnswerQuestionsRequest\x1a%.benchline.v1.AnswerQuestionsResponse\x12W\n\x0cWatchSession\x12!.benchline.v1.WatchSessionRequest\x1a\".benchline.v1.WatchSessionResponse0\x01\x12Z\n\rWatchSessions\x12\".benchline.v1.WatchSessionsRequest\x1a#.benchline.v1.WatchSessionsResponse0\x01\x12\x61\n\x10GetSessionDesign\x12%.benchline.v1.GetSessionDesignRequest\x1a&.benchline.v1.GetSessionDesignResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,43 +40,43 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'benchline.v1.session_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SESSION']._serialized_start=275
-  _globals['_SESSION']._serialized_end=1166
-  _globals['_STAGERECORD']._serialized_start=1169
-  _globals['_STAGERECORD']._serialized_end=1407
-  _globals['_SOURCE']._serialized_start=1410
-  _globals['_SOURCE']._serialized_end=1628
-  _globals['_CREATESESSIONREQUEST']._serialized_start=1631
-  _globals['_CREATESESSIONREQUEST']._serialized_end=1948
-  _globals['_CREATESESSIONRESPONSE']._serialized_start=1950
-  _globals['_CREATESESSIONRESPONSE']._serialized_end=2013
-  _globals['_GETSESSIONREQUEST']._serialized_start=2015
-  _globals['_GETSESSIONREQUEST']._serialized_end=2048
-  _globals['_GETSESSIONRESPONSE']._serialized_start=2050
-  _globals['_GETSESSIONRESPONSE']._serialized_end=2110
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=2112
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=2172
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=2174
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=2262
-  _globals['_CANCELSESSIONREQUEST']._serialized_start=2264
-  _globals['_CANCELSESSIONREQUEST']._serialized_end=2320
-  _globals['_CANCELSESSIONRESPONSE']._serialized_start=2322
-  _globals['_CANCELSESSIONRESPONSE']._serialized_end=2385
-  _globals['_ANSWERQUESTIONSREQUEST']._serialized_start=2387
-  _globals['_ANSWERQUESTIONSREQUEST']._serialized_end=2499
-  _globals['_ANSWERQUESTIONSRESPONSE']._serialized_start=2501
-  _globals['_ANSWERQUESTIONSRESPONSE']._serialized_end=2566
-  _globals['_WATCHSESSIONREQUEST']._serialized_start=2568
-  _globals['_WATCHSESSIONREQUEST']._serialized_end=2626
-  _globals['_WATCHSESSIONRESPONSE']._serialized_start=2628
-  _globals['_WATCHSESSIONRESPONSE']._serialized_end=2710
-  _globals['_WATCHSESSIONSREQUEST']._serialized_start=2712
-  _globals['_WATCHSESSIONSREQUEST']._serialized_end=2757
-  _globals['_WATCHSESSIONSRESPONSE']._serialized_start=2759
-  _globals['_WATCHSESSIONSRESPONSE']._serialized_end=2823
-  _globals['_GETSESSIONDESIGNREQUEST']._serialized_start=2825
-  _globals['_GETSESSIONDESIGNREQUEST']._serialized_end=2864
-  _globals['_GETSESSIONDESIGNRESPONSE']._serialized_start=2866
-  _globals['_GETSESSIONDESIGNRESPONSE']._serialized_end=2973
-  _globals['_SESSIONSERVICE']._serialized_start=2976
-  _globals['_SESSIONSERVICE']._serialized_end=3716
+  _globals['_SESSION']._serialized_end=1197
+  _globals['_STAGERECORD']._serialized_start=1200
+  _globals['_STAGERECORD']._serialized_end=1438
+  _globals['_SOURCE']._serialized_start=1441
+  _globals['_SOURCE']._serialized_end=1659
+  _globals['_CREATESESSIONREQUEST']._serialized_start=1662
+  _globals['_CREATESESSIONREQUEST']._serialized_end=2032
+  _globals['_CREATESESSIONRESPONSE']._serialized_start=2034
+  _globals['_CREATESESSIONRESPONSE']._serialized_end=2097
+  _globals['_GETSESSIONREQUEST']._serialized_start=2099
+  _globals['_GETSESSIONREQUEST']._serialized_end=2132
+  _globals['_GETSESSIONRESPONSE']._serialized_start=2134
+  _globals['_GETSESSIONRESPONSE']._serialized_end=2194
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=2196
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=2256
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=2258
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=2346
+  _globals['_CANCELSESSIONREQUEST']._serialized_start=2348
+  _globals['_CANCELSESSIONREQUEST']._serialized_end=2404
+  _globals['_CANCELSESSIONRESPONSE']._serialized_start=2406
+  _globals['_CANCELSESSIONRESPONSE']._serialized_end=2469
+  _globals['_ANSWERQUESTIONSREQUEST']._serialized_start=2471
+  _globals['_ANSWERQUESTIONSREQUEST']._serialized_end=2583
+  _globals['_ANSWERQUESTIONSRESPONSE']._serialized_start=2585
+  _globals['_ANSWERQUESTIONSRESPONSE']._serialized_end=2650
+  _globals['_WATCHSESSIONREQUEST']._serialized_start=2652
+  _globals['_WATCHSESSIONREQUEST']._serialized_end=2710
+  _globals['_WATCHSESSIONRESPONSE']._serialized_start=2712
+  _globals['_WATCHSESSIONRESPONSE']._serialized_end=2794
+  _globals['_WATCHSESSIONSREQUEST']._serialized_start=2796
+  _globals['_WATCHSESSIONSREQUEST']._serialized_end=2841
+  _globals['_WATCHSESSIONSRESPONSE']._serialized_start=2843
+  _globals['_WATCHSESSIONSRESPONSE']._serialized_end=2907
+  _globals['_GETSESSIONDESIGNREQUEST']._serialized_start=2909
+  _globals['_GETSESSIONDESIGNREQUEST']._serialized_end=2948
+  _globals['_GETSESSIONDESIGNRESPONSE']._serialized_start=2950
+  _globals['_GETSESSIONDESIGNRESPONSE']._serialized_end=3057
+  _globals['_SESSIONSERVICE']._serialized_start=3060
+  _globals['_SESSIONSERVICE']._serialized_end=3800
 # @@protoc_insertion_point(module_scope)

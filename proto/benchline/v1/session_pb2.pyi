@@ -61,6 +61,8 @@ class Session(_message.Message):
     DESIGN_FIELD_NUMBER: _builtins.int
     COST_CEILING_MICRO_USD_FIELD_NUMBER: _builtins.int
     QUESTION_ROUNDS_FIELD_NUMBER: _builtins.int
+    STACK_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: sessions/{session}."""
     prompt: _builtins.str
@@ -105,6 +107,10 @@ class Session(_message.Message):
     """What its calls of a language model may cost at most, in millionths of a dollar; 0 when no ceiling was given and
     the server has none, or when its designer costs nothing.
     """
+    stack: _builtins.str
+    """Stack that its device belongs to, e.g. "stacks/local"; empty when it provisions nothing."""
+    device: _builtins.str
+    """Id of its device in the stack. Output only."""
     @_builtins.property
     def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___StageRecord]:
         """The stages that were or will be run, in order. Output only."""
@@ -173,10 +179,12 @@ class Session(_message.Message):
         design: _builtins.str = ...,
         cost_ceiling_micro_usd: _builtins.int = ...,
         question_rounds: _abc.Iterable[_question_pb2.QuestionRound] | None = ...,
+        stack: _builtins.str = ...,
+        device: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "best_attempt", b"best_attempt", "board", b"board", "board_model", b"board_model", "board_wish", b"board_wish", "cost_ceiling_micro_usd", b"cost_ceiling_micro_usd", "create_time", b"create_time", "design", b"design", "design_hash", b"design_hash", "designer", b"designer", "end_time", b"end_time", "etag", b"etag", "evidence", b"evidence", "findings", b"findings", "last_sequence", b"last_sequence", "message", b"message", "name", b"name", "outcome", b"outcome", "principal", b"principal", "prompt", b"prompt", "question_rounds", b"question_rounds", "scenario_results", b"scenario_results", "seed", b"seed", "stages", b"stages", "state", b"state", "until", b"until", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "best_attempt", b"best_attempt", "board", b"board", "board_model", b"board_model", "board_wish", b"board_wish", "cost_ceiling_micro_usd", b"cost_ceiling_micro_usd", "create_time", b"create_time", "design", b"design", "design_hash", b"design_hash", "designer", b"designer", "device", b"device", "end_time", b"end_time", "etag", b"etag", "evidence", b"evidence", "findings", b"findings", "last_sequence", b"last_sequence", "message", b"message", "name", b"name", "outcome", b"outcome", "principal", b"principal", "prompt", b"prompt", "question_rounds", b"question_rounds", "scenario_results", b"scenario_results", "seed", b"seed", "stack", b"stack", "stages", b"stages", "state", b"state", "until", b"until", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -303,6 +311,9 @@ class CreateSessionRequest(_message.Message):
     DESIGN_FIELD_NUMBER: _builtins.int
     COST_CEILING_MICRO_USD_FIELD_NUMBER: _builtins.int
     NO_QUESTIONS_FIELD_NUMBER: _builtins.int
+    STACK_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    AUTO_APPROVE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Retries with the same id return the first answer (UUID4)."""
     prompt: _builtins.str
@@ -325,6 +336,14 @@ class CreateSessionRequest(_message.Message):
     """
     no_questions: _builtins.bool
     """A question that only a person can answer refuses the session (E106), instead of letting it wait without end."""
+    stack: _builtins.str
+    """Stack to provision between SIMULATE and DEPLOY: stacks/{stack}. "local" is created when there is none of that name;
+    NOT_FOUND/STACK_NOT_FOUND for any other. Empty provisions nothing.
+    """
+    device: _builtins.str
+    """Id of its device in the stack; empty makes one from the id of the session."""
+    auto_approve: _builtins.bool
+    """Approve a plan of target local that takes nothing away without asking."""
     @_builtins.property
     def source(self) -> Global___Source:
         """A project instead of a prompt."""
@@ -343,10 +362,13 @@ class CreateSessionRequest(_message.Message):
         design: _builtins.str = ...,
         cost_ceiling_micro_usd: _builtins.int | None = ...,
         no_questions: _builtins.bool = ...,
+        stack: _builtins.str = ...,
+        device: _builtins.str = ...,
+        auto_approve: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_ceiling_micro_usd", b"_cost_ceiling_micro_usd", "_seed", b"_seed", "cost_ceiling_micro_usd", b"cost_ceiling_micro_usd", "seed", b"seed", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_ceiling_micro_usd", b"_cost_ceiling_micro_usd", "_seed", b"_seed", "board", b"board", "board_anyway", b"board_anyway", "cost_ceiling_micro_usd", b"cost_ceiling_micro_usd", "design", b"design", "designer", b"designer", "no_questions", b"no_questions", "prompt", b"prompt", "request_id", b"request_id", "seed", b"seed", "source", b"source", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_ceiling_micro_usd", b"_cost_ceiling_micro_usd", "_seed", b"_seed", "auto_approve", b"auto_approve", "board", b"board", "board_anyway", b"board_anyway", "cost_ceiling_micro_usd", b"cost_ceiling_micro_usd", "design", b"design", "designer", b"designer", "device", b"device", "no_questions", b"no_questions", "prompt", b"prompt", "request_id", b"request_id", "seed", b"seed", "source", b"source", "stack", b"stack", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cost_ceiling_micro_usd: _TypeAlias = _typing.Literal["cost_ceiling_micro_usd"]  # noqa: Y015
     _WhichOneofArgType__cost_ceiling_micro_usd: _TypeAlias = _typing.Literal["_cost_ceiling_micro_usd", b"_cost_ceiling_micro_usd"]  # noqa: Y015

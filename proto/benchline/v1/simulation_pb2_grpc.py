@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class SimulationServiceStub:
     """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
-    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else. Firmware to
+    watch and to type at is run by LiveSimulationService.
     """
 
     def __init__(self, channel):
@@ -65,7 +66,8 @@ class SimulationServiceStub:
 
 class SimulationServiceServicer:
     """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
-    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else. Firmware to
+    watch and to type at is run by LiveSimulationService.
     """
 
     def StartSimulation(self, request, context):
@@ -141,7 +143,8 @@ def add_SimulationServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class SimulationService:
     """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
-    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else. Firmware to
+    watch and to type at is run by LiveSimulationService.
     """
 
     @staticmethod

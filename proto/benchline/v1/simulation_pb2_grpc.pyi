@@ -28,7 +28,8 @@ GRPC_VERSION: str
 
 class SimulationServiceStub:
     """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
-    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else. Firmware to
+    watch and to type at is run by LiveSimulationService.
     """
 
     @_typing.overload
@@ -49,7 +50,8 @@ class SimulationServiceStub:
 @_typing.type_check_only
 class SimulationServiceAsyncStub(SimulationServiceStub):
     """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
-    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else. Firmware to
+    watch and to type at is run by LiveSimulationService.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -66,7 +68,8 @@ class SimulationServiceAsyncStub(SimulationServiceStub):
 
 class SimulationServiceServicer(metaclass=_abc_1.ABCMeta):
     """SimulationService runs scenarios in a simulator, and gives out what the SIMULATE stage of a session found. A
-    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else.
+    simulation on its own is a session that ends with that stage; of a finished image it runs nothing else. Firmware to
+    watch and to type at is run by LiveSimulationService.
     """
 
     @_abc_1.abstractmethod

@@ -16,8 +16,9 @@ from controlplane.domain.session import Session, SessionRequest, Source
 from controlplane.domain.verdict import Outcome, Stage, State
 from controlplane.journal.journal import Journal
 from controlplane.ops.identity import new_session_id
-from controlplane.pipeline.engine import Engine, EngineParts, planned_stages
+from controlplane.pipeline.engine import Engine, EngineParts
 from controlplane.pipeline.stage import StageAsks, StageResult, StageRun, StageWork
+from controlplane.pipeline.stage_order import planned_stages
 from controlplane.storage.database import Database
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import SqliteWorkQueue

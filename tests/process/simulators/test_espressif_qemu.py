@@ -11,7 +11,7 @@ import pytest
 
 from benchline.scenario import Outcome, parse_scenario, resolve
 from controlplane.childproc.tools import LocatedTool, ToolBrokenError, ToolTrouble
-from controlplane.simulators import machine
+from controlplane.simulators import proof
 from controlplane.simulators.canary import esp32c3_canary
 from controlplane.simulators.espressif_qemu import (
     KINDS,
@@ -19,7 +19,7 @@ from controlplane.simulators.espressif_qemu import (
     espressif_simulator,
     machine_arguments,
 )
-from controlplane.simulators.machine import Job
+from controlplane.simulators.machine_kind import Job
 from controlplane.simulators.protocol import SimulationLimits
 from tests.process.simulators.test_esp32c3 import SCENARIO, TARGET
 
@@ -102,8 +102,9 @@ async def test_one_that_does_not_answer_is_broken(install: Install) -> None:
 def test_the_arguments() -> None:
     assert machine_arguments("esp32c3", Path("/run/flash.bin")) == (
         *("-M", "esp32c3", "-nographic", "-monitor", "none", "-serial", "stdio"),
-        *("-drive", "file=/run/flash.bin,if=mtd,format=raw", "-icount", "shift=5,sleep=off"),
+        *("-drive", "file=/run/flash.bin,if=mtd,format=raw"),
         *("-global", "driver=timer.esp32c3.timg,property=wdt_disable,value=true"),
+        *("-icount", "shift=5,sleep=off"),
     )
 
 
@@ -153,7 +154,7 @@ async def test_a_run_says_that_pins_were_not_corroborated(install: Install, tmp_
 async def test_one_that_runs_nothing_is_broken(
     install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "CANARY_SECONDS", 1.0)
+    monkeypatch.setattr(proof, "CANARY_SECONDS", 1.0)
     install("path/bin", ESPRESSIF + "exit 1")
     image = tmp_path / "image.bin"
     image.write_bytes(esp32c3_canary())

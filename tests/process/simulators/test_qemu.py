@@ -11,7 +11,7 @@ from benchline.scenario import Outcome, RunPlan, parse_scenario, resolve
 from controlplane.catalog.loader import load_catalogue
 from controlplane.childproc.command import Confinement
 from controlplane.domain.build import SourceFile
-from controlplane.simulators import machine
+from controlplane.simulators import proof
 from controlplane.simulators.ladder import SimulatorLadder
 from controlplane.simulators.protocol import SimulationLimits, SimulationResult
 from controlplane.simulators.qemu import qemu_simulator
@@ -231,7 +231,7 @@ class TestABrokenSimulator:
         script: str,
         told: str,
     ) -> None:
-        monkeypatch.setattr(machine, "CANARY_SECONDS", 1.0)
+        monkeypatch.setattr(proof, "CANARY_SECONDS", 1.0)
         program(script)
         limits = SimulationLimits(wall_base_s=1, wall_factor=0)
         result = await qemu_simulator(tmp_path / "runs").simulate(

@@ -6,7 +6,7 @@ from controlplane.designers.protocol import DesignRequest, Refusal
 from controlplane.domain.design import Design
 from controlplane.domain.session import SessionRequest, Source
 from controlplane.domain.verdict import Stage
-from controlplane.pipeline.engine import planned_stages
+from controlplane.pipeline.stage_order import planned_stages
 from controlplane.pipeline.uploaded_design import read_uploaded
 
 CATALOGUE = load_catalogue()

@@ -73,6 +73,14 @@ def _one(behaviour: Behaviour) -> str:
             return f"command {word('command')}={answer}"
         case BehaviourKind.ECHO:
             return "echo"
+        case _:
+            return _of_kind(behaviour)
+
+
+def _of_kind(behaviour: Behaviour) -> str:
+    """Behaviours of single kinds of component, and of the cloud."""
+    word = behaviour.word
+    match behaviour.kind:
         case BehaviourKind.FOLLOW:
             source, output = behaviour.signals
             return f"{output} follows {source}+{word('hold')}ms"
@@ -85,6 +93,15 @@ def _one(behaviour: Behaviour) -> str:
         case BehaviourKind.NOTICE:
             told = ", ".join(filter(None, [word("began"), word("ended")]))
             return f"notice {behaviour.signals[0]}: {told}"
+        case BehaviourKind.PUBLISH:
+            value = ":".join([word("value"), *behaviour.signals])
+            limit = f"{word('on_when')}{word('on_value')}" if word("on_value") else "change"
+            return f"publish {value} to {word('topic')} at {word('period') or limit}"
+        case BehaviourKind.MESSAGE:
+            said = f"={word('payload')}" if word("payload") else ""
+            return " ".join(["message", word("topic") + said, word("effect"), *behaviour.signals])
+        case _:
+            raise AssertionError(behaviour.kind)
 
 
 def test_the_corpus_is_large_enough() -> None:

@@ -135,14 +135,15 @@ def test_rubbish_is_no_identity_and_no_list(rubbish: bytes, bare: bool) -> None:
     for pair in ((key, certificate), (_AUTHORITY.key_pem, certificate)):
         with pytest.raises(ValueError, match=r"."):
             parse_identity(*pair)
-    assert not revocations_fit(listed, _AUTHORITY)
+    assert not revocations_fit(listed, _AUTHORITY, ())
 
 
 def test_a_list_is_that_of_its_authority_alone() -> None:
     listed = revocation_list(_AUTHORITY, {7: NOW})
 
-    assert revocations_fit(listed, _AUTHORITY)
-    assert not revocations_fit(listed, new_authority("demo", NOW))
+    assert revocations_fit(listed, _AUTHORITY, {7})
+    assert not revocations_fit(listed, _AUTHORITY, {7, 8})
+    assert not revocations_fit(listed, new_authority("demo", NOW), {7})
 
 
 def test_an_identity_is_issued_once_and_kept(identities: Identities) -> None:
@@ -209,15 +210,46 @@ def test_a_new_authority_makes_everything_new(identities: Identities) -> None:
     assert identities.ensure(SERVER)
 
 
-@pytest.mark.parametrize("lost", ["revoked.crl", "issued.json"])
-def test_a_lost_ledger_or_list_is_made_again(identities: Identities, lost: str) -> None:
+def test_an_interrupted_revocation_is_finished(identities: Identities) -> None:
+    holder = device_holder("dev-1")
+    identities.ensure_authority()
+    identities.ensure(holder)
+    first = serial(identities, holder)
+    before = identities.revocations.read_bytes()
+    identities.remove(holder)
+    # As when the program ends between the ledger and the list.
+    identities.revocations.write_bytes(before)
+    assert "not the newest" in identities.authority_trouble()
+
+    identities.remove(holder)
+
+    assert revoked(identities) == {first}
+
+
+def test_a_lost_list_is_made_again(identities: Identities) -> None:
     identities.ensure_authority()
     identities.ensure(SERVER)
-    (identities.revocations.parent / lost).write_bytes(b"{")
+    identities.revocations.write_bytes(b"{")
 
+    assert identities.ensure_authority()
+
+    assert (identities.authority_trouble(), identities.trouble(SERVER)) == ("", "")
+
+
+def test_without_its_ledger_an_authority_is_not_trusted(identities: Identities) -> None:
     identities.ensure_authority()
     identities.ensure(SERVER)
+    old = identities.find("ca")
+    (identities.revocations.parent / "issued.json").write_bytes(b"{")
+    assert "ledger" in identities.authority_trouble()
 
+    assert identities.ensure_authority()
+    assert identities.ensure(SERVER)
+
+    new = identities.find("ca")
+    assert old is not None
+    assert new is not None
+    assert new.fingerprint != old.fingerprint
     assert (identities.authority_trouble(), identities.trouble(SERVER)) == ("", "")
 
 

@@ -9,7 +9,7 @@ from benchline.emulator import exits
 from controlplane.simulators import unicorn
 from controlplane.simulators.canary import CANARY_TEXT, esp32c3_canary, stm32_canary
 from controlplane.simulators.flash_file import flash_contents
-from controlplane.simulators.machine import UnloadableImageError
+from controlplane.simulators.protocol import UnloadableImageError
 
 
 def elf(*segments: tuple[int, bytes]) -> bytes:

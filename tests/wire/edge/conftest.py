@@ -17,6 +17,7 @@ from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import DesignRequest, Refusal
 from controlplane.domain.designer_state import DesignerState
 from controlplane.domain.event import SessionChanged
+from controlplane.domain.live_simulation import LiveLimits
 from controlplane.domain.question import Answer, Question, QuestionRound, QuestionsAsked
 from controlplane.domain.session import Session, SessionRequest, StageRecord
 from controlplane.domain.verdict import Outcome, Stage, State
@@ -24,10 +25,12 @@ from controlplane.edge.bench_service import BenchService
 from controlplane.edge.byte_services import ArtifactService, ConsoleService
 from controlplane.edge.deployment_service import DeploymentService
 from controlplane.edge.design_service import DesignService, Preview
+from controlplane.edge.live_simulation_service import LiveSimulationService
 from controlplane.edge.result_services import BuildService, SimulationService
 from controlplane.edge.server import Services, build_server
 from controlplane.edge.server_service import Check, ServerService
 from controlplane.edge.session_service import SessionService
+from controlplane.edge.stack_service import StackService
 from controlplane.fleet.commands import Commands
 from controlplane.fleet.link import AgentLink
 from controlplane.fleet.registry import Registry
@@ -35,10 +38,12 @@ from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
 from controlplane.ops.identity import new_session_id
 from controlplane.pipeline.answering import answer_session
+from controlplane.pipeline.live_simulations import LiveParts, LiveSimulations
 from controlplane.pipeline.recovery import Recoveries
 from controlplane.pipeline.rollout import Rollouts
 from controlplane.pipeline.rollout_parts import RolloutParts
 from controlplane.pipeline.typist import BoardTypist
+from controlplane.simulators.ladder import SimulatorLadder, all_simulators
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.board_health import HealthStore
@@ -48,9 +53,12 @@ from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
 from controlplane.storage.deployments import DeploymentStore
 from controlplane.storage.designs import DesignStore
+from controlplane.storage.live_simulations import LiveSimulationStore
 from controlplane.storage.sessions import SessionStore
+from controlplane.storage.stacks import StackStore
 from controlplane.storage.work_queue import SqliteWorkQueue
 from tests.care import care_of
+from tests.stacks import stacks_of
 
 HEARTBEAT_S = 0.2
 
@@ -182,7 +190,25 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     commands, registry = CommandStore(database), Registry()
     sessions = DirectSessions(store, database)
     deployments = DeploymentStore(database, journal)
-    async with LeaseBook(database, boards) as book:
+    live_store = LiveSimulationStore(database)
+    live_parts = LiveParts(
+        artifacts=artifacts,
+        boards=boards,
+        catalogue=load_catalogue(),
+        console_log=consoles,
+        ladder=SimulatorLadder(all_simulators(tmp_path / "scratch")),
+        limits=LiveLimits(
+            simulations=2,
+            idle=timedelta(minutes=10),
+            time=timedelta(minutes=10),
+            console_bytes=1 << 20,
+        ),
+        new_id=new_session_id,
+        sessions=store,
+        store=live_store,
+        work_dir=tmp_path,
+    )
+    async with LeaseBook(database, boards) as book, LiveSimulations(live_parts) as lives:
         orders = Commands(commands, registry)
         care, recoveries, health = care_of(tmp_path, database, boards, book, orders)
         rollouts = Rollouts(
@@ -205,6 +231,8 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
             )
         )
         designs = DesignStore(database)
+        stack_store = StackStore(database, journal)
+        stacks, _ = stacks_of(tmp_path, journal, stack_store)
         session_service = SessionService(
             sessions,
             store,
@@ -212,6 +240,7 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
             artifacts,
             AnswerStore(database),
             designs,
+            stack_store,
             session_ceiling_micro_usd=5_000_000,
             heartbeat_s=HEARTBEAT_S,
         )
@@ -220,6 +249,9 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
             designs=DesignService(Previews(), load_catalogue(), designs, store),
             builds=BuildService(store, session_service),
             simulations=SimulationService(store, session_service),
+            live_simulations=LiveSimulationService(
+                lives, live_store, store, consoles, AnswerStore(database), heartbeat_s=HEARTBEAT_S
+            ),
             deployments=DeploymentService(
                 rollouts,
                 deployments,
@@ -227,6 +259,9 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
                 journal,
                 AnswerStore(database),
                 heartbeat_s=HEARTBEAT_S,
+            ),
+            stacks=StackService(
+                stacks, stack_store, journal, AnswerStore(database), heartbeat_s=HEARTBEAT_S
             ),
             bench=BenchService(boards, book, care, recoveries, heartbeat_s=HEARTBEAT_S),
             consoles=ConsoleService(
@@ -272,4 +307,5 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
                 recoveries,
             )
         await server.stop(grace=0)
+        await stacks.close()
     await database.close()

@@ -202,7 +202,7 @@ async def test_reflection_lists_every_service(edge: Edge) -> None:
     stub = reflection_pb2_grpc.ServerReflectionStub(edge.channel)
     answers = [answer async for answer in stub.ServerReflectionInfo(ask())]
     names = {service.name for service in answers[0].list_services_response.service}
-    assert len([name for name in names if name.startswith("benchline.v1.")]) == 10
+    assert len([name for name in names if name.startswith("benchline.v1.")]) == 12
     assert "grpc.health.v1.Health" in names
     assert answers[1].file_descriptor_response.file_descriptor_proto
 

@@ -1,0 +1,266 @@
+"""Stacks on the wire."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import grpc
+
+from benchline.errors import InvalidRequestError, NotFoundError, NotPermittedError
+from benchline.names import stack_id
+from benchline.v1 import provisioning_pb2, stack_pb2, stack_pb2_grpc
+from controlplane.access.principal import Role, current_principal
+from controlplane.domain.stack import Operation, Setting, Stack, Target
+from controlplane.edge.following import follow_journal
+from controlplane.edge.requests import (
+    check_request_id,
+    page_size,
+    position,
+    read_page_token,
+    write_page_token,
+)
+from controlplane.edge.translate import to_wire
+from controlplane.journal.journal import Journal
+from controlplane.pipeline.stack_checks import MOST_DEVICES
+from controlplane.pipeline.stacks import Asker, StackChange, Stacks, running_operation
+from controlplane.planning.provisioning import next_action
+from controlplane.storage.answers import AnswerStore
+from controlplane.storage.stacks import StackStore
+
+HEARTBEAT_S = 5.0
+_LONGEST_OPERATION = 32
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class StackService(stack_pb2_grpc.StackServiceServicer):
+    """Validates, delegates, and tells what is stored."""
+
+    def __init__(
+        self,
+        stacks: Stacks,
+        store: StackStore,
+        journal: Journal,
+        answers: AnswerStore,
+        *,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
+        self._stacks = stacks
+        self._store = store
+        self._journal = journal
+        self._answers = answers
+        self._heartbeat_s = heartbeat_s
+
+    async def CreateStack(  # noqa: N802
+        self, request: stack_pb2.CreateStackRequest, context: Context
+    ) -> stack_pb2.CreateStackResponse:
+        """Describe a stack."""
+        request_id = check_request_id(request.request_id)
+        principal = current_principal().name
+        content = request.SerializeToString(deterministic=True)
+        if request_id:
+            earlier = await self._answers.find(principal, request_id, content)
+            if earlier is not None:
+                return stack_pb2.CreateStackResponse.FromString(earlier)
+        stack = await self._stacks.create(
+            stack_id(request.name),
+            _target(request.target),
+            _devices(request.devices),
+            _settings(request.settings),
+            principal,
+        )
+        answer = stack_pb2.CreateStackResponse(stack=stack_message(stack))
+        if request_id:
+            await self._answers.keep(principal, request_id, content, answer.SerializeToString())
+        return answer
+
+    async def GetStack(  # noqa: N802
+        self, request: stack_pb2.GetStackRequest, context: Context
+    ) -> stack_pb2.GetStackResponse:
+        """One stack."""
+        stack = await self._store.get(stack_id(request.name))
+        return stack_pb2.GetStackResponse(stack=stack_message(stack))
+
+    async def ListStacks(  # noqa: N802
+        self, request: stack_pb2.ListStacksRequest, context: Context
+    ) -> stack_pb2.ListStacksResponse:
+        """Stacks, newest first."""
+        after = read_page_token("stacks", request.page_token)
+        found, rest = await self._store.page(page_size(request.page_size), after)
+        return stack_pb2.ListStacksResponse(
+            stacks=[stack_message(stack) for stack in found],
+            next_page_token=write_page_token("stacks", rest),
+        )
+
+    async def PlanStack(  # noqa: N802
+        self, request: stack_pb2.PlanStackRequest, context: Context
+    ) -> stack_pb2.PlanStackResponse:
+        """Begin to make a plan."""
+        change = StackChange(
+            add=_devices(request.add_devices),
+            remove=_devices(request.remove_devices),
+            settings=_settings(request.settings),
+        )
+        stack = await self._stacks.plan(stack_id(request.name), change, _asker(request.request_id))
+        return stack_pb2.PlanStackResponse(
+            stack=stack_message(stack), operation=operation_message(running_operation(stack))
+        )
+
+    async def GetPlan(  # noqa: N802
+        self, request: stack_pb2.GetPlanRequest, context: Context
+    ) -> stack_pb2.GetPlanResponse:
+        """The newest plan, whole."""
+        plan = await self._stacks.newest_plan(stack_id(request.name))
+        return stack_pb2.GetPlanResponse(plan=to_wire(plan, provisioning_pb2.StackPlan))
+
+    async def ApproveStack(  # noqa: N802
+        self, request: stack_pb2.ApproveStackRequest, context: Context
+    ) -> stack_pb2.ApproveStackResponse:
+        """Approve the open plan."""
+        stack = await self._stacks.approve(
+            stack_id(request.name),
+            request.digest,
+            current_principal().name,
+            confirmation=request.confirmation,
+        )
+        return stack_pb2.ApproveStackResponse(stack=stack_message(stack))
+
+    async def RejectPlan(  # noqa: N802
+        self, request: stack_pb2.RejectPlanRequest, context: Context
+    ) -> stack_pb2.RejectPlanResponse:
+        """Give the open plan up."""
+        stack = await self._stacks.reject(
+            stack_id(request.name), request.digest, current_principal().name
+        )
+        return stack_pb2.RejectPlanResponse(stack=stack_message(stack))
+
+    async def ApplyStack(  # noqa: N802
+        self, request: stack_pb2.ApplyStackRequest, context: Context
+    ) -> stack_pb2.ApplyStackResponse:
+        """Begin to apply the approved plan."""
+        stack = await self._stacks.apply(stack_id(request.name), _asker(request.request_id))
+        return stack_pb2.ApplyStackResponse(
+            stack=stack_message(stack), operation=operation_message(running_operation(stack))
+        )
+
+    async def DestroyStack(  # noqa: N802
+        self, request: stack_pb2.DestroyStackRequest, context: Context
+    ) -> stack_pb2.DestroyStackResponse:
+        """Begin to plan the destruction."""
+        stack = await self._stacks.plan(
+            stack_id(request.name), StackChange(destroy=True), _asker(request.request_id)
+        )
+        return stack_pb2.DestroyStackResponse(
+            stack=stack_message(stack), operation=operation_message(running_operation(stack))
+        )
+
+    async def DetectDrift(  # noqa: N802
+        self, request: stack_pb2.DetectDriftRequest, context: Context
+    ) -> stack_pb2.DetectDriftResponse:
+        """Begin to look for what was changed outside."""
+        stack = await self._stacks.drift(stack_id(request.name), _asker(request.request_id))
+        return stack_pb2.DetectDriftResponse(
+            stack=stack_message(stack), operation=operation_message(running_operation(stack))
+        )
+
+    async def GetOutputs(  # noqa: N802
+        self, request: stack_pb2.GetOutputsRequest, context: Context
+    ) -> stack_pb2.GetOutputsResponse:
+        """What the stack gives to devices."""
+        stack = await self._store.get(stack_id(request.name))
+        answer = stack_pb2.GetOutputsResponse()
+        if stack.outputs is not None:
+            answer.outputs.CopyFrom(to_wire(stack.outputs, stack_pb2.StackOutputs))
+        if request.sensitive:
+            principal = current_principal()
+            if principal.role < Role.APPROVER:
+                raise NotPermittedError(
+                    "ROLE_TOO_LOW", "sensitive outputs need the role approver", needed="approver"
+                )
+            found = await self._stacks.sensitive_outputs(stack.stack_id, principal.name)
+            for name, value in sorted(found.items()):
+                answer.sensitive.add(name=name, json=value)
+        return answer
+
+    async def CancelOperation(  # noqa: N802
+        self, request: stack_pb2.CancelOperationRequest, context: Context
+    ) -> stack_pb2.CancelOperationResponse:
+        """Ask the running operation to end."""
+        operation = await self._stacks.cancel(stack_id(request.name))
+        return stack_pb2.CancelOperationResponse(operation=operation_message(operation))
+
+    async def WatchStack(  # noqa: N802
+        self, request: stack_pb2.WatchStackRequest, context: Context
+    ) -> AsyncIterator[stack_pb2.WatchStackResponse]:
+        """Stored events, then live ones."""
+        stack = await self._store.get(stack_id(request.name))
+        wanted = request.operation[:_LONGEST_OPERATION]
+        if wanted and (await self._store.operation(wanted)).stack != stack.stack_id:
+            raise NotFoundError(
+                "OPERATION_NOT_FOUND", f"{stack.name} has no operation {wanted}", operation=wanted
+            )
+
+        async def ended() -> int | None:
+            if not wanted:
+                return None if await self._store.find(stack.stack_id) is not None else 0
+            try:
+                return (await self._store.operation(wanted)).last_sequence or None
+            except NotFoundError:
+                return 0
+
+        async for events, head in follow_journal(
+            self._journal,
+            stack.name,
+            position(request.from_sequence),
+            ended=ended,
+            heartbeat_s=self._heartbeat_s,
+        ):
+            yield stack_pb2.WatchStackResponse(events=events, head_sequence=head)
+
+    async def DeleteStack(  # noqa: N802
+        self, request: stack_pb2.DeleteStackRequest, context: Context
+    ) -> stack_pb2.DeleteStackResponse:
+        """Forget an empty stack."""
+        await self._stacks.delete(stack_id(request.name))
+        return stack_pb2.DeleteStackResponse()
+
+
+def stack_message(stack: Stack) -> stack_pb2.Stack:
+    """A stack with the command that leads on."""
+    message = to_wire(stack, stack_pb2.Stack, without=("name", "next_action"))
+    message.name = stack.name
+    message.next_action = next_action(stack)
+    return message
+
+
+def operation_message(operation: Operation) -> provisioning_pb2.StackOperation:
+    """An operation."""
+    return to_wire(operation, provisioning_pb2.StackOperation)
+
+
+def _asker(request_id: str) -> Asker:
+    return Asker(principal=current_principal().name, request_id=check_request_id(request_id))
+
+
+def _target(name: str) -> Target:
+    if not name:
+        return Target.LOCAL
+    try:
+        return Target(name)
+    except ValueError as error:
+        raise InvalidRequestError(
+            "TARGET_UNKNOWN",
+            f"there is no target {name[:60]!r}; there is: {', '.join(Target)}",
+            target=name[:60],
+        ) from error
+
+
+def _devices(devices: Sequence[str]) -> tuple[str, ...]:
+    if len(devices) > MOST_DEVICES:
+        raise InvalidRequestError(
+            "TOO_MANY_DEVICES", f"a stack has at most {MOST_DEVICES} devices, not {len(devices)}"
+        )
+    return tuple(devices)
+
+
+def _settings(settings: Sequence[stack_pb2.StackSetting]) -> tuple[Setting, ...]:
+    return tuple(Setting(name=one.name, value=one.value) for one in settings[:100])

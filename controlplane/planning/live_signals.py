@@ -1,0 +1,88 @@
+"""What a live command says when somebody puts a value on an input. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchline.scenario import Signal, SignalKind
+from benchline.scenario.resolve import counts_of
+
+_ON = ("on", "1", "high", "true")
+_OFF = ("off", "0", "low", "false")
+_COUNTS_MAX = 4095
+_SHOWN = 60
+
+
+class UnknownSignalError(ValueError):
+    """Neither an input of the firmware nor a pin of the board."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value for a pin: a level of 0 or 1, or 12-bit counts of its analog input."""
+
+    pin: str
+    value: int
+
+    @property
+    def command(self) -> bytes:
+        """The live command of the bench core (docs/bench-core.md)."""
+        return f"\x1eset {self.pin} {self.value}\n".encode("ascii")
+
+
+def inputs_of(signals: Sequence[Signal]) -> tuple[Signal, ...]:
+    """The signals that a value can be put on, each name once, in their order."""
+    found: dict[str, Signal] = {}
+    for signal in signals:
+        if signal.kind is not SignalKind.DIGITAL_OUT:
+            found.setdefault(signal.name, signal)
+    return tuple(found.values())
+
+
+def setting_of(
+    signals: Sequence[Signal], is_pin: Callable[[str], bool], name: str, value: str
+) -> Setting:
+    """The value of a signal or of a pin as its pin gets it.
+
+    Raises:
+        UnknownSignalError: neither is called so.
+        ValueError: it does not take the value.
+    """
+    signal = next((one for one in signals if one.name == name), None)
+    if signal is None:
+        pin = name.upper()
+        if not is_pin(pin):
+            known = ", ".join(one.name for one in signals) or "none"
+            what = f"{name[:_SHOWN]!r} is neither an input of this firmware ({known})"
+            raise UnknownSignalError(f"{what} nor a pin of the board")
+        return Setting(pin, _pin_value(name, value))
+    if signal.kind is SignalKind.DIGITAL_IN:
+        return Setting(signal.spelling, int(_is_on(name, value) == signal.active_high))
+    try:
+        number = float(value.removesuffix(signal.unit).strip() if signal.unit else value)
+        return Setting(signal.spelling, counts_of(signal, number))
+    except (ValueError, OverflowError) as error:
+        raise _invalid(name, value, f"a number{_in_unit(signal)}: {error}") from error
+
+
+def _in_unit(signal: Signal) -> str:
+    return f" in {signal.unit}" if signal.unit else ""
+
+
+def _pin_value(name: str, value: str) -> int:
+    said = value.strip().lower()
+    if said in (*_ON, *_OFF):
+        return int(said in _ON)
+    if said.isascii() and said.isdecimal() and len(said) <= 4 and int(said) <= _COUNTS_MAX:
+        return int(said)
+    raise _invalid(name, value, f"on, off, or 2 to {_COUNTS_MAX} counts of its analog input")
+
+
+def _is_on(name: str, value: str) -> bool:
+    said = value.strip().lower()
+    if said not in (*_ON, *_OFF):
+        raise _invalid(name, value, "on or off")
+    return said in _ON
+
+
+def _invalid(name: str, value: str, takes: str) -> ValueError:
+    return ValueError(f"{value[:_SHOWN]!r} cannot be put on {name[:_SHOWN]}, which takes {takes}")
