@@ -10,6 +10,7 @@ from typing import NoReturn
 from tui.answer_words import answer_options, check_answer, no_questions_option
 from tui.design_words import ceiling_alone, check_design, design_options, designer_option
 from tui.simulate_words import check_simulate, simulate_options
+from tui.stack_words import check_run_stack, stack_option, stack_options
 
 NEVER_PARSED = ("serve", "agent")
 """Verbs whose words belong to another program."""
@@ -67,11 +68,12 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--until",
         type=str.lower,
-        choices=("design", "build", "simulate", "deploy"),
+        choices=("design", "build", "simulate", "provision", "deploy"),
         help="last stage to run",
     )
     _board_anyway(parser)
     designer_option(parser)
+    stack_option(parser)
     no_questions_option(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the stimulus values")
     parser.add_argument("--demo", action="store_true", help="use the demonstration prompt")
@@ -95,6 +97,8 @@ def _check_run(options: argparse.Namespace) -> str | None:
         return "give one of PROMPT, --from PATH, --design NAME, --demo or --examples"
     if options.scenario and not options.source:
         return "--scenario needs --from"
+    if wrong := check_run_stack(options):
+        return wrong
     if options.seed is not None and not 0 <= options.seed < 1 << 64:
         return "--seed is a number from 0 to 2^64-1"
     return ceiling_alone(options)
@@ -454,6 +458,12 @@ VERBS = (
         entry="flash_verb:deployments",
         options=_sessions,
     ),
+    Verb(
+        name="stack",
+        help="device clouds: plan, approve, apply, drift, outputs, destroy, list and more",
+        entry="stack_verb:stack",
+        options=stack_options,
+    ),
     Verb(name="lease", help="acquire, release, list", entry="bench_verbs:lease", options=_lease),
     Verb(
         name="scenario",
@@ -471,7 +481,7 @@ VERBS = (
     Verb(name="project", help="export", entry="project_verb:export", options=_project),
     Verb(name="doctor", help="what is missing here", entry="instance_verbs:doctor"),
 )
-_WITHOUT_OWN_JSON = ("lease", "scenario", "project")
+_WITHOUT_OWN_JSON = ("lease", "scenario", "project", "stack")
 
 
 def build_parser() -> argparse.ArgumentParser:

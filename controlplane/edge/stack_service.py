@@ -116,12 +116,13 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
         self, request: stack_pb2.ApproveStackRequest, context: Context
     ) -> stack_pb2.ApproveStackResponse:
         """Approve the open plan."""
-        stack = await self._stacks.approve(
-            stack_id(request.name),
-            request.digest,
-            current_principal().name,
-            confirmation=request.confirmation,
-        )
+        name, principal = stack_id(request.name), current_principal().name
+        if request.by_rule:
+            stack = await self._stacks.approve_by_rule(name, request.digest, principal)
+        else:
+            stack = await self._stacks.approve(
+                name, request.digest, principal, confirmation=request.confirmation
+            )
         return stack_pb2.ApproveStackResponse(stack=stack_message(stack))
 
     async def RejectPlan(  # noqa: N802

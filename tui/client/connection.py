@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         design_pb2_grpc,
         live_simulation_pb2_grpc,
         server_pb2_grpc,
+        stack_pb2_grpc,
     )
 
 CALL_TIMEOUT_S = 30.0
@@ -107,6 +108,13 @@ class Connection:
         from benchline.v1 import live_simulation_pb2_grpc
 
         return live_simulation_pb2_grpc.LiveSimulationServiceStub(self._channel)
+
+    @cached_property
+    def stacks(self) -> "stack_pb2_grpc.StackServiceAsyncStub":
+        """Device clouds."""
+        from benchline.v1 import stack_pb2_grpc
+
+        return stack_pb2_grpc.StackServiceStub(self._channel)
 
     @cached_property
     def server(self) -> "server_pb2_grpc.ServerServiceAsyncStub":

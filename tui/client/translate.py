@@ -5,6 +5,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from benchline.v1 import bench_pb2, build_pb2, event_pb2, flash_pb2, session_pb2, verdict_pb2
 from tui.client.asking import answered_of, asked_of, open_round_of
 from tui.client.care_wording import quarantine_words
+from tui.client.stack_facts import stack_fact_of
 from tui.state import fact as f
 from tui.state.model_call import ModelCalled
 
@@ -215,7 +216,7 @@ def _deployment_fact_of(wire: event_pb2.Event, kind: str) -> f.Fact:
         case "model_call":
             return _model_called(wire.model_call)
         case _:
-            return f.Unknown(kind=kind)
+            return stack_fact_of(wire, kind) or f.Unknown(kind=kind)
 
 
 def board_moved_of(wire: event_pb2.BoardDeployment) -> f.BoardMoved:

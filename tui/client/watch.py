@@ -28,8 +28,8 @@ class Back:
     """The stream is open again after it had broken."""
 
 
-async def _ignore(_: str) -> None:
-    return
+async def ignore(_: str) -> None:
+    """Wait for the server without a word."""
 
 
 class _Pause:
@@ -69,7 +69,7 @@ async def _without_end(
 
 
 async def watch_session(
-    connection: Connection, name: str, *, from_sequence: int = 1, on_away: Away = _ignore
+    connection: Connection, name: str, *, from_sequence: int = 1, on_away: Away = ignore
 ) -> AsyncIterator[event_pb2.Event | session_pb2.Session | Back]:
     """Every event from a sequence number on, each once; at last the session as it ended.
 
@@ -81,12 +81,14 @@ async def watch_session(
         request = session_pb2.WatchSessionRequest(name=name, from_sequence=first)
         return connection.sessions.WatchSession(request)
 
-    async for item in _to_its_end(opened, lambda: connection.session(name), from_sequence, on_away):
+    async for item in follow_to_end(
+        opened, lambda: connection.session(name), from_sequence, on_away
+    ):
         yield item
 
 
 async def watch_deployment(
-    connection: Connection, name: str, *, from_sequence: int = 1, on_away: Away = _ignore
+    connection: Connection, name: str, *, from_sequence: int = 1, on_away: Away = ignore
 ) -> "AsyncIterator[event_pb2.Event | deployment_pb2.Deployment | Back]":
     """Every event from a sequence number on, each once; at last the deployment as it ended.
 
@@ -99,7 +101,7 @@ async def watch_deployment(
         request = deployment_pb2.WatchDeploymentRequest(name=name, from_sequence=first)
         return connection.deployments.WatchDeployment(request)
 
-    async for item in _to_its_end(
+    async for item in follow_to_end(
         opened, lambda: connection.deployment(name), from_sequence, on_away
     ):
         yield item
@@ -120,12 +122,13 @@ class _Subject(Protocol):
 _S = TypeVar("_S", bound=_Subject)
 
 
-async def _to_its_end(
+async def follow_to_end(
     opened: Callable[[int], AsyncIterable[_Answer]],
     current: Callable[[], Awaitable[_S]],
     from_sequence: int,
     on_away: Away,
 ) -> AsyncIterator[event_pb2.Event | _S | Back]:
+    """Every event from a sequence number on, each once; at last what they are of, as it ended."""
     last = max(from_sequence, 1) - 1
     pause = _Pause()
     while True:
@@ -150,7 +153,7 @@ async def _to_its_end(
 
 
 async def watch_sessions(
-    connection: Connection, *, newest: int, on_away: Away = _ignore
+    connection: Connection, *, newest: int, on_away: Away = ignore
 ) -> AsyncIterator[session_pb2.WatchSessionsResponse | Back]:
     """The newest sessions (again after each `Back`), then those that changed, without end."""
 
@@ -163,7 +166,7 @@ async def watch_sessions(
 
 
 async def watch_boards(
-    connection: Connection, *, on_away: Away = _ignore
+    connection: Connection, *, on_away: Away = ignore
 ) -> AsyncIterator[bench_pb2.WatchBoardsResponse | Back]:
     """The inventory, then a new one after every change, without end."""
 
@@ -184,7 +187,7 @@ async def follow_console(
     *,
     offset: int = 0,
     tail_bytes: int = 0,
-    on_away: Away = _ignore,
+    on_away: Away = ignore,
 ) -> AsyncIterator[console_pb2.ConsoleChunk | Back]:
     """The bytes of a console from an offset (or a tail) on, each once, without end."""
     started = offset > 0
@@ -212,7 +215,7 @@ async def watch_live(
     *,
     offset: int = 0,
     tail_bytes: int = 0,
-    on_away: Away = _ignore,
+    on_away: Away = ignore,
 ) -> "AsyncIterator[live_simulation_pb2.LiveSimulation | console_pb2.ConsoleChunk | Back]":
     """A live simulation whenever it changes and its bytes from an offset, until both have ended.
 

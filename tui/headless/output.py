@@ -9,6 +9,15 @@ from google.protobuf.message import Message
 EXIT_USAGE = 2
 EXIT_LEFT = 130
 
+MISSING = (
+    "TERRAFORM_NOT_FOUND",
+    "TERRAFORM_UNUSABLE",
+    "TERRAFORM_TOO_OLD",
+    "MOSQUITTO_NOT_FOUND",
+    "PROVIDER_UNAVAILABLE",
+)
+"""Reasons that tell of a capability that is missing on the server's machine."""
+
 _LEAST_BESIDE = 34
 _BELOW = 4
 _UNBOUNDED = 1 << 30

@@ -20,6 +20,7 @@ STAGES = {
     "design": verdict_pb2.STAGE_DESIGN,
     "build": verdict_pb2.STAGE_BUILD,
     "simulate": verdict_pb2.STAGE_SIMULATE,
+    "provision": verdict_pb2.STAGE_PROVISION,
     "deploy": verdict_pb2.STAGE_DEPLOY,
 }
 
@@ -40,6 +41,9 @@ async def run(options: argparse.Namespace) -> int:
             design=kept_name(options.design or ""),
             board_anyway=options.board_anyway,
             no_questions=options.no_questions,
+            stack=options.stack or "",
+            device=options.device or "",
+            auto_approve=options.auto_approve,
         )
         if options.until:
             request.until = STAGES[options.until]

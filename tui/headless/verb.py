@@ -21,7 +21,7 @@ from benchline.errors import (
     UnauthenticatedError,
 )
 from tui.client.connection import failure_of
-from tui.headless.output import EXIT_LEFT, EXIT_USAGE, talk
+from tui.headless.output import EXIT_LEFT, EXIT_USAGE, MISSING, exit_code, talk
 
 _BROKEN = 3
 _REFUSED = 4
@@ -68,4 +68,6 @@ async def _guarded(verb: Callable[[], Coroutine[None, None, int]]) -> int:
 def report(error: BenchlineError) -> int:
     """Say what went wrong on stderr; gives the exit code."""
     talk(f"{error.reason}: {error.message}")
+    if error.reason in MISSING:
+        return exit_code("SKIPPED")
     return _EXIT_OF.get(type(error), _BROKEN)

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from tui.state.model_call import ModelCalled
 from tui.state.question import Answered, Asked
+from tui.state.stack import StackFacts
 
 UPLOADED = "uploaded project"
 """Title of a session that was not started from a sentence."""
@@ -334,6 +335,7 @@ Fact = (
     | ModelCalled
     | Asked
     | Answered
+    | StackFacts
     | Unknown
 )
 

@@ -9,10 +9,8 @@ from tui.state.fact import (
     Assertion,
     AssertionDecided,
     AttemptMoved,
-    BoardMoved,
     Bytes,
     ConsoleGrew,
-    DeploymentMoved,
     DesignMade,
     Diagnostic,
     Event,
@@ -30,8 +28,6 @@ from tui.state.fact import (
     Stage,
     StageMoved,
     State,
-    Unknown,
-    WaveMoved,
 )
 from tui.state.model_call import ModelCalled
 from tui.state.question import Answered, Asked
@@ -197,8 +193,8 @@ def _apply(view: RunView, event: Event) -> RunView:
         case ConsoleGrew():
             others = tuple(c for c in view.consoles if c.range.console != fact.range.console)
             return replace(view, consoles=(*others, fact))
-        case DeploymentMoved() | WaveMoved() | BoardMoved() | Unknown():
-            return view  # facts of deployments do not stand in the journal of a session
+        case _:
+            return view  # those of deployments and stacks do not stand in a session's journal
 
 
 def _apply_talk(view: RunView, fact: Noted | Asked | Answered) -> RunView:

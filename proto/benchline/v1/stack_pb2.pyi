@@ -544,22 +544,28 @@ class ApproveStackRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     CONFIRMATION_FIELD_NUMBER: _builtins.int
+    BY_RULE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: stacks/{stack}."""
     digest: _builtins.str
     """Digest of the plan, or at least its first 12 characters."""
     confirmation: _builtins.str
     """Name of the stack, typed by a person, where the plan takes something away."""
+    by_rule: _builtins.bool
+    """Approve only what needs no person: a plan of target local that takes nothing away.
+    FAILED_PRECONDITION/APPROVAL_NEEDED for any other.
+    """
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         digest: _builtins.str = ...,
         confirmation: _builtins.str = ...,
+        by_rule: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmation", b"confirmation", "digest", b"digest", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_rule", b"by_rule", "confirmation", b"confirmation", "digest", b"digest", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
