@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-from benchline.errors import InvalidRequestError, NotReadyError
+from benchline.errors import InvalidRequestError, NotPermittedError
 from benchline.v1 import event_pb2, provisioning_pb2, stack_pb2
 from tui.client import stacks as calls
 from tui.client.connection import Connection
@@ -175,7 +175,7 @@ async def _destroy(connection: Connection, options: argparse.Namespace) -> int:
         talk(line)
     confirmation = options.confirm or await _typed(options.name)
     if not confirmation:
-        raise NotReadyError(
+        raise NotPermittedError(
             "CONFIRMATION_NEEDED",
             f"nothing was destroyed; to do it: benchline stack approve {options.name}"
             f" {made.digest[:SHORT_DIGEST]} --confirm {options.name},"
