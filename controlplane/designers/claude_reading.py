@@ -15,11 +15,14 @@ from controlplane.catalog.loader import Catalogue
 from controlplane.designers.claude_wire import (
     Answered,
     Counting,
+    Crossing,
     WireButton,
     WireCommand,
     WireComponent,
     WireCustom,
     WireDesign,
+    WireMessage,
+    WirePublish,
     WireQuestion,
     WireReport,
     WireThreshold,
@@ -55,10 +58,13 @@ from controlplane.planning.intent import (
     Dimension,
     Echo,
     Intent,
+    MessageEffect,
     OutputRef,
     Press,
+    Publish,
     Report,
     SensorRef,
+    Subscribe,
     Switch,
     ValueKind,
     ValueRef,
@@ -295,6 +301,8 @@ class _Reading:
         intents += [self._command(command) for command in self._wire.commands]
         if self._wire.echo:
             intents.append(Echo())
+        intents += [self._publish(each, units) for each in self._wire.publishes]
+        intents += [_subscribe(each) for each in self._wire.messages]
         return intents
 
     def _exact(self, number: float) -> Fraction:
@@ -307,6 +315,19 @@ class _Reading:
     def _report(self, report: WireReport) -> Report:
         value = _value(ValueKind(report.value.value), report.source)
         return Report(values=(value,), period=self._exact(report.period_ms) / 1000)
+
+    def _publish(self, wire: WirePublish, units: Mapping[str, Unit]) -> Publish:
+        condition = None
+        if wire.when is not Crossing.NONE:
+            dimension = _DIMENSIONS.get(units.get(wire.source, Unit.NONE), Dimension.BARE)
+            amount = Amount(self._exact(wire.limit), dimension)
+            condition = Condition(wire.when.value, SensorRef(wire.source), amount)
+        return Publish(
+            values=(_value(ValueKind(wire.value.value), wire.source),),
+            period=self._exact(wire.period_ms) / 1000 or None,
+            condition=condition,
+            topic=wire.topic,
+        )
 
     def _switches(self, threshold: WireThreshold, unit: Unit) -> list[Switch]:
         dimension = _DIMENSIONS.get(unit, Dimension.BARE)
@@ -443,9 +464,18 @@ def _value(kind: ValueKind, source: str) -> ValueRef:
     return ValueRef(kind)
 
 
+def _subscribe(wire: WireMessage) -> Subscribe:
+    return Subscribe(
+        effect=MessageEffect(wire.effect.value),
+        topic=wire.topic,
+        outputs=(OutputRef(wire.output),) if wire.output else (),
+        payload=wire.payload,
+    )
+
+
 def _driven(behaviour: Behaviour) -> tuple[str, ...]:
     """The outputs that a behaviour of a known kind drives."""
-    if behaviour.kind is BehaviourKind.BLINK:
+    if behaviour.kind in (BehaviourKind.BLINK, BehaviourKind.MESSAGE):
         return behaviour.signals
     if behaviour.kind in (BehaviourKind.THRESHOLD, BehaviourKind.BUTTON):
         return behaviour.signals[1:]

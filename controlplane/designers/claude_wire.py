@@ -43,6 +43,35 @@ class Answered(StrEnum):
     COUNTER = "counter"
 
 
+class Published(StrEnum):
+    """What a message to the cloud tells."""
+
+    SENSOR = "sensor"
+    OUTPUT = "output"
+    PRESSES = "presses"
+    UPTIME = "uptime"
+
+
+class Crossing(StrEnum):
+    """On which side of a number a value is published; NONE where there is no number."""
+
+    NONE = "none"
+    ABOVE = ">"
+    FROM = ">="
+    BELOW = "<"
+    DOWN_TO = "<="
+
+
+class Effect(StrEnum):
+    """What a message from the cloud does; OBEY switches as its text says, on or off."""
+
+    ON = "on"
+    OFF = "off"
+    TOGGLE = "toggle"
+    OBEY = "obey"
+    PRINT = "print"
+
+
 class Counting(StrEnum):
     """Whether presses are counted, and shown at each press."""
 
@@ -122,6 +151,28 @@ class WireCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WirePublish:
+    """A value that goes to the device's cloud."""
+
+    value: Published
+    source: str = says('component id for sensor and output, else ""')
+    topic: str = says('relative to the device; "" takes what the value is called')
+    period_ms: float = says("0: at each change of an output, each press, or at the limit")
+    when: Crossing
+    limit: float = says("of a sensor with period 0, in its unit; 0 where `when` is none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireMessage:
+    """What a message from the device's cloud does."""
+
+    topic: str = says('relative to the device; "" takes <output>/set')
+    payload: str = says('the only text that counts, "" for any')
+    effect: Effect
+    output: str = says('component id; "" for print')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WireCustom:
     """Anything else, with scenarios that prove it."""
 
@@ -188,6 +239,8 @@ class WireDesign:
     buttons: tuple[WireButton, ...] = says('at most one, for the component with the id "button"')
     commands: tuple[WireCommand, ...]
     echo: bool = says("true: every line that is no command comes back")
+    publishes: tuple[WirePublish, ...]
+    messages: tuple[WireMessage, ...]
     custom: tuple[WireCustom, ...]
     scenarios: tuple[WireScenario, ...] = says("for custom behaviours; [] without them")
     assumptions: tuple[WireAssumption, ...]

@@ -73,6 +73,7 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
             "binding to nothing"
         ),
         "E161": "a secret in plain text",
+        "W162": "messages that nobody carries, because the session has no stack",
         "E170": "two ends of a link that do not fit: bus, speed, level or radio",
         "E180": "a framework that the part does not have, or less memory than is asked for",
         "E190": "a proof that no simulator can observe",
@@ -83,8 +84,11 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "E155": "thresholds that cross",
         "E156": "a hysteresis below the resolution of the sensor",
         "E157": "a threshold beyond what the sensor measures",
-        "E158": "an output with two masters, a command with two answers, a text said twice",
-        "E159": "a text that cannot be a command or an answer",
+        "E158": (
+            "an output with two masters, a command with two answers, a text said twice, or two "
+            "things on one topic"
+        ),
+        "E159": "a text that cannot be a command, an answer or a topic",
         "E200": "words that are not understood, or a design that does nothing",
         "E201": "a number is missing",
         "E202": "a toggle rate in Hz, which could be either of two",

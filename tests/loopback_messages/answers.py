@@ -11,6 +11,8 @@ EMPTY: dict[str, Any] = {
     "blinks": [],
     "reports": [],
     "thresholds": [],
+    "publishes": [],
+    "messages": [],
     "buttons": [],
     "commands": [],
     "echo": False,

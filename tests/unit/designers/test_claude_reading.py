@@ -78,6 +78,35 @@ async def test_known_behaviours_become_what_the_offline_designer_makes(board: st
     assert Design.from_json(made.to_json()) == made
 
 
+def test_messages_of_the_cloud_become_what_the_offline_designer_makes() -> None:
+    said = (
+        "Publish the temperature every 10 seconds, and publish the temperature when it rises above "
+        "30 C to topic alarm. Switch the relay on or off by messages on topic pump."
+    )
+    nothing = {"source": "temperature", "period_ms": 0, "when": "none", "limit": 0}
+    wire = design(
+        components=[component("temperature", "tmp36"), component("relay", "relay")],
+        publishes=[
+            {**nothing, "value": "sensor", "topic": "", "period_ms": 10_000},
+            {**nothing, "value": "sensor", "topic": "alarm", "when": ">", "limit": 30},
+        ],
+        messages=[{"topic": "pump", "payload": "", "effect": "obey", "output": "relay"}],
+    )
+
+    made = read(wire, said)
+    offline = OfflineDesigner(CATALOGUE).plan(DesignRequest(prompt=said))
+
+    assert isinstance(made, Design), told(made)
+    assert isinstance(offline, Design)
+    assert made.behaviours == offline.behaviours
+    assert made.cloud == offline.cloud
+    assert [r.kind for r in made.cloud.resources] == ["mqtt_broker", "thing"]
+    assert {p.key: p.value for p in made.cloud.resources[1].parameters} == {
+        "publishes": "temperature, alarm",
+        "subscribes": "pump",
+    }
+
+
 @pytest.mark.parametrize("board", FAMILIES)
 def test_custom_behaviours_bring_scenarios_on_solved_pins(board: str) -> None:
     made = read(staircase_design(board), CUSTOM_PROMPT)
