@@ -8,6 +8,13 @@ from pathlib import PurePosixPath
 from benchline.scenario import Scenario, ScenarioError
 from controlplane.domain.build import SourceFile
 from controlplane.domain.part import ArduinoBoard, BoardModel, FlashTool, PlatformioBoard
+from controlplane.exporters.cloud_files import (
+    LINK_FLAG,
+    MQTT_LIBRARY,
+    NOTES,
+    cloud_files,
+    wants_cloud,
+)
 from controlplane.exporters.wiring import Thing, ThingKind
 from controlplane.exporters.wokwi_diagram import DIAGRAM, diagram
 from controlplane.exporters.wokwi_scenario import wokwi_scenario
@@ -45,7 +52,12 @@ def project_files(
     files: dict[str, str] = {}
     notes: list[str] = []
     if board.platformio is not None:
-        files[PLATFORMIO_INI] = platformio_ini(board.platformio, board.console.baud, sources)
+        ini = platformio_ini(board.platformio, board.console.baud, sources)
+        files[PLATFORMIO_INI] = ini
+        if wants_cloud(board, sources):
+            files[PLATFORMIO_INI] = f"{ini}lib_deps = {MQTT_LIBRARY}\nbuild_flags = {LINK_FLAG}\n"
+            files |= cloud_files()
+            notes += NOTES
     if board.arduino is not None:
         files[SKETCH_YAML] = sketch_yaml(board.arduino)
         main = sketch_name(sources)

@@ -45,9 +45,15 @@ from controlplane.pipeline.project import Project, load_project, session_seed
 from controlplane.pipeline.recovery import Recoveries
 from controlplane.pipeline.reports import keep_junit
 from controlplane.pipeline.scenario_run import ScenarioParts, ScenarioRunner, evidence_of
-from controlplane.pipeline.stage import StageResult, StageRun, with_artifact
+from controlplane.pipeline.stage import (
+    StageResult,
+    StageRun,
+    stage_findings,
+    with_artifact,
+)
 from controlplane.pipeline.summary import first_failure
 from controlplane.planning.boards import bench_selector
+from controlplane.planning.cloud import unheard
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.codec import to_json
@@ -89,6 +95,9 @@ class DeployStage:
         """Flash, judge, release. Resumes from what the journal and the agent remember."""
         project = await load_project(run, self._parts.catalogue, self._parts.boards)
         await self._verify_everything(run.session)
+        if project.design is not None:
+            told = stage_findings(unheard(project.design, run.session.request.stack), Stage.DEPLOY)
+            await run.record(*(found for found in told if found not in run.session.findings))
         selector = bench_selector(
             project.board_model.key, run.session.request.board_wish, self._parts.catalogue
         )

@@ -46,8 +46,12 @@ def session_message(session: Session, outcome: Outcome) -> str:
     checks = sum(len(result.assertions) for result in judged)
     runners = ", ".join(dict.fromkeys(result.runner for result in judged))
     told = f"{checks} checks in {len(judged)} scenario runs passed on {runners}"
-    doubt = next((f for f in session.findings if f.code == "NOT_ADEQUATE"), None)
-    return f"{told}, but they are not adequate: {doubt.message}" if doubt else told
+    said = {finding.code: finding for finding in session.findings}
+    if doubt := said.get("NOT_ADEQUATE"):
+        told = f"{told}, but they are not adequate: {doubt.message}"
+    if unheard := said.get("W162"):
+        told = f"{told}; {unheard.message}: {unheard.fix}"
+    return told
 
 
 def first_failure(results: tuple[ScenarioResult, ...], outcome: Outcome) -> str:

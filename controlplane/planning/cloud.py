@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from controlplane.domain.design import Behaviour, BehaviourKind
+from controlplane.domain.design import Behaviour, BehaviourKind, Design
+from controlplane.domain.finding import Finding
 from controlplane.domain.hardware import (
     NO_CLOUD,
     Cloud,
@@ -11,6 +12,7 @@ from controlplane.domain.hardware import (
     CloudProvider,
     CloudResource,
 )
+from controlplane.planning.complaints import complaint
 from controlplane.planning.nodes import NODE_ID
 
 BROKER_ID = "broker"
@@ -58,6 +60,13 @@ def cloud_of(behaviours: Sequence[Behaviour]) -> Cloud:
             for key, resource in _TOLD.items()
         ),
     )
+
+
+def unheard(design: Design, stack: str) -> tuple[Finding, ...]:
+    """What is said of the messages of a session; ``stack`` "" is a session without one."""
+    if stack or not design.cloud.resources:
+        return ()
+    return (complaint("W162", "cloud", "it publishes to nobody", "add --stack local"),)
 
 
 def topics(behaviours: Sequence[Behaviour], kind: BehaviourKind) -> tuple[str, ...]:

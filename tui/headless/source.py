@@ -17,6 +17,9 @@ from tui.client.images import (
     upload_image,
 )
 
+_CLOUD_LIBRARY = Path("lib") / "Cloud"
+"""Of an exported project: the cloud over Wi-Fi. Its keys must not travel, and builds need none."""
+
 SKETCH_SUFFIXES = (".ino", ".h", ".hpp", ".cpp", ".c")
 DESIGN_SUFFIXES = (".json", ".yaml", ".yml")
 MAX_FILES = 40
@@ -95,6 +98,7 @@ def _project(folder: Path) -> session_pb2.Source:
         for one in folder.rglob("*")
         if one.suffix.lower() in SKETCH_SUFFIXES
         and one.is_file()
+        and not one.is_relative_to(folder / _CLOUD_LIBRARY)
         and not any(part.startswith(".") for part in one.relative_to(folder).parts)
     )
     if not found:

@@ -1,6 +1,7 @@
 """The files with which PlatformIO, Arduino and Wokwi open a project."""
 
 import configparser
+import re
 import tomllib
 
 import yaml
@@ -40,6 +41,43 @@ def test_sources_in_folders_are_built_and_nothing_else_that_lies_there() -> None
     assert "+<drivers/*.cpp>" in wanted
     assert "+<*.cpp>" in wanted
     assert not [pattern for pattern in wanted if "**" in pattern]
+
+
+CLOUDY = (SourceFile(path="cloudy.ino", content="#include <Cloud.h>\nvoid setup() {}\n"),)
+
+
+def test_a_sketch_with_messages_gets_the_cloud_over_wifi_where_there_is_some() -> None:
+    made_here = project_files(CATALOGUE.boards["esp32-devkitc-v4"], CLOUDY, (), ())
+    files = dict(made_here.files)
+    library = [path for path in files if path.startswith("lib/Cloud/")]
+
+    assert sorted(library) == [
+        "lib/Cloud/Cloud.cpp",
+        "lib/Cloud/Cloud.h",
+        "lib/Cloud/cloud_secrets.example.h",
+    ]
+    assert files[".gitignore"] == "lib/Cloud/cloud_secrets.h\n"
+    ini = configparser.ConfigParser()
+    ini.read_string(files["platformio.ini"])
+    environment = ini["env:esp32dev"]
+    assert environment["lib_deps"].startswith("256dpi/MQTT@")
+    assert environment["build_flags"] == "-Wl,--wrap=_Z4loopv"
+    assert any("was not built here" in note for note in made_here.notes)
+
+
+def test_the_template_of_secrets_holds_none() -> None:
+    files = dict(project_files(CATALOGUE.boards["esp32-c3-devkitm-1"], CLOUDY, (), ()).files)
+    template = files["lib/Cloud/cloud_secrets.example.h"]
+
+    assert set(re.findall(r"^#define \w+ (.*)$", template, re.MULTILINE)) == {'""', "8883"}
+    assert re.findall(r'R"PEM\((.*?)\)PEM"', template, re.DOTALL) == ["\n"] * 3
+
+
+def test_no_network_or_no_messages_no_library() -> None:
+    for board, sources in (("nucleo-f446re", CLOUDY), ("esp32-devkitc-v4", SOURCES)):
+        files = dict(project_files(CATALOGUE.boards[board], sources, (), ()).files)
+        assert not [path for path in files if path.startswith("lib/") or path == ".gitignore"]
+        assert "lib_deps" not in files["platformio.ini"]
 
 
 def test_arduino_knows_the_board() -> None:

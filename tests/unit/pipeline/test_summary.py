@@ -1,5 +1,6 @@
 """What is said about a session when it is over."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +12,7 @@ from controlplane.domain.verdict import (
     Outcome,
     ScenarioResult,
     Stage,
+    StageFinding,
     State,
     worst,
 )
@@ -88,6 +90,21 @@ def test_a_session_that_was_only_to_be_built_passes_and_says_that_nothing_was_ju
     assert session_outcome(session) is Outcome.PASSED
     assert session_evidence(session) is None
     assert "nothing was judged" in session_message(session, Outcome.PASSED)
+
+
+def test_a_session_whose_messages_nobody_carries_says_so() -> None:
+    found = StageFinding(
+        code="W162", subject="cloud", message="it publishes to nobody", fix="add --stack local"
+    )
+    session = replace(
+        ended(DEPLOY=Outcome.PASSED),
+        findings=(found,),
+        scenario_results=(scenario(Outcome.PASSED, Evidence.VIRTUAL),),
+    )
+
+    message = session_message(session, Outcome.PASSED)
+
+    assert message.endswith("; it publishes to nobody: add --stack local")
 
 
 def test_a_session_that_did_not_pass_quotes_the_stage_at_fault() -> None:
