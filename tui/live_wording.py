@@ -44,18 +44,16 @@ def live_news(before: LiveFact | None, live: LiveFact) -> list[str]:
     if live.state is State.WAITING:
         return [f"{one_line(live.message, 300)}; {one_line(live.fix, 200)}"]
     if live.state is State.RUNNING and (before is None or before.epoch != live.epoch):
-        if live.epoch > 1:
+        if before is not None and before.epoch:
             return [f"reset: boot {live.epoch}"]
-        return [f"{live_head(live)}, {live.simulator}", *inputs_line(live)]
+        return [f"{live_head(live)}, {live.simulator}"]
     return []
 
 
-def inputs_line(live: LiveFact) -> list[str]:
-    """What can be put on its inputs, when anything can."""
-    if not live.test_build:
-        return []
+def live_inputs(live: LiveFact) -> str:
+    """``inputs: temperature (PA1, C), button (PA0, on/off)``."""
     named = ", ".join(_input(one) for one in live.inputs) or "its pins, by their names"
-    return [f"inputs: {named}; `benchline simulate set {live.live_id} INPUT=VALUE`"]
+    return f"inputs: {named}"
 
 
 def _input(one: LiveInput) -> str:

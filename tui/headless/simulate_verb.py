@@ -30,12 +30,11 @@ from tui.headless.run_verb import create
 from tui.headless.source import load_source
 from tui.headless.summary import session_lines
 from tui.headless.typing_in import typed
-from tui.live_wording import LIVE_HEADS, live_cells, live_news
-from tui.state.fact import Outcome
+from tui.live_wording import LIVE_HEADS, live_cells, live_inputs, live_news
+from tui.state.fact import Outcome, State
+from tui.state.run import FIRMWARE
 
 _SESSION = re.compile(r"(sessions/)?[0-9a-zA-Z]{4,32}")
-_IMAGES = frozenset({"firmware.test.elf", "firmware.image", "firmware.vendor.hex"})
-"""Kinds of artifacts that can be run."""
 _UNBUILT = (verdict_pb2.OUTCOME_FAILED, verdict_pb2.OUTCOME_BROKEN, verdict_pb2.OUTCOME_REFUSED)
 
 Live = live_simulation_pb2.LiveSimulation
@@ -53,7 +52,7 @@ async def simulate(options: argparse.Namespace) -> int:
 
 async def _start(connection: Connection, what: str, options: argparse.Namespace) -> int:
     session = await _session_of(connection, what, options)
-    built = any(one.kind in _IMAGES for one in session.artifacts)
+    built = any(one.kind in FIRMWARE for one in session.artifacts)
     if not built and session.outcome in _UNBUILT:
         if options.json:
             data(json_line(session, whole=True))
@@ -111,7 +110,7 @@ async def _follow(
 ) -> int:
     """Print what it says until it ends; gives the exit code of that."""
     lines = ConsoleLines(json=options.json, raw=options.raw, records=options.records)
-    spoke = asyncio.Event()
+    spoke, seen = asyncio.Event(), None
     typing = asyncio.ensure_future(_type(connection, live, spoke)) if types else None
     try:
         async for told in watch_live(
@@ -121,8 +120,8 @@ async def _follow(
                 case Back():
                     talk("connected again")
                 case Live():
-                    _tell(live, told, json=options.json)
-                    live = told
+                    _tell(seen, told, json=options.json)
+                    live = seen = told
                 case _:
                     lines.print(told)
                     spoke.set()
@@ -134,11 +133,15 @@ async def _follow(
     return 0 if outcome is Outcome.NONE else exit_code(outcome)
 
 
-def _tell(before: Live, live: Live, *, json: bool) -> None:
+def _tell(before: Live | None, live: Live, *, json: bool) -> None:
     if json:
         data(json_line(live, whole=True))
-    for line in live_news(live_fact_of(before), live_fact_of(live)):
+    was, fact = live_fact_of(before) if before is not None else None, live_fact_of(live)
+    for line in live_news(was, fact):
         talk(line)
+    began = fact.state is State.RUNNING and (was is None or not was.epoch)
+    if began and fact.test_build:
+        talk(f"{live_inputs(fact)}; `benchline simulate set {fact.live_id} INPUT=VALUE`")
 
 
 def _short(live: Live) -> str:

@@ -24,7 +24,7 @@ from tui.session import ConsoleSession
 from tui.state.console import ConsoleText
 from tui.state.fact import UPLOADED, Assertion, Bytes, Outcome, State
 from tui.state.model import Model, run_of, summary_of_run
-from tui.state.run import FlashView, RunView, live_console
+from tui.state.run import FlashView, RunView, has_firmware, live_console
 from tui.widgets.checks import Row, check_rows, detail_of
 from tui.widgets.console_pane import ConsolePane
 from tui.widgets.paint import BOLD, DIM, outcome_style, stage_rail
@@ -57,6 +57,7 @@ class RunScreen(FramedScreen):
         Binding("d", "show_design", "Design", id="run.design"),
         Binding("t", "attempts", "Attempts", id="run.attempts"),
         Binding("D", "open_design", "Design view", id="run.design_view", show=False),
+        Binding("l", "live", "Live", id="run.live"),
         Binding("r", "again", "Again", id="run.again"),
         Binding("x", "cancel_run", "Cancel", id="run.cancel"),
         Binding("y", "copy", "Copy", id="run.copy"),
@@ -217,6 +218,10 @@ class RunScreen(FramedScreen):
             return "its source was uploaded: `benchline run --from DIR` runs it again"
         if action == "answer" and self.run.open_round is None:
             return "this run asks nothing"
+        if action == "live" and not has_firmware(self.run):
+            return "this run has built no firmware to run live" + (
+                "" if self.run.state.ended else ", yet"
+            )
         if action == "evidence" and not self._rows:
             return "nothing was decided yet"
         return super().reason_against(action)
@@ -265,6 +270,12 @@ class RunScreen(FramedScreen):
     def action_open_design(self) -> None:
         """The design whole: wiring, pins, findings, parts list."""
         self.app.open_design(self._run_name)  # type: ignore[attr-defined]
+
+    def action_live(self) -> None:
+        """Its firmware live in a simulator."""
+        from tui.screens.live import LiveScreen
+
+        self.app.push_screen(LiveScreen(self.session, self._run_name))
 
     @property
     def _uploaded(self) -> bool:

@@ -50,6 +50,7 @@ class RunsScreen(FramedScreen):
     """Every run, newest first; enter opens one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "lives", "Live", id="runs.lives"),
         Binding("x", "cancel_run", "Cancel", id="runs.cancel"),
         Binding("y", "copy", "Copy id", id="runs.copy"),
     ]
@@ -170,6 +171,12 @@ class RunsScreen(FramedScreen):
         """Open the run under the cursor."""
         if self.selected is not None:
             self.app.open_run(self.selected.name)  # type: ignore[attr-defined]
+
+    def action_lives(self) -> None:
+        """The list of live simulations."""
+        from tui.screens.lives import LivesScreen
+
+        self.app.push_screen(LivesScreen(self.session))
 
     def action_cancel_run(self) -> None:
         """Ask, then cancel."""

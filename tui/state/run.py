@@ -159,6 +159,15 @@ def live_console(view: RunView) -> str:
     return ended[-1] if ended else ""
 
 
+FIRMWARE = frozenset({"firmware.test.elf", "firmware.image", "firmware.vendor.hex"})
+"""Kinds of artifacts that a simulator or a board can run."""
+
+
+def has_firmware(view: RunView) -> bool:
+    """The run has built an image, or was given one."""
+    return any(one.kind in FIRMWARE for one in view.artifacts)
+
+
 def console_names(view: RunView) -> tuple[str, ...]:
     """Every console that the run wrote to, oldest first."""
     names = [s.console.console for s in view.scenarios if s.console]

@@ -29,6 +29,7 @@ from benchline.v1 import (
     design_pb2_grpc,
     event_pb2,
     flash_pb2,
+    live_simulation_pb2_grpc,
     question_pb2,
     server_pb2,
     server_pb2_grpc,
@@ -37,6 +38,7 @@ from benchline.v1 import (
     verdict_pb2,
 )
 from tests.wire.tui.fake_care import FakeCare
+from tests.wire.tui.fake_lives import FakeLives
 
 BOARD = "agents/bench/boards/vf405-01"
 CONSOLE = f"consoles/{BOARD}"
@@ -218,6 +220,7 @@ class FakeControlPlane:
         self.sent: list[bytes] = []
         self.busy = False
         self.cared: list[str] = []
+        self.lives = FakeLives()
         self.recovers: verdict_pb2.Outcome.ValueType = verdict_pb2.OUTCOME_PASSED
         self.break_after: int | None = None
         self.hold_at: int | None = None
@@ -355,6 +358,7 @@ class FakeControlPlane:
         build_service_pb2_grpc.add_BuildServiceServicer_to_server(_Builds(self), server)
         deployment_pb2_grpc.add_DeploymentServiceServicer_to_server(_Deployments(self), server)
         server_pb2_grpc.add_ServerServiceServicer_to_server(_Server(self), server)
+        live_simulation_pb2_grpc.add_LiveSimulationServiceServicer_to_server(self.lives, server)
         server.add_insecure_port(target)
         await server.start()
         self._server = server
