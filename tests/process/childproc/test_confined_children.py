@@ -188,3 +188,24 @@ async def test_a_missing_util_linux_names_the_package(monkeypatch: pytest.Monkey
 
     with pytest.raises(ConfinementMissingError, match="apt install util-linux"):
         confined_argv(shell("true"), Limits(), Confinement.RLIMITS)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+async def test_a_child_may_have_to_yield_to_others(level: Confinement) -> None:
+    usual = await run(shell("nice"), Limits(), confinement=await allowed(level))
+    meek = await run(shell("nice"), Limits(niceness=7), confinement=await allowed(level))
+
+    assert int(meek.stdout) == min(19, int(usual.stdout) + 7)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+async def test_a_child_that_is_listened_to_can_be_typed_at(level: Confinement) -> None:
+    command = shell("read line; echo got $line; exec sleep 1000", hold_input=True)
+    async with stream(command, Limits(), confinement=await allowed(level)) as child:
+        assert child.write(b"hello\n")
+        assert await child.read() == b"got hello\n"
+        # It reads no more: what waits for it is bounded, and nobody waits with it.
+        taken = sum(child.write(b"x" * 4096) for _ in range(100))
+        assert 0 < taken < 100
+
+    assert not child.write(b"x")

@@ -28,6 +28,20 @@ def test_the_environment_wins_over_the_file(
     assert (config.compile_slots, config.simulate_slots) == (5, 4)
 
 
+def test_the_limits_of_live_simulations_are_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+    (tmp_path / "benchline.toml").write_text("live_simulations = 1\nlive_idle_s = 60\n")
+
+    live = load_config({"BENCHLINE_LIVE_CONSOLE_BYTES": "4096"}).live
+
+    assert (live.simulations, live.idle.total_seconds(), live.console_bytes) == (1, 60, 4096)
+    assert live.time.total_seconds() == 8 * 3600
+    with pytest.raises(InvalidRequestError, match="live_simulations"):
+        load_config({"BENCHLINE_LIVE_SIMULATIONS": "0"})
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
     (tmp_path / "benchline.toml").write_text("compiler_slots = 3\nsimulate_slots = 'many'\n")

@@ -20,6 +20,7 @@ class Pretended:
 
     capabilities = frozenset({"serial.rx"})
     tells_time_of_text = False
+    live = None
 
     def __init__(
         self,
@@ -160,6 +161,23 @@ async def test_the_chosen_simulator_is_taken_and_no_other() -> None:
         await without.choose(board, CATALOGUE.part_of(board))
     said = "the chosen simulator wokwi is not for the ESP32-C3 (install a token)"
     assert str(refused.value) == said
+
+
+async def test_only_a_rung_that_runs_live_is_taken_for_that(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    real = {one.key: one for one in all_simulators(scratch)}
+    board = CATALOGUE.boards["olimex-stm32-h405"]
+    part = CATALOGUE.part_of(board)
+
+    with pytest.raises(NoSimulatorError, match="that runs live"):
+        await SimulatorLadder([QEMU]).choose(board, part, live=True)
+    with pytest.raises(NoSimulatorError, match=r"wokwi is not .* that runs live"):
+        await SimulatorLadder(real.values(), chosen="wokwi").choose(board, part, live=True)
+    assert {key for key, one in real.items() if one.live is not None} == {
+        "qemu",
+        "espressif-qemu",
+        "unicorn",
+    }
 
 
 async def test_text_alone_needs_a_simulator_that_knows_its_time() -> None:
