@@ -10,7 +10,7 @@ from tui.client.translate import event_of, outcome_of
 from tui.client.watch import Back, watch_session
 from tui.headless import local
 from tui.headless.asking import TerminalAsker, at_terminal
-from tui.headless.output import EXIT_LEFT, data, exit_code, json_line, talk
+from tui.headless.output import EXIT_LEFT, data, exit_code, is_one_stream, json_line, talk
 from tui.headless.progress import Progress
 from tui.headless.summary import session_lines
 from tui.state.run import RunView
@@ -48,13 +48,14 @@ async def follow(
 
     ``asks``: what the session asks may be answered at the terminal.
     """
-    session = await to_its_end(
+    session, seen = await to_its_end(
         connection, name, json=json, from_sequence=from_sequence, plain=plain, asks=asks
     )
     if json:
         data(json_line(session, whole=True))
     else:
-        for line in session_lines(session):
+        told = seen.findings if is_one_stream() else ()
+        for line in session_lines(session, told):
             data(line)
     return session_exit(session)
 
@@ -67,8 +68,8 @@ async def to_its_end(
     from_sequence: int = 1,
     plain: bool = False,
     asks: bool = False,
-) -> session_pb2.Session:
-    """Tell every event, as `follow` does; gives the finished session."""
+) -> tuple[session_pb2.Session, RunView]:
+    """Tell every event, as `follow` does; gives the finished session, and what was seen of it."""
     view = RunView(name=name, last_sequence=max(from_sequence, 1) - 1)
     session = session_pb2.Session()
     gone = False
@@ -99,7 +100,7 @@ async def to_its_end(
                     progress.feed(event_of(event))
                     if asker is not None:
                         await asker.follow(progress.view)
-    return session
+    return session, progress.view
 
 
 def session_exit(session: session_pb2.Session) -> int:

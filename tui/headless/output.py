@@ -1,5 +1,6 @@
 """Data to stdout, talk to stderr, and what the exit codes mean."""
 
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -39,6 +40,14 @@ def talk(line: str) -> None:
     """One line for the person who watches."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def is_one_stream() -> bool:
+    """Whether data and talk arrive at one place: a terminal, or a file that takes both."""
+    try:
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
 
 
 def json_line(message: Message, *, whole: bool = False) -> str:

@@ -97,7 +97,8 @@ async def _session_of(
     else:
         request.prompt = what
     session = await create(connection, request)
-    return await to_its_end(connection, session.name, json=False, asks=True)
+    ended, _ = await to_its_end(connection, session.name, json=False, asks=True)
+    return ended
 
 
 async def _follow(

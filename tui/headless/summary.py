@@ -1,5 +1,7 @@
 """What a design and a finished session look like as text."""
 
+from collections.abc import Collection
+
 from benchline.v1 import build_pb2, design_pb2, session_pb2, verdict_pb2
 from tui.client.designs import pin_level
 from tui.client.translate import (
@@ -12,7 +14,7 @@ from tui.headless.output import table
 from tui.headless.progress import finding_lines
 from tui.spending_words import against_ceiling
 from tui.state.attempts import total_spent
-from tui.state.fact import Outcome, State
+from tui.state.fact import Finding, Outcome, State
 from tui.state.run import begin
 from tui.wording import (
     assertion_line,
@@ -30,8 +32,11 @@ from tui.wording import (
 _JOINING = ("joins", "no wish of its own")
 
 
-def session_lines(session: session_pb2.Session) -> list[str]:
-    """The verdict, the stages and the scenarios of a session."""
+def session_lines(session: session_pb2.Session, told: Collection[Finding] = ()) -> list[str]:
+    """The verdict, the stages, the scenarios and the errors of a session.
+
+    ``told`` are findings that the reader has before their eyes.
+    """
     summary = summary_of(session)
     stands = ending(summary.state, summary.outcome, summary.evidence)
     message = f"  {one_line(summary.message, 140)}" if summary.message else ""
@@ -40,8 +45,8 @@ def session_lines(session: session_pb2.Session) -> list[str]:
     lines += _scenario_summaries(session)
     errors = [one for one in session.findings if one.severity == verdict_pb2.Finding.SEVERITY_ERROR]
     if summary.outcome is not Outcome.PASSED:
-        for finding in errors:
-            lines += finding_lines(finding_of(finding))
+        for finding in map(finding_of, errors):
+            lines += finding_lines(finding) if finding not in told else []
     if session.scenario_results:
         lines.append(f"  seed {session.seed} (the same again: --seed {session.seed})")
     spent = total_spent(begin(summary))
