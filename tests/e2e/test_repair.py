@@ -67,6 +67,7 @@ def test_two_repairs_end_passed_on_a_virtual_board(asking: Asking, board: str) -
         operator = configured(asking, server)
         run = claude(operator, CUSTOM_PROMPT, board)
         shown = operator("show", run.session["name"], "--no-transcript")
+        whole = operator("show", run.session["name"], "--attempts")
         bodies = [request.body for request in server.requests]
 
     assert run.code == 0, run
@@ -78,6 +79,9 @@ def test_two_repairs_end_passed_on_a_virtual_board(asking: Asking, board: str) -
     assert [len(turns) for turns in written] == [1, 3, 5]
     assert written[2][:3] == written[1]
     assert "later" in json.dumps(written[1][-1])
+    assert "attempt 3 was made from this evidence" in whole.out
+    assert "of at most $5.00" in whole.out
+    assert "attempt 3 is proved" in whole.out
     assert "light/" in json.dumps(written[2][-1])
     assert "transcript_light" in json.dumps(written[2][-1])
     assert "+1 -1 in 1 file" in shown.out

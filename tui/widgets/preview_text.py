@@ -25,7 +25,7 @@ def marked_sentence(prompt: str, understood: tuple[Span, ...]) -> Text:
     styles = [(span.start, span.end, _READ) for span in understood]
     styles += [(start, end, _UNREAD) for start, end in unread(prompt, understood)]
     for start, end, style in sorted(styles, key=lambda one: one[:2]):
-        if start < at or end > len(prompt):
+        if not at <= start < end <= len(prompt):
             continue
         text.append(visible(prompt[at:start].replace("\n", " ")))
         words = visible(prompt[start:end].replace("\n", " "))
