@@ -39,6 +39,7 @@ _MISSING = (
     "TERRAFORM_UNUSABLE",
     "TERRAFORM_TOO_OLD",
     "MOSQUITTO_NOT_FOUND",
+    "PROVIDER_UNAVAILABLE",
 )
 # Somebody else was faster; how the stack stands now decides what is next.
 _OVERTAKEN = ("STACK_BUSY", "PLAN_CHANGED", "NO_PLAN", "PLAN_EXPIRED", "PLAN_NOT_APPROVED")
