@@ -108,6 +108,52 @@ def test_messages_of_the_cloud_become_what_the_offline_designer_makes() -> None:
 
 
 @pytest.mark.parametrize("board", FAMILIES)
+def test_a_component_with_several_pins_is_read_and_driven_by_its_lines(board: str) -> None:
+    steps = (
+        "- stimulus: {at: $first, signal: knob_a, value: on}",
+        "- stimulus: {at: $first + 20, signal: knob_b, value: on}",
+        "- stimulus: {at: $first + 40, signal: knob_a, value: off}",
+        "- stimulus: {at: $first + 60, signal: knob_b, value: off}",
+        *(
+            f"- expect: {{id: {line}, pin: light_{line}, level: on, after: 500ms, within: 1s}}"
+            for line in ("red", "green", "blue")
+        ),
+    )
+    scenario = {
+        "id": "dial",
+        "title": "A notch",
+        "proves": ["dial"],
+        "control": False,
+        "duration_ms": 2000,
+        "vars": "first: {draw: [500, 700], step: 10}",
+        "steps": "\n".join(steps),
+    }
+    custom = {
+        "id": "dial",
+        "text": "The first notch up lights all three colours.",
+        "reads": ["knob"],
+        "drives": ["light"],
+        "idle": "off",
+    }
+    answer = design(
+        board=board,
+        components=[component("knob", "encoder"), component("light", "rgb")],
+        custom=[custom],
+        scenarios=[scenario],
+    )
+
+    made = read(answer)
+
+    assert isinstance(made, Design), told(made)
+    lines = ("knob_a", "knob_b", "light_red", "light_green", "light_blue")
+    assert made.behaviours[0].signals == lines
+    assert tuple(p.signal for p in made.pins if p.component in ("knob", "light")) == lines
+    assert len({p.pin for p in made.pins}) == len(made.pins)
+    answer["components"] = [component("knob", "encoder", pin="PB5"), component("light", "rgb")]
+    assert "E119 knob: a rotary encoder has a pin for each of a, b." in told(read(answer))
+
+
+@pytest.mark.parametrize("board", FAMILIES)
 def test_custom_behaviours_bring_scenarios_on_solved_pins(board: str) -> None:
     made = read(staircase_design(board), CUSTOM_PROMPT)
 
