@@ -21,7 +21,7 @@ f       follow a console or hold it    b       records shown or not
 a       answer what a run asks         ↑ ↓     answers that would do
 x       cancel a run (asks)            r       a run's sentence again
 s       type a line at a board         y       copy
-l       a run: its firmware live       l       the runs: what runs live
+l       a run: its firmware live       l       the runs: live ones
 v       live: put a value on an input  r, x    live: reset it, end it
 space   mark a board                   F       flash the marked boards
 R       flash again what did not pass  x       abort a flash (asks)

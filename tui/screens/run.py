@@ -51,7 +51,7 @@ class RunScreen(FramedScreen):
     """Shows one run. Wide terminals show two panes, narrow ones one at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back", id="run.back"),
+        Binding("escape", "back", "Back", id="run.back", show=False),
         Binding("tab", "next_pane", "Pane", id="run.pane", priority=True),
         Binding("a", "answer", "Answer", id="run.answer"),
         Binding("d", "show_design", "Design", id="run.design"),
@@ -60,7 +60,7 @@ class RunScreen(FramedScreen):
         Binding("l", "live", "Live", id="run.live"),
         Binding("r", "again", "Again", id="run.again"),
         Binding("x", "cancel_run", "Cancel", id="run.cancel"),
-        Binding("y", "copy", "Copy", id="run.copy"),
+        Binding("y", "copy", "Copy", id="run.copy", show=False),
         *ELSEWHERE,
     ]
 
