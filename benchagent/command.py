@@ -54,11 +54,16 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """One contiguous piece of an image and where it goes."""
+    """One contiguous piece of an image and where it goes.
+
+    With `inline` it is written beside the image and counts in no digest of it: the hexadecimal
+    text is what it begins with, the rest is erased flash (0xFF).
+    """
 
     address: int
     sha256: str
     size_bytes: int
+    inline: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,8 +327,9 @@ def _action_fault(command: Command) -> str:
 
 
 def _segment_fault(segments: Sequence[Segment]) -> str:
-    if not 0 < len(segments) <= MAX_SEGMENTS:
-        return f"1 to {MAX_SEGMENTS} segments a flash, not {len(segments)}"
+    count = sum(segment.inline is None for segment in segments)
+    if not 0 < count <= MAX_SEGMENTS:
+        return f"1 to {MAX_SEGMENTS} segments a flash, not {count}"
     if sum(segment.size_bytes for segment in segments) > MAX_IMAGE_BYTES:
         return f"an image has at most {MAX_IMAGE_BYTES} bytes"
     end = 0
@@ -334,6 +340,11 @@ def _segment_fault(segments: Sequence[Segment]) -> str:
             return f"the segment at {segment.address:#010x} overlaps the one before"
         end = segment.address + segment.size_bytes
     return ""
+
+
+def inline_bytes(segment: Segment) -> bytes:
+    """The bytes of a piece that carries them itself."""
+    return bytes.fromhex(segment.inline or "").ljust(segment.size_bytes, b"\xff")
 
 
 def in_address_order(segments: Sequence[Segment]) -> list[Segment]:

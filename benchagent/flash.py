@@ -1,7 +1,8 @@
 """Flashing and resetting a board on behalf of a command.
 
 Digests of an image of more than one segment are of the segments' bytes joined in the order of
-their addresses; for one segment that is the segment's own digest.
+their addresses; for one segment that is the segment's own digest. What is written beside the
+image, the device configuration, counts in no digest but is read back like the rest.
 """
 
 import asyncio
@@ -88,7 +89,8 @@ async def fetch_image(flash: Flash, images: ImageCache) -> Image:
     for segment in in_address_order(flash.segments):
         path, data = await images.get(segment)
         segments.append(FlashSegment(address=segment.address, sha256=segment.sha256, path=path))
-        pieces.append(data)
+        if segment.inline is None:
+            pieces.append(data)
     return Image(segments=tuple(segments), sha256=joined_digest(pieces))
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Protocol
 
-from benchagent.command import CommandError, Reason, Segment
+from benchagent.command import CommandError, Reason, Segment, inline_bytes
 from benchline.errors import BenchlineError, CorruptError, NotFoundError
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,10 @@ class ImageCache:
         path = self._folder / segment.sha256
         data = _read(path, segment)
         if data is None:
-            await self._fetch_once(segment)
+            if segment.inline is None:
+                await self._fetch_once(segment)
+            else:
+                path.write_bytes(inline_bytes(segment))
             data = _read(path, segment)
             if data is None:
                 raise _corrupt(segment)

@@ -25,9 +25,11 @@ from benchagent.command import (
     Segment,
     Send,
 )
+from benchagent.config_sector import config_of, config_segment
 from benchagent.power import PowerState
 from benchagent.recovery.ladder import Action, Step, StepOutcome
 from benchagent.spool import Chunk
+from benchline.device_config import DeviceConfig
 from benchline.names import board_name
 from benchline.v1 import (
     agent_link_pb2,
@@ -102,15 +104,30 @@ def command_from(message: agent_link_pb2.Command) -> Command:
 
 
 def _flash_from(message: agent_link_pb2.FlashCommand) -> Flash:
+    segments = [
+        Segment(address=part.address, sha256=part.sha256, size_bytes=part.size_bytes)
+        for part in message.segments
+    ]
+    if message.HasField("device_config"):
+        segments.append(_config_segment_from(message.device_config))
     return Flash(
-        segments=tuple(
-            Segment(address=part.address, sha256=part.sha256, size_bytes=part.size_bytes)
-            for part in message.segments
-        ),
+        segments=tuple(segments),
         part=message.part,
         reset_after=message.reset_after,
         image=message.image,
     )
+
+
+def _config_segment_from(message: agent_link_pb2.DeviceConfigSector) -> Segment:
+    config = None
+    if message.HasField("config"):
+        config = DeviceConfig(
+            endpoint=message.config.endpoint,
+            device_id=message.config.device_id,
+            topic_prefix=message.config.topic_prefix,
+            credential_ref=message.config.credential_ref,
+        )
+    return config_segment(message.address, config)
 
 
 def _recover_from(message: agent_link_pb2.RecoverCommand) -> Recover:
@@ -157,17 +174,20 @@ def command_bytes(command: Command) -> bytes:
 
 
 def _flash_message(flash: Flash) -> agent_link_pb2.FlashCommand:
-    return agent_link_pb2.FlashCommand(
-        part=flash.part,
-        reset_after=flash.reset_after,
-        image=flash.image,
-        segments=[
-            agent_link_pb2.FlashSegment(
+    message = agent_link_pb2.FlashCommand(
+        part=flash.part, reset_after=flash.reset_after, image=flash.image
+    )
+    for part in flash.segments:
+        if part.inline is None:
+            message.segments.add(
                 address=part.address, sha256=part.sha256, size_bytes=part.size_bytes
             )
-            for part in flash.segments
-        ],
-    )
+            continue
+        message.device_config.address = part.address
+        config = config_of(part)
+        if config is not None:
+            message.device_config.config.CopyFrom(agent_link_pb2.DeviceConfig(**asdict(config)))
+    return message
 
 
 def _recover_message(recover: Recover) -> agent_link_pb2.RecoverCommand:

@@ -40,6 +40,7 @@ from controlplane.firmware.claude import ClaudeAuthor
 from controlplane.firmware.offline import OfflineAuthor
 from controlplane.firmware.protocol import FirmwareAuthor
 from controlplane.fleet.commands import Commands
+from controlplane.fleet.device_clouds import DeviceClouds
 from controlplane.fleet.link import AgentLink
 from controlplane.fleet.registry import Registry
 from controlplane.journal.journal import Journal
@@ -53,6 +54,7 @@ from controlplane.pipeline.canary import Canaries
 from controlplane.pipeline.deploy_stage import DeployParts, DeployStage
 from controlplane.pipeline.design_stage import DesignStage
 from controlplane.pipeline.engine import Engine, EngineParts
+from controlplane.pipeline.given_clouds import GivenClouds
 from controlplane.pipeline.live_simulations import LiveParts, LiveSimulations
 from controlplane.pipeline.provision_stage import ProvisionStage
 from controlplane.pipeline.recovery import Recoveries, RecoveryParts
@@ -66,6 +68,7 @@ from controlplane.pipeline.stacks import Stacks
 from controlplane.pipeline.stage import StageWork
 from controlplane.pipeline.typist import BoardTypist
 from controlplane.provisioning.aws_target import AwsTarget
+from controlplane.provisioning.credentials import DeviceCredentials
 from controlplane.provisioning.doctor import checks as cloud_checks
 from controlplane.provisioning.host import TerraformHost
 from controlplane.provisioning.local_target import LocalTarget
@@ -79,6 +82,7 @@ from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.board_health import HealthStore
 from controlplane.storage.boards import BoardStore
+from controlplane.storage.cloud_bindings import CloudBindings
 from controlplane.storage.commands import CommandStore
 from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
@@ -111,6 +115,7 @@ class _Stores:
     artifacts: ArtifactStore
     console_log: ConsoleLog
     boards: BoardStore
+    bindings: CloudBindings
     health: HealthStore
     lives: LiveSimulationStore
     commands: CommandStore
@@ -164,8 +169,9 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
     shared = _share(config, stores, leases)
     stack.push_async_callback(shared.claude.close)
     clouds = await stack.enter_async_context(LocalClouds(instance.stacks_dir))
-    stacks = _stacks(config, stores, clouds)
+    stacks, credentials, given = _stacks(config, stores, clouds)
     await stacks.recover()
+    await given.resume(await stores.stacks.every())
     recoveries = _recoveries(config, stores, shared)
     engine = Engine(
         EngineParts(
@@ -190,7 +196,9 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
     )
     rollouts = _rollouts(config, stores, shared, recoveries)
     lives = await stack.enter_async_context(_live_simulations(config, stores, shared))
-    services = _services(config, stores, shared, engine, rollouts, recoveries, lives, stacks)
+    services = _services(
+        config, stores, shared, engine, rollouts, recoveries, lives, stacks, credentials
+    )
     server = build_server(services, instance.target)
     await server.start()
     log.info("control plane serves", extra={"target": instance.target, "pid": os.getpid()})
@@ -283,6 +291,7 @@ def _open_stores(database: Database, instance: Instance) -> _Stores:
         artifacts=ArtifactStore(instance.artifact_dir, database),
         console_log=ConsoleLog(database),
         boards=boards,
+        bindings=CloudBindings(database, boards),
         health=HealthStore(database, boards),
         lives=LiveSimulationStore(database),
         commands=CommandStore(database),
@@ -338,6 +347,7 @@ def _stages(
         Stage.DEPLOY: DeployStage(
             DeployParts(
                 artifacts=stores.artifacts,
+                bindings=stores.bindings,
                 boards=stores.boards,
                 catalogue=catalogue,
                 commands=shared.commands,
@@ -352,35 +362,44 @@ def _stages(
     }
 
 
-def _stacks(config: Config, stores: _Stores, clouds: LocalClouds) -> Stacks:
+def _stacks(
+    config: Config, stores: _Stores, clouds: LocalClouds
+) -> tuple[Stacks, DeviceCredentials, GivenClouds]:
     instance, settings = config.instance, config.provisioning
+    aws = AwsTarget(instance.stacks_dir)
+
+    async def sensitive_outputs(stack_id: str, principal: str) -> Mapping[str, str]:
+        return await stacks.sensitive_outputs(stack_id, principal)
+
+    credentials = DeviceCredentials(clouds, aws, sensitive_outputs)
+    given = GivenClouds(stores.bindings, credentials)
     host = TerraformHost(
         stacks_dir=instance.stacks_dir,
         cache_dir=instance.cache_dir / "terraform",
         settings=settings,
     )
-    return Stacks(
+    stacks = Stacks(
         StackParts(
             journal=stores.journal,
             store=stores.stacks,
             runs=HostedRuns(
                 host,
-                {
-                    Target.LOCAL: LocalTarget(clouds, instance.run_dir),
-                    Target.AWS_IOT: AwsTarget(instance.stacks_dir),
-                },
+                {Target.LOCAL: LocalTarget(clouds, instance.run_dir), Target.AWS_IOT: aws},
             ),
             new_id=new_session_id,
             plan_life=timedelta(seconds=settings.plan_expiry_s),
             slots=os.cpu_count() or 1,
+            on_given=given.follow,
         )
     )
+    return stacks, credentials, given
 
 
 def _rollouts(config: Config, stores: _Stores, shared: _Shared, recoveries: Recoveries) -> Rollouts:
     return Rollouts(
         RolloutParts(
             artifacts=stores.artifacts,
+            bindings=stores.bindings,
             boards=stores.boards,
             catalogue=shared.catalogue,
             commands=shared.commands,
@@ -425,6 +444,7 @@ def _services(
     recoveries: Recoveries,
     lives: LiveSimulations,
     stacks: Stacks,
+    credentials: DeviceCredentials,
 ) -> Services:
     care = BoardCare(
         boards=stores.boards,
@@ -479,6 +499,7 @@ def _services(
             commands=stores.commands,
             console_log=stores.console_log,
             health=stores.health,
+            clouds=DeviceClouds(stores.bindings, stores.boards, credentials.find),
         ),
     )
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+from controlplane.domain.stack import Stack, StackOutputs
 from controlplane.journal.journal import Journal
 from controlplane.ops.identity import new_session_id
 from controlplane.pipeline.stack_parts import StackParts
@@ -86,5 +87,10 @@ def stacks_of(
         new_id=new_session_id,
         plan_life=plan_life,
         slots=slots,
+        on_given=_nobody_listens,
     )
     return Stacks(parts), runs
+
+
+async def _nobody_listens(stack: Stack, outputs: StackOutputs | None) -> None:
+    """Boards and telemetry are no part of these tests."""

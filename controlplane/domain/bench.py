@@ -61,6 +61,32 @@ class Chip:
     read_time: datetime | None = None
 
 
+class GatewayState(StrEnum):
+    """How the gateway of a board is. UNKNOWN: its agent has not told, or is away."""
+
+    CONNECTING = "CONNECTING"
+    CONNECTED = "CONNECTED"
+    REFUSED = "REFUSED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardCloud:
+    """A board as a device of a cloud, and the gateway in its agent.
+
+    `message` says why the gateway is not connected; counts are of messages since it was begun.
+    """
+
+    stack: str
+    device: str
+    state: GatewayState = GatewayState.UNKNOWN
+    message: str = ""
+    published: int = 0
+    received: int = 0
+    dropped: int = 0
+    refused: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """One thing that can be flashed, with an identity; `health` is "ok" or what is wrong."""
@@ -92,6 +118,8 @@ class Board:
     quarantine: Quarantine | None = None
     recovering: str = ""
     """What is done to bring it back right now."""
+    cloud: BoardCloud | None = None
+    """The cloud that its messages are carried to; None while it is bound to none."""
 
     @property
     def board_id(self) -> str:

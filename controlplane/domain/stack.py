@@ -1,7 +1,7 @@
 """A device cloud as Terraform keeps it: the stack, its plan, its operations and what they told."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -226,3 +226,15 @@ class CloudBinding:
     topic_prefix: str
     credential_ref: str
     ca_ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceCredential:
+    """What a device connects with, in PEM. Never a part of a row, an event or a log.
+
+    Without `ca_pem` the machine's own authorities are trusted.
+    """
+
+    certificate_pem: bytes
+    key_pem: bytes = field(repr=False)
+    ca_pem: bytes = b""

@@ -11,6 +11,7 @@ import grpc
 from benchline.errors import ConflictError, InvalidRequestError, NotFoundError
 from benchline.names import AGENT_ID, BOARD_ID, board_console, board_name
 from benchline.v1 import agent_link_pb2, agent_link_pb2_grpc, verdict_pb2
+from controlplane.fleet.device_clouds import DeviceClouds
 from controlplane.fleet.registry import Connection, Registry
 from controlplane.fleet.wire import (
     decode_answer,
@@ -50,7 +51,9 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
         commands: CommandStore,
         console_log: ConsoleLog,
         health: HealthStore,
+        clouds: DeviceClouds,
     ) -> None:
+        self._clouds = clouds
         self._health = health
         self._registry = registry
         self._boards = boards
@@ -75,7 +78,8 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
             await context.write(Answer(welcome=await self._welcome(hello, connection)))
             await self._serve(connection, request_iterator, context)
         finally:
-            self._registry.disconnect(connection)
+            if self._registry.disconnect(connection):
+                self._clouds.away(agent)
             # Shielded: the agent is away, also when its stream was torn down by a cancel.
             await asyncio.shield(self._boards.unlink_agent(agent, epoch))
             log.info("agent left", extra={"agent": agent, "epoch": epoch})
@@ -100,6 +104,18 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
                     )
             heads = await self._store_chunks(agent, message)
             await context.write(agent_link_pb2.UploadConsoleResponse(acked=heads))
+
+    async def FetchDeviceCredential(  # noqa: N802
+        self, request: agent_link_pb2.FetchDeviceCredentialRequest, context: Context
+    ) -> agent_link_pb2.FetchDeviceCredentialResponse:
+        """What the device of a bound board connects with, to the agent that holds the board."""
+        if not self._registry.is_current(request.agent, request.link_epoch):
+            raise ConflictError(
+                "SUPERSEDED",
+                f"agent {request.agent[:80]} has a newer stream",
+                agent=request.agent[:80],
+            )
+        return await self._clouds.credential(request)
 
     async def _hello(
         self, messages: AsyncIterator[agent_link_pb2.ConnectRequest]
@@ -142,6 +158,7 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
             asyncio.create_task(self._write(outgoing, context)),
             asyncio.create_task(self._send_commands(agent, outgoing)),
             asyncio.create_task(self._send_cancels(connection, outgoing)),
+            asyncio.create_task(self._clouds.send_bindings(agent, outgoing)),
             asyncio.create_task(connection.superseded.wait()),
         }
         try:
@@ -184,6 +201,8 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
                     step = decode_step(told.step)
                     if step is not None:
                         self._registry.report_step(told.command_id, step)
+                case "gateways":
+                    self._clouds.report(agent, message.gateways.gateways)
                 case "command_result":
                     await self._result(agent, message.command_result, outgoing)
                 case _:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from controlplane.domain.bench import Chip
 from controlplane.domain.deployment import FlashRecord
 from controlplane.domain.health import PowerState, RecoveryAction, RecoveryStep, ResetMode
+from controlplane.domain.stack import CloudBinding
 from controlplane.domain.verdict import Outcome
 
 
@@ -30,13 +31,25 @@ class FlashPiece:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigSector:
+    """The sector that tells a board its cloud; without a binding it is erased."""
+
+    address: int
+    binding: CloudBinding | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlashOrder:
-    """Write pieces to flash and prove them by reading back; nothing else is erased."""
+    """Write pieces to flash and prove them by reading back; nothing else is erased.
+
+    `config` is written beside the image and counts in no digest of it.
+    """
 
     pieces: tuple[FlashPiece, ...]
     part: str
     reset_after: bool
     image: ImageRole
+    config: ConfigSector | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

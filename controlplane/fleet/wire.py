@@ -75,6 +75,18 @@ def _flash_message(order: FlashOrder) -> agent_link_pb2.FlashCommand:
         message.segments.add(
             address=piece.address, sha256=piece.sha256, size_bytes=piece.size_bytes
         )
+    if order.config is not None:
+        message.device_config.address = order.config.address
+        told = order.config.binding
+        if told is not None:
+            message.device_config.config.CopyFrom(
+                agent_link_pb2.DeviceConfig(
+                    endpoint=told.endpoint,
+                    device_id=told.device,
+                    topic_prefix=told.topic_prefix,
+                    credential_ref=told.credential_ref,
+                )
+            )
     return message
 
 

@@ -19,6 +19,7 @@ from controlplane.domain.firmware_image import FirmwareContent, is_test_build
 from controlplane.domain.image import ImageSegment, leave_out
 from controlplane.domain.verdict import Outcome, ScenarioResult, Stage, State, worst
 from controlplane.fleet.orders import ImageRole
+from controlplane.pipeline.cloud_writes import CloudWrites
 from controlplane.pipeline.flashing import (
     BoardFlasher,
     ConsoleStart,
@@ -147,6 +148,7 @@ class BoardRollout:
                     lease=lease,
                     board=board,
                     part=self.now.part,
+                    cloud=CloudWrites(self._parts.bindings, board.name),
                     told=self._share.told,
                 )
                 try:

@@ -26,6 +26,7 @@ from controlplane.fleet.commands import Commands
 from controlplane.fleet.orders import ImageRole
 from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
+from controlplane.pipeline.cloud_writes import CloudWrites
 from controlplane.pipeline.flashing import (
     BoardFlasher,
     ConsoleStart,
@@ -42,6 +43,7 @@ from controlplane.pipeline.judging import (
     prepare,
 )
 from controlplane.pipeline.project import Project, load_project, session_seed
+from controlplane.pipeline.provision_stage import CLOUD_KEY, read_binding
 from controlplane.pipeline.recovery import Recoveries
 from controlplane.pipeline.reports import keep_junit
 from controlplane.pipeline.scenario_run import ScenarioParts, ScenarioRunner, evidence_of
@@ -56,6 +58,7 @@ from controlplane.planning.boards import bench_selector
 from controlplane.planning.cloud import unheard
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
+from controlplane.storage.cloud_bindings import CloudBindings
 from controlplane.storage.codec import to_json
 from controlplane.storage.console_log import ConsoleLog
 
@@ -74,6 +77,7 @@ class DeployParts:
     """What the stage works with."""
 
     artifacts: ArtifactStore
+    bindings: CloudBindings
     boards: BoardStore
     catalogue: Catalogue
     commands: Commands
@@ -163,7 +167,14 @@ class DeployStage:
             lease=lease,
             board=board,
             part=project.part,
+            cloud=await self._cloud(run, project, board),
         )
+
+    async def _cloud(self, run: StageRun, project: Project, board: Board) -> CloudWrites:
+        """The cloud that PROVISION found; text-only firmware finds none in its flash."""
+        binding = None if project.text_only else read_binding(await run.kept(CLOUD_KEY))
+        address = 0 if project.text_only else project.core.config_address
+        return CloudWrites(self._parts.bindings, board.name, binding=binding, address=address)
 
     async def _prove_text(
         self, run: StageRun, project: Project, lease: Lease, board: Board

@@ -22,6 +22,7 @@ from controlplane.fleet.orders import (
     ResetOrder,
 )
 from controlplane.journal.journal import Journal
+from controlplane.pipeline.cloud_writes import CloudWrites
 from controlplane.pipeline.progress import ProgressRecorder
 from controlplane.pipeline.stage import Recorder, StageRun
 from controlplane.storage.artifacts import ArtifactStore
@@ -81,12 +82,16 @@ class FlashMemory:
     base: int
     table_address: int
     table_size: int
+    config_address: int
 
     @classmethod
     def of(cls, port: CorePort) -> "FlashMemory":
         """The flash map of a bench core port."""
         return cls(
-            base=port.flash_base, table_address=port.table_address, table_size=port.table_size
+            base=port.flash_base,
+            table_address=port.table_address,
+            table_size=port.table_size,
+            config_address=port.config_address,
         )
 
     @property
@@ -133,6 +138,7 @@ class BoardFlasher:
         lease: Lease,
         board: Board,
         part: str,
+        cloud: CloudWrites,
         told: Mapping[str, FlashRecord],
     ) -> None:
         self.board = board
@@ -145,6 +151,7 @@ class BoardFlasher:
         self._commands = commands
         self._lease = lease
         self._part = part
+        self._cloud = cloud
         self._told = told
 
     @classmethod
@@ -157,6 +164,7 @@ class BoardFlasher:
         lease: Lease,
         board: Board,
         part: str,
+        cloud: CloudWrites,
     ) -> "BoardFlasher":
         """A flasher that knows which writes the journal already tells of."""
         return cls(
@@ -166,6 +174,7 @@ class BoardFlasher:
             lease=lease,
             board=board,
             part=part,
+            cloud=cloud,
             told=await told_writes(journal, run.session_id),
         )
 
@@ -257,11 +266,20 @@ class BoardFlasher:
             )
             await self._recorder.record(begun)
         self.touched = True
+        sector = await self._cloud.before(role, image.pieces)
         order = FlashOrder(
-            pieces=image.pieces, part=self._part, reset_after=reset_after, image=role
+            pieces=image.pieces,
+            part=self._part,
+            reset_after=reset_after,
+            image=role,
+            config=sector,
         )
         async with ProgressRecorder(self._recorder) as progress:
             answer = await self._order(order, step, _time_for(image), progress)
+        if answer.outcome is Outcome.PASSED:
+            await self._cloud.after(image.pieces, sector)
+        else:
+            await self._cloud.failed()
         ended = finished_record(begun, answer)
         if begun.outcome is None:
             await self._recorder.record(ended)

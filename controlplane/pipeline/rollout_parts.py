@@ -11,6 +11,7 @@ from controlplane.leasing.book import LeaseBook
 from controlplane.pipeline.recovery import Recoveries
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
+from controlplane.storage.cloud_bindings import CloudBindings
 from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
 from controlplane.storage.deployments import DeploymentStore
@@ -22,6 +23,7 @@ class RolloutParts:
     """`owner` is this process; `at_once` boards are flashed at the same time at most."""
 
     artifacts: ArtifactStore
+    bindings: CloudBindings
     boards: BoardStore
     catalogue: Catalogue
     commands: Commands

@@ -192,6 +192,7 @@ class OperationLeader:
         outputs = None if destroys else await self._outputs(terraform)
         devices = None if outputs is None else [one.device for one in outputs.devices]
         await self._parts.runs.settled(self._stack, devices)
+        await self._parts.on_given(self._stack, outputs)
         return outputs
 
     async def _outputs(self, terraform: TerraformRun) -> StackOutputs:

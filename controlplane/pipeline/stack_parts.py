@@ -14,7 +14,7 @@ from controlplane.domain.provisioning import (
     PlanReview,
     RunEvent,
 )
-from controlplane.domain.stack import Operation, Stack
+from controlplane.domain.stack import Operation, Stack, StackOutputs
 from controlplane.journal.journal import Journal
 from controlplane.storage.stacks import StackStore
 
@@ -91,7 +91,10 @@ class StackRuns(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackParts:
-    """`slots` operations run at a time; a plan can be applied for `plan_life`."""
+    """`slots` operations run at a time; a plan can be applied for `plan_life`.
+
+    `on_given` is awaited with what a stack gives after each apply; None: nothing.
+    """
 
     journal: Journal
     store: StackStore
@@ -99,3 +102,4 @@ class StackParts:
     new_id: Callable[[], str]
     plan_life: timedelta
     slots: int
+    on_given: Callable[[Stack, StackOutputs | None], Awaitable[None]]

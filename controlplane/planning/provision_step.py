@@ -11,6 +11,7 @@ from controlplane.domain.stack import (
     Plan,
     PlanState,
     Stack,
+    StackOutputs,
 )
 from controlplane.planning.provisioning import (
     has_expired,
@@ -106,15 +107,22 @@ def _holds(stack: Stack, device: str) -> bool:
 
 def binding_of(stack: Stack, device: str) -> CloudBinding | None:
     """What firmware and gateway need to know of a device; None when the stack does not hold it."""
-    made = stack.outputs.device(device) if stack.outputs is not None else None
-    if stack.outputs is None or made is None:
-        return None
-    return CloudBinding(
-        stack=stack.stack_id,
-        device=device,
-        endpoint=stack.outputs.broker_endpoint,
-        client_id=made.client_id,
-        topic_prefix=made.topic_prefix,
-        credential_ref=made.credential_ref,
-        ca_ref=stack.outputs.ca_ref,
-    )
+    return bindings_of(stack.stack_id, stack.outputs).get(device)
+
+
+def bindings_of(stack_id: str, outputs: StackOutputs | None) -> dict[str, CloudBinding]:
+    """What a stack that gives these outputs tells each of its devices, by device."""
+    if outputs is None:
+        return {}
+    return {
+        made.device: CloudBinding(
+            stack=stack_id,
+            device=made.device,
+            endpoint=outputs.broker_endpoint,
+            client_id=made.client_id,
+            topic_prefix=made.topic_prefix,
+            credential_ref=made.credential_ref,
+            ca_ref=outputs.ca_ref,
+        )
+        for made in outputs.devices
+    }

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchline.errors import InvalidRequestError, NotFoundError
 from benchline.names import board_name
-from controlplane.domain.bench import Agent, Board, BoardState
+from controlplane.domain.bench import Agent, Board, BoardCloud, BoardState
 from controlplane.domain.health import Quarantine
 from controlplane.planning.health import NEUTRAL, SETTLES_BY_ONE_IN
 from controlplane.planning.leases import Selector, SelectorError, parse_selector
@@ -34,11 +34,13 @@ CASE WHEN b.score < {NEUTRAL}
 """
 _VIEW = f"""
 SELECT b.name, b.body, b.present, b.usable, b.lease, b.proven_image_sha256, b.last_seen_us,
-       a.online_boot_id, l.holder, c.epoch, c.head, {_SCORE} AS score_now, b.quarantine
+       a.online_boot_id, l.holder, c.epoch, c.head, {_SCORE} AS score_now, b.quarantine,
+       k.stack, k.device
 FROM boards b
 JOIN agents a ON a.agent = b.agent
 LEFT JOIN leases l ON l.name = b.lease
 LEFT JOIN consoles c ON c.console = 'consoles/' || b.name
+LEFT JOIN cloud_bindings k ON k.board = b.name AND k.active = 1
 """  # noqa: S608
 
 
@@ -51,6 +53,7 @@ class BoardStore:
         self._bell = Bell()
         self._seen: dict[str, datetime] = {}
         self._recovering: dict[str, str] = {}
+        self._gateways: dict[str, BoardCloud] = {}
         # Milliseconds since 1970 at start, so that it also rises over restarts.
         self._version = to_us(now()) // 1000
 
@@ -173,6 +176,18 @@ class BoardStore:
             self._recovering.pop(board, None)
         self._raise_version()
 
+    def tell_gateway(self, board: str, cloud: BoardCloud) -> None:
+        """How the gateway of a board is; kept in memory, the agent tells it again."""
+        self._gateways[board] = cloud
+        self._raise_version()
+
+    def forget_gateways(self, agent: str) -> None:
+        """An agent is away: how its gateways are is not known."""
+        prefix = board_name(agent, "")
+        for board in [name for name in self._gateways if name.startswith(prefix)]:
+            del self._gateways[board]
+        self._raise_version()
+
     async def get(self, name: str) -> Board:
         """One board by its name, or by the last part of it when only one board has that.
 
@@ -261,7 +276,17 @@ class BoardStore:
 
     def _doing(self, board: Board) -> Board:
         words = self._recovering.get(board.name)
-        return replace(board, recovering=words) if words else board
+        if words:
+            board = replace(board, recovering=words)
+        told = self._gateways.get(board.name)
+        bound = board.cloud
+        if (
+            bound is None
+            or told is None
+            or (told.stack, told.device) != (bound.stack, bound.device)
+        ):
+            return board
+        return replace(board, cloud=told)
 
     def _raise_version(self) -> None:
         self._version += 1
@@ -331,7 +356,7 @@ def _board_row(agent: str, board: Board, now_us: int) -> tuple[object, ...]:
 @lru_cache(maxsize=16_384)
 def _board(row: tuple[Any, ...], boot_id: str) -> Board:
     name, body, present, usable, lease, proven, seen_us, online_boot_id, holder, *more = row
-    epoch, head, score, quarantine = more
+    epoch, head, score, quarantine, stack, device = more
     inventory = from_json(Board, body)
     state = BoardState.ACTIVE
     if not present or online_boot_id != boot_id:
@@ -355,4 +380,5 @@ def _board(row: tuple[Any, ...], boot_id: str) -> Board:
         score=score,
         quarantine=from_json(Quarantine, quarantine) if quarantine else None,
         recovering="",
+        cloud=BoardCloud(stack=stack, device=device) if stack else None,
     )

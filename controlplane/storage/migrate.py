@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchline.errors import CorruptError, NotReadyError
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 

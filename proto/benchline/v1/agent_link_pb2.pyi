@@ -38,6 +38,7 @@ class ConnectRequest(_message.Message):
     FLASH_PROGRESS_FIELD_NUMBER: _builtins.int
     COMMAND_RESULT_FIELD_NUMBER: _builtins.int
     RECOVERY_PROGRESS_FIELD_NUMBER: _builtins.int
+    GATEWAYS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello:
         """First message of a stream."""
@@ -66,6 +67,10 @@ class ConnectRequest(_message.Message):
     def recovery_progress(self) -> Global___RecoveryProgress:
         """A step of a recovery began or ended."""
 
+    @_builtins.property
+    def gateways(self) -> Global___GatewayReport:
+        """How gateways are: those that changed, or all after a Welcome."""
+
     def __init__(
         self,
         *,
@@ -76,12 +81,13 @@ class ConnectRequest(_message.Message):
         flash_progress: _event_pb2.FlashProgress | None = ...,
         command_result: Global___CommandResult | None = ...,
         recovery_progress: Global___RecoveryProgress | None = ...,
+        gateways: Global___GatewayReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["boards", b"boards", "command_accepted", b"command_accepted", "command_result", b"command_result", "flash_progress", b"flash_progress", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message", "recovery_progress", b"recovery_progress"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["boards", b"boards", "command_accepted", b"command_accepted", "command_result", b"command_result", "flash_progress", b"flash_progress", "gateways", b"gateways", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message", "recovery_progress", b"recovery_progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boards", b"boards", "command_accepted", b"command_accepted", "command_result", b"command_result", "flash_progress", b"flash_progress", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message", "recovery_progress", b"recovery_progress"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boards", b"boards", "command_accepted", b"command_accepted", "command_result", b"command_result", "flash_progress", b"flash_progress", "gateways", b"gateways", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message", "recovery_progress", b"recovery_progress"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "heartbeat", "boards", "command_accepted", "flash_progress", "command_result", "recovery_progress"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "heartbeat", "boards", "command_accepted", "flash_progress", "command_result", "recovery_progress", "gateways"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -98,6 +104,7 @@ class ConnectResponse(_message.Message):
     CANCEL_COMMAND_FIELD_NUMBER: _builtins.int
     RESULT_ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
+    CLOUD_BINDINGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome:
         """Answer to Hello."""
@@ -118,6 +125,10 @@ class ConnectResponse(_message.Message):
     def heartbeat(self) -> Global___Heartbeat:
         """Answer to Heartbeat."""
 
+    @_builtins.property
+    def cloud_bindings(self) -> Global___CloudBindings:
+        """Boards whose messages are carried to a cloud: all of this agent, after the Welcome and at every change."""
+
     def __init__(
         self,
         *,
@@ -126,12 +137,13 @@ class ConnectResponse(_message.Message):
         cancel_command: Global___CancelCommand | None = ...,
         result_acknowledged: Global___ResultAcknowledged | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
+        cloud_bindings: Global___CloudBindings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_command", b"cancel_command", "command", b"command", "heartbeat", b"heartbeat", "message", b"message", "result_acknowledged", b"result_acknowledged", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_command", b"cancel_command", "cloud_bindings", b"cloud_bindings", "command", b"command", "heartbeat", b"heartbeat", "message", b"message", "result_acknowledged", b"result_acknowledged", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_command", b"cancel_command", "command", b"command", "heartbeat", b"heartbeat", "message", b"message", "result_acknowledged", b"result_acknowledged", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_command", b"cancel_command", "cloud_bindings", b"cloud_bindings", "command", b"command", "heartbeat", b"heartbeat", "message", b"message", "result_acknowledged", b"result_acknowledged", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "command", "cancel_command", "result_acknowledged", "heartbeat"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "command", "cancel_command", "result_acknowledged", "heartbeat", "cloud_bindings"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -397,6 +409,7 @@ class FlashCommand(_message.Message):
     PART_FIELD_NUMBER: _builtins.int
     RESET_AFTER_FIELD_NUMBER: _builtins.int
     IMAGE_FIELD_NUMBER: _builtins.int
+    DEVICE_CONFIG_FIELD_NUMBER: _builtins.int
     part: _builtins.str
     """Part that must be found, e.g. "stm32f405rg"; another one is refused before the first erase."""
     reset_after: _builtins.bool
@@ -407,6 +420,12 @@ class FlashCommand(_message.Message):
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___FlashSegment]:
         """What to write; nothing else is erased."""
 
+    @_builtins.property
+    def device_config(self) -> Global___DeviceConfigSector:
+        """What the board is told of its cloud, written and read back beside the image: it is no part of the image or of its
+        digest. Not set: that sector is left as it is.
+        """
+
     def __init__(
         self,
         *,
@@ -414,14 +433,263 @@ class FlashCommand(_message.Message):
         part: _builtins.str = ...,
         reset_after: _builtins.bool = ...,
         image: _builtins.str = ...,
+        device_config: Global___DeviceConfigSector | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["device_config", b"device_config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "part", b"part", "reset_after", b"reset_after", "segments", b"segments"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_config", b"device_config", "image", b"image", "part", b"part", "reset_after", b"reset_after", "segments", b"segments"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FlashCommand: _TypeAlias = FlashCommand  # noqa: Y015
+
+@_typing.final
+class DeviceConfigSector(_message.Message):
+    """The sector of flash in which a board finds its cloud."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    CONFIG_FIELD_NUMBER: _builtins.int
+    address: _builtins.int
+    """First address. 4 KiB are written there."""
+    @_builtins.property
+    def config(self) -> Global___DeviceConfig:
+        """What the board is told; not set: it has no cloud, and the sector is erased."""
+
+    def __init__(
+        self,
+        *,
+        address: _builtins.int = ...,
+        config: Global___DeviceConfig | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "config", b"config"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeviceConfigSector: _TypeAlias = DeviceConfigSector  # noqa: Y015
+
+@_typing.final
+class DeviceConfig(_message.Message):
+    """What a board is told of its cloud. It names a credential and holds none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    DEVICE_ID_FIELD_NUMBER: _builtins.int
+    TOPIC_PREFIX_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_REF_FIELD_NUMBER: _builtins.int
+    endpoint: _builtins.str
+    """Where the cloud's broker is, "host:port"."""
+    device_id: _builtins.str
+    """Id of the device."""
+    topic_prefix: _builtins.str
+    """Topics of the device lie below it."""
+    credential_ref: _builtins.str
+    """Names key and certificate of the device."""
+    def __init__(
+        self,
+        *,
+        endpoint: _builtins.str = ...,
+        device_id: _builtins.str = ...,
+        topic_prefix: _builtins.str = ...,
+        credential_ref: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_ref", b"credential_ref", "device_id", b"device_id", "endpoint", b"endpoint", "topic_prefix", b"topic_prefix"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeviceConfig: _TypeAlias = DeviceConfig  # noqa: Y015
+
+@_typing.final
+class CloudBindings(_message.Message):
+    """Boards whose messages are carried to a cloud."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BINDINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def bindings(self) -> _containers.RepeatedCompositeFieldContainer[Global___CloudBinding]:
+        """All of the agent; a board that is missing is bound no longer."""
+
+    def __init__(
+        self,
+        *,
+        bindings: _abc.Iterable[Global___CloudBinding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bindings", b"bindings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloudBindings: _TypeAlias = CloudBindings  # noqa: Y015
+
+@_typing.final
+class CloudBinding(_message.Message):
+    """A board and the device that it is in a cloud."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOARD_FIELD_NUMBER: _builtins.int
+    STACK_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    TOPIC_PREFIX_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_REF_FIELD_NUMBER: _builtins.int
+    board: _builtins.str
+    """Board id."""
+    stack: _builtins.str
+    """Stack that the device belongs to, without its collection."""
+    device: _builtins.str
+    """Id of the device."""
+    endpoint: _builtins.str
+    """Where the cloud's broker is, "host:port"."""
+    client_id: _builtins.str
+    """Client id towards the broker."""
+    topic_prefix: _builtins.str
+    """The device publishes and subscribes below it, and nowhere else."""
+    credential_ref: _builtins.str
+    """What FetchDeviceCredential is asked for."""
+    def __init__(
+        self,
+        *,
+        board: _builtins.str = ...,
+        stack: _builtins.str = ...,
+        device: _builtins.str = ...,
+        endpoint: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        topic_prefix: _builtins.str = ...,
+        credential_ref: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "client_id", b"client_id", "credential_ref", b"credential_ref", "device", b"device", "endpoint", b"endpoint", "stack", b"stack", "topic_prefix", b"topic_prefix"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloudBinding: _TypeAlias = CloudBinding  # noqa: Y015
+
+@_typing.final
+class GatewayReport(_message.Message):
+    """How gateways are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GATEWAYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def gateways(self) -> _containers.RepeatedCompositeFieldContainer[Global___GatewayOfBoard]:
+        """One for each board."""
+
+    def __init__(
+        self,
+        *,
+        gateways: _abc.Iterable[Global___GatewayOfBoard] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateways", b"gateways"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GatewayReport: _TypeAlias = GatewayReport  # noqa: Y015
+
+@_typing.final
+class GatewayOfBoard(_message.Message):
+    """The gateway of one board."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOARD_FIELD_NUMBER: _builtins.int
+    CLOUD_FIELD_NUMBER: _builtins.int
+    board: _builtins.str
+    """Board id."""
+    @_builtins.property
+    def cloud(self) -> _bench_pb2.BoardCloud:
+        """How it is; stack and device are those of the binding that it serves."""
+
+    def __init__(
+        self,
+        *,
+        board: _builtins.str = ...,
+        cloud: _bench_pb2.BoardCloud | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cloud", b"cloud"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "cloud", b"cloud"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GatewayOfBoard: _TypeAlias = GatewayOfBoard  # noqa: Y015
+
+@_typing.final
+class FetchDeviceCredentialRequest(_message.Message):
+    """Whose credential is asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGENT_FIELD_NUMBER: _builtins.int
+    LINK_EPOCH_FIELD_NUMBER: _builtins.int
+    BOARD_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_REF_FIELD_NUMBER: _builtins.int
+    agent: _builtins.str
+    """Name of the agent."""
+    link_epoch: _builtins.int
+    """Link epoch from Welcome."""
+    board: _builtins.str
+    """Board id."""
+    credential_ref: _builtins.str
+    """Reference of the binding."""
+    def __init__(
+        self,
+        *,
+        agent: _builtins.str = ...,
+        link_epoch: _builtins.int = ...,
+        board: _builtins.str = ...,
+        credential_ref: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "board", b"board", "credential_ref", b"credential_ref", "link_epoch", b"link_epoch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FetchDeviceCredentialRequest: _TypeAlias = FetchDeviceCredentialRequest  # noqa: Y015
+
+@_typing.final
+class FetchDeviceCredentialResponse(_message.Message):
+    """A credential. It is kept in memory, and in no journal, log or event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATE_PEM_FIELD_NUMBER: _builtins.int
+    KEY_PEM_FIELD_NUMBER: _builtins.int
+    CA_PEM_FIELD_NUMBER: _builtins.int
+    certificate_pem: _builtins.bytes
+    """Certificate of the device, PEM."""
+    key_pem: _builtins.bytes
+    """Its private key, PEM."""
+    ca_pem: _builtins.bytes
+    """Certificate of the authority that proves the broker's, PEM; empty: one that the agent's machine trusts."""
+    def __init__(
+        self,
+        *,
+        certificate_pem: _builtins.bytes = ...,
+        key_pem: _builtins.bytes = ...,
+        ca_pem: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ca_pem", b"ca_pem", "certificate_pem", b"certificate_pem", "key_pem", b"key_pem"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FetchDeviceCredentialResponse: _TypeAlias = FetchDeviceCredentialResponse  # noqa: Y015
 
 @_typing.final
 class FlashSegment(_message.Message):

@@ -45,6 +45,11 @@ class AgentLinkServiceStub:
                 request_serializer=benchline_dot_v1_dot_agent__link__pb2.UploadConsoleRequest.SerializeToString,
                 response_deserializer=benchline_dot_v1_dot_agent__link__pb2.UploadConsoleResponse.FromString,
                 _registered_method=True)
+        self.FetchDeviceCredential = channel.unary_unary(
+                '/benchline.v1.AgentLinkService/FetchDeviceCredential',
+                request_serializer=benchline_dot_v1_dot_agent__link__pb2.FetchDeviceCredentialRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_agent__link__pb2.FetchDeviceCredentialResponse.FromString,
+                _registered_method=True)
 
 
 class AgentLinkServiceServicer:
@@ -66,6 +71,14 @@ class AgentLinkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FetchDeviceCredential(self, request, context):
+        """What the device of a bound board connects to its cloud with. Answered only to the agent whose stream is open, and only
+        for the credential of an active binding of one of its boards; PERMISSION_DENIED/CREDENTIAL_NOT_YOURS otherwise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AgentLinkServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +91,11 @@ def add_AgentLinkServiceServicer_to_server(servicer, server):
                     servicer.UploadConsole,
                     request_deserializer=benchline_dot_v1_dot_agent__link__pb2.UploadConsoleRequest.FromString,
                     response_serializer=benchline_dot_v1_dot_agent__link__pb2.UploadConsoleResponse.SerializeToString,
+            ),
+            'FetchDeviceCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.FetchDeviceCredential,
+                    request_deserializer=benchline_dot_v1_dot_agent__link__pb2.FetchDeviceCredentialRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_agent__link__pb2.FetchDeviceCredentialResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -135,6 +153,33 @@ class AgentLinkService:
             '/benchline.v1.AgentLinkService/UploadConsole',
             benchline_dot_v1_dot_agent__link__pb2.UploadConsoleRequest.SerializeToString,
             benchline_dot_v1_dot_agent__link__pb2.UploadConsoleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FetchDeviceCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.AgentLinkService/FetchDeviceCredential',
+            benchline_dot_v1_dot_agent__link__pb2.FetchDeviceCredentialRequest.SerializeToString,
+            benchline_dot_v1_dot_agent__link__pb2.FetchDeviceCredentialResponse.FromString,
             options,
             channel_credentials,
             insecure,

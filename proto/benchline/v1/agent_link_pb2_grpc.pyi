@@ -39,6 +39,10 @@ class AgentLinkServiceStub:
     """
     UploadConsole: _grpc.StreamStreamMultiCallable[_agent_link_pb2.UploadConsoleRequest, _agent_link_pb2.UploadConsoleResponse]
     """Console bytes, on a stream of their own so that a flood cannot delay a cancel. Answers acknowledge what is stored durably."""
+    FetchDeviceCredential: _grpc.UnaryUnaryMultiCallable[_agent_link_pb2.FetchDeviceCredentialRequest, _agent_link_pb2.FetchDeviceCredentialResponse]
+    """What the device of a bound board connects to its cloud with. Answered only to the agent whose stream is open, and only
+    for the credential of an active binding of one of its boards; PERMISSION_DENIED/CREDENTIAL_NOT_YOURS otherwise.
+    """
 
 @_typing.type_check_only
 class AgentLinkServiceAsyncStub(AgentLinkServiceStub):
@@ -51,6 +55,10 @@ class AgentLinkServiceAsyncStub(AgentLinkServiceStub):
     """
     UploadConsole: _aio.StreamStreamMultiCallable[_agent_link_pb2.UploadConsoleRequest, _agent_link_pb2.UploadConsoleResponse]  # type: ignore[assignment]
     """Console bytes, on a stream of their own so that a flood cannot delay a cancel. Answers acknowledge what is stored durably."""
+    FetchDeviceCredential: _aio.UnaryUnaryMultiCallable[_agent_link_pb2.FetchDeviceCredentialRequest, _agent_link_pb2.FetchDeviceCredentialResponse]  # type: ignore[assignment]
+    """What the device of a bound board connects to its cloud with. Answered only to the agent whose stream is open, and only
+    for the credential of an active binding of one of its boards; PERMISSION_DENIED/CREDENTIAL_NOT_YOURS otherwise.
+    """
 
 class AgentLinkServiceServicer(metaclass=_abc_1.ABCMeta):
     """AgentLinkService carries commands one way and their results the other. Commands are correlated by id, never by order."""
@@ -72,5 +80,15 @@ class AgentLinkServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_agent_link_pb2.UploadConsoleResponse], _abc.AsyncIterator[_agent_link_pb2.UploadConsoleResponse]]:
         """Console bytes, on a stream of their own so that a flood cannot delay a cancel. Answers acknowledge what is stored durably."""
+
+    @_abc_1.abstractmethod
+    def FetchDeviceCredential(
+        self,
+        request: _agent_link_pb2.FetchDeviceCredentialRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agent_link_pb2.FetchDeviceCredentialResponse, _abc.Awaitable[_agent_link_pb2.FetchDeviceCredentialResponse]]:
+        """What the device of a bound board connects to its cloud with. Answered only to the agent whose stream is open, and only
+        for the credential of an active binding of one of its boards; PERMISSION_DENIED/CREDENTIAL_NOT_YOURS otherwise.
+        """
 
 def add_AgentLinkServiceServicer_to_server(servicer: AgentLinkServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -151,6 +151,7 @@ class Board(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     QUARANTINE_FIELD_NUMBER: _builtins.int
     RECOVERING_FIELD_NUMBER: _builtins.int
+    CLOUD_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: agents/{agent}/boards/{board}."""
     model: _builtins.str
@@ -215,6 +216,10 @@ class Board(_message.Message):
     def quarantine(self) -> _recovery_pb2.Quarantine:
         """Set while it is out of service."""
 
+    @_builtins.property
+    def cloud(self) -> Global___BoardCloud:
+        """The cloud that its gateway carries messages to and from; not set while it is bound to none."""
+
     def __init__(
         self,
         *,
@@ -243,14 +248,98 @@ class Board(_message.Message):
         score: _builtins.int = ...,
         quarantine: _recovery_pb2.Quarantine | None = ...,
         recovering: _builtins.str = ...,
+        cloud: Global___BoardCloud | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chip", b"chip", "last_seen_time", b"last_seen_time", "quarantine", b"quarantine", "usb", b"usb"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chip", b"chip", "cloud", b"cloud", "last_seen_time", b"last_seen_time", "quarantine", b"quarantine", "usb", b"usb"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abilities", b"abilities", "chip", b"chip", "console_bytes", b"console_bytes", "console_epoch", b"console_epoch", "experimental", b"experimental", "family", b"family", "flash_tool", b"flash_tool", "health", b"health", "holder", b"holder", "identity", b"identity", "kind", b"kind", "last_seen_time", b"last_seen_time", "lease", b"lease", "model", b"model", "name", b"name", "part", b"part", "personality", b"personality", "port", b"port", "probe_id", b"probe_id", "proven_image_sha256", b"proven_image_sha256", "quarantine", b"quarantine", "recovering", b"recovering", "score", b"score", "state", b"state", "usb", b"usb"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abilities", b"abilities", "chip", b"chip", "cloud", b"cloud", "console_bytes", b"console_bytes", "console_epoch", b"console_epoch", "experimental", b"experimental", "family", b"family", "flash_tool", b"flash_tool", "health", b"health", "holder", b"holder", "identity", b"identity", "kind", b"kind", "last_seen_time", b"last_seen_time", "lease", b"lease", "model", b"model", "name", b"name", "part", b"part", "personality", b"personality", "port", b"port", "probe_id", b"probe_id", "proven_image_sha256", b"proven_image_sha256", "quarantine", b"quarantine", "recovering", b"recovering", "score", b"score", "state", b"state", "usb", b"usb"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Board: _TypeAlias = Board  # noqa: Y015
+
+@_typing.final
+class BoardCloud(_message.Message):
+    """A board as a device of a cloud, and the gateway in its agent. Counts begin anew with each binding and each start of the
+    agent.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[BoardCloud._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: BoardCloud._State.ValueType  # 0
+        """Never sent."""
+        STATE_CONNECTING: BoardCloud._State.ValueType  # 1
+        """It is connecting, or waits to try again; see message."""
+        STATE_CONNECTED: BoardCloud._State.ValueType  # 2
+        """The broker has let it in."""
+        STATE_REFUSED: BoardCloud._State.ValueType  # 3
+        """The broker or the control plane does not let it in; see message."""
+        STATE_UNKNOWN: BoardCloud._State.ValueType  # 4
+        """Its agent has not told yet, or is away."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """How the gateway is."""
+
+    STATE_UNSPECIFIED: BoardCloud.State.ValueType  # 0
+    """Never sent."""
+    STATE_CONNECTING: BoardCloud.State.ValueType  # 1
+    """It is connecting, or waits to try again; see message."""
+    STATE_CONNECTED: BoardCloud.State.ValueType  # 2
+    """The broker has let it in."""
+    STATE_REFUSED: BoardCloud.State.ValueType  # 3
+    """The broker or the control plane does not let it in; see message."""
+    STATE_UNKNOWN: BoardCloud.State.ValueType  # 4
+    """Its agent has not told yet, or is away."""
+
+    STACK_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    PUBLISHED_FIELD_NUMBER: _builtins.int
+    RECEIVED_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    stack: _builtins.str
+    """Stack of the device, without its collection."""
+    device: _builtins.str
+    """Id of the device."""
+    state: Global___BoardCloud.State.ValueType
+    """How the gateway is."""
+    message: _builtins.str
+    """Why it is not connected; empty when it is."""
+    published: _builtins.int
+    """Messages of the board that the broker has acknowledged."""
+    received: _builtins.int
+    """Messages that were written to the board."""
+    dropped: _builtins.int
+    """Messages that were lost: the queue was full, or the board could not take them."""
+    refused: _builtins.int
+    """Records of the board and messages for it that were refused: not well formed, too long, or not its topics."""
+    def __init__(
+        self,
+        *,
+        stack: _builtins.str = ...,
+        device: _builtins.str = ...,
+        state: Global___BoardCloud.State.ValueType = ...,
+        message: _builtins.str = ...,
+        published: _builtins.int = ...,
+        received: _builtins.int = ...,
+        dropped: _builtins.int = ...,
+        refused: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "dropped", b"dropped", "message", b"message", "published", b"published", "received", b"received", "refused", b"refused", "stack", b"stack", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BoardCloud: _TypeAlias = BoardCloud  # noqa: Y015
 
 @_typing.final
 class UsbDevice(_message.Message):

@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from benchline.channel import open_channel
+from benchline.errors import NotFoundError
 from benchline.names import session_name
 from controlplane.catalog.loader import load_catalogue
 from controlplane.designers.offline import OfflineDesigner
@@ -20,6 +21,7 @@ from controlplane.domain.event import SessionChanged
 from controlplane.domain.live_simulation import LiveLimits
 from controlplane.domain.question import Answer, Question, QuestionRound, QuestionsAsked
 from controlplane.domain.session import Session, SessionRequest, StageRecord
+from controlplane.domain.stack import CloudBinding, DeviceCredential
 from controlplane.domain.verdict import Outcome, Stage, State
 from controlplane.edge.bench_service import BenchService
 from controlplane.edge.byte_services import ArtifactService, ConsoleService
@@ -32,6 +34,7 @@ from controlplane.edge.server_service import Check, ServerService
 from controlplane.edge.session_service import SessionService
 from controlplane.edge.stack_service import StackService
 from controlplane.fleet.commands import Commands
+from controlplane.fleet.device_clouds import DeviceClouds
 from controlplane.fleet.link import AgentLink
 from controlplane.fleet.registry import Registry
 from controlplane.journal.journal import Journal
@@ -48,6 +51,7 @@ from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.board_health import HealthStore
 from controlplane.storage.boards import BoardStore
+from controlplane.storage.cloud_bindings import CloudBindings
 from controlplane.storage.commands import CommandStore
 from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
@@ -120,6 +124,10 @@ class DirectSessions:
             [SessionChanged(state=State.DONE, outcome=Outcome.PASSED)],
             change=lambda session: replace(session, state=State.DONE, outcome=Outcome.PASSED),
         )
+
+
+async def find_no_credential(binding: CloudBinding, principal: str) -> DeviceCredential:
+    raise NotFoundError("CREDENTIAL_NOT_FOUND", "nothing was applied")
 
 
 class Previews:
@@ -210,10 +218,12 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     )
     async with LeaseBook(database, boards) as book, LiveSimulations(live_parts) as lives:
         orders = Commands(commands, registry)
+        bindings = CloudBindings(database, boards)
         care, recoveries, health = care_of(tmp_path, database, boards, book, orders)
         rollouts = Rollouts(
             RolloutParts(
                 artifacts=artifacts,
+                bindings=bindings,
                 boards=boards,
                 catalogue=load_catalogue(),
                 commands=orders,
@@ -284,6 +294,7 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
                 commands=commands,
                 console_log=consoles,
                 health=health,
+                clouds=DeviceClouds(bindings, boards, find_no_credential),
             ),
         )
         server = build_server(services, target)

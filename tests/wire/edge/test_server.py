@@ -130,6 +130,7 @@ def test_what_changes_something_needs_more_than_a_viewer() -> None:
     }
     assert changing == {
         "AgentLinkService.Connect",
+        "AgentLinkService.FetchDeviceCredential",
         "AgentLinkService.UploadConsole",
         "ConsoleService.SendConsole",
         "DeploymentService.CancelDeployment",

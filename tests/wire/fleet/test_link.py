@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,20 @@ import pytest
 from benchline.channel import open_channel
 from benchline.errors import UnreachableError, error_from
 from benchline.v1 import agent_link_pb2, agent_link_pb2_grpc, bench_pb2, console_pb2, verdict_pb2
-from controlplane.domain.bench import BoardState
+from controlplane.domain.bench import BoardCloud, BoardState, GatewayState
 from controlplane.domain.event import FlashProgress
+from controlplane.domain.stack import CloudBinding, DeviceCredential
 from controlplane.domain.verdict import Outcome
 from controlplane.edge.interceptors import EdgeInterceptor
 from controlplane.fleet.commands import Commands
+from controlplane.fleet.device_clouds import DeviceClouds
 from controlplane.fleet.link import AgentLink
-from controlplane.fleet.orders import CommandTicket, FlashOrder, FlashPiece, ImageRole
+from controlplane.fleet.orders import CommandTicket, ConfigSector, FlashOrder, FlashPiece, ImageRole
 from controlplane.fleet.registry import Registry
+from controlplane.fleet.wire import decode_command, encode_command
 from controlplane.storage.board_health import HealthStore
 from controlplane.storage.boards import BoardStore
+from controlplane.storage.cloud_bindings import BoundBoard, CloudBindings
 from controlplane.storage.commands import CommandStore
 from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
@@ -35,6 +39,7 @@ Request = agent_link_pb2.ConnectRequest
 class Link:
     target: str
     boards: BoardStore
+    bindings: CloudBindings
     commands: Commands
     console_log: ConsoleLog
 
@@ -44,6 +49,12 @@ async def link(tmp_path: Path) -> AsyncIterator[Link]:
     database = await Database.open(tmp_path / "x.db")
     registry, boards = Registry(), BoardStore(database)
     store, console_log = CommandStore(database), ConsoleLog(database)
+    bindings = CloudBindings(database, boards)
+
+    async def find(binding: CloudBinding, principal: str) -> DeviceCredential:
+        assert principal == "agents/bench"
+        return DeviceCredential(certificate_pem=b"cert", key_pem=b"key", ca_pem=b"ca")
+
     server = grpc.aio.server(interceptors=[EdgeInterceptor()])
     agent_link_pb2_grpc.add_AgentLinkServiceServicer_to_server(
         AgentLink(
@@ -52,13 +63,14 @@ async def link(tmp_path: Path) -> AsyncIterator[Link]:
             commands=store,
             console_log=console_log,
             health=HealthStore(database, boards),
+            clouds=DeviceClouds(bindings, boards, find),
         ),
         server,
     )
     target = f"unix:{tmp_path / 'link.sock'}"
     server.add_insecure_port(target)
     await server.start()
-    yield Link(target, boards, Commands(store, registry), console_log)
+    yield Link(target, boards, bindings, Commands(store, registry), console_log)
     await server.stop(None)
     await database.close()
 
@@ -306,3 +318,110 @@ async def test_a_console_stream_of_an_old_connection_is_refused(link: Link) -> N
 
     assert error_from(caught.value).reason == "SUPERSEDED"
     await agent.leave()
+
+
+CLOUD = CloudBinding(
+    stack="lab",
+    device="d1",
+    endpoint="127.0.0.1:18883",
+    client_id="d1",
+    topic_prefix="devices/d1",
+    credential_ref="local:lab/d1",
+    ca_ref="local:lab/ca",
+)
+
+
+def bound(*, active: bool = True) -> BoundBoard:
+    return BoundBoard(board=BOARD, address=0x0800_C000, active=active, binding=CLOUD)
+
+
+async def fetch(agent: Agent, epoch: int, **fields: str) -> bytes:
+    request = agent_link_pb2.FetchDeviceCredentialRequest(
+        **({"agent": agent.name, "board": "vf405-01", "credential_ref": "local:lab/d1"} | fields),
+        link_epoch=epoch,
+    )
+    try:
+        return bytes((await agent.stub.FetchDeviceCredential(request)).key_pem)
+    except grpc.aio.AioRpcError as error:
+        return error_from(error).reason.encode()
+
+
+async def test_a_flash_order_carries_what_the_board_is_told_and_no_digest_of_it() -> None:
+    order = ticket().order
+    assert isinstance(order, FlashOrder)
+    told = replace(ticket(), order=replace(order, config=ConfigSector(address=64, binding=CLOUD)))
+    erased = replace(told, order=replace(order, config=ConfigSector(address=64, binding=None)))
+
+    sent = decode_command(encode_command(told)).flash
+
+    assert [one.address for one in sent.segments] == [0x0800_0000]
+    assert sent.device_config.address == 64
+    assert sent.device_config.config.credential_ref == "local:lab/d1"
+    assert sent.device_config.config.endpoint == "127.0.0.1:18883"
+    assert not decode_command(encode_command(erased)).flash.device_config.HasField("config")
+    assert not decode_command(encode_command(ticket())).flash.HasField("device_config")
+
+
+async def test_an_agent_hears_its_bindings_after_the_welcome_and_at_each_change(
+    link: Link,
+) -> None:
+    agent = Agent(link)
+    await agent.hello()
+    assert not (await agent.read("cloud_bindings")).cloud_bindings.bindings
+
+    await link.bindings.put(bound())
+    (one,) = (await agent.read("cloud_bindings")).cloud_bindings.bindings
+    assert (one.board, one.stack, one.device) == ("vf405-01", "lab", "d1")
+    assert (one.endpoint, one.credential_ref) == ("127.0.0.1:18883", "local:lab/d1")
+    board = await link.boards.get(BOARD)
+    assert board.cloud == BoardCloud(stack="lab", device="d1")
+
+    await link.bindings.end(BOARD)
+    assert not (await agent.read("cloud_bindings")).cloud_bindings.bindings
+    assert (await link.boards.get(BOARD)).cloud is None
+
+
+async def test_a_credential_is_given_to_the_agent_of_the_bound_board_alone(link: Link) -> None:
+    agent, other = Agent(link), Agent(link, "other")
+    epoch = (await agent.hello()).link_epoch
+    others = (await other.hello()).link_epoch
+    assert await fetch(agent, epoch) == b"CREDENTIAL_NOT_YOURS"
+
+    await link.bindings.put(bound())
+    assert await fetch(agent, epoch) == b"key"
+    assert await fetch(other, others) == b"CREDENTIAL_NOT_YOURS"
+    assert await fetch(agent, epoch, credential_ref="local:lab/d2") == b"CREDENTIAL_NOT_YOURS"
+    assert await fetch(agent, epoch, board="vf405-02") == b"CREDENTIAL_NOT_YOURS"
+    assert await fetch(agent, epoch + 1) == b"SUPERSEDED"
+
+    await link.bindings.put(bound(active=False))
+    assert await fetch(agent, epoch) == b"CREDENTIAL_NOT_YOURS"
+
+
+async def test_how_a_gateway_is_shows_on_its_board_until_the_agent_leaves(link: Link) -> None:
+    agent = Agent(link)
+    await agent.hello()
+    await link.bindings.put(bound())
+    cloud = bench_pb2.BoardCloud(
+        stack="lab",
+        device="d1",
+        state=bench_pb2.BoardCloud.STATE_CONNECTED,
+        published=3,
+        message="x" * 9_000,
+    )
+    report = agent_link_pb2.GatewayReport(
+        gateways=[agent_link_pb2.GatewayOfBoard(board="vf405-01", cloud=cloud)]
+    )
+    await agent.stream.write(Request(gateways=report))
+
+    async with asyncio.timeout(15):
+        version = 0
+        while (found := (await link.boards.get(BOARD)).cloud) is None or not found.published:
+            version = await link.boards.wait(version)
+    assert (found.state, found.published) == (GatewayState.CONNECTED, 3)
+    assert len(found.message) == 500
+
+    await agent.leave()
+    async with asyncio.timeout(15):
+        while (await link.boards.get(BOARD)).cloud != BoardCloud(stack="lab", device="d1"):
+            version = await link.boards.wait(version)

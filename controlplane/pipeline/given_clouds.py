@@ -1,0 +1,26 @@
+"""What follows from what stacks give: which boards are bound, and where telemetry is read."""
+
+from collections.abc import Sequence
+
+from controlplane.domain.stack import Stack, StackOutputs
+from controlplane.planning.provision_step import bindings_of
+from controlplane.provisioning.credentials import DeviceCredentials
+from controlplane.storage.cloud_bindings import CloudBindings
+
+
+class GivenClouds:
+    """Keeps bindings and credentials in step with the stacks."""
+
+    def __init__(self, bindings: CloudBindings, credentials: DeviceCredentials) -> None:
+        self._bindings = bindings
+        self._credentials = credentials
+
+    async def follow(self, stack: Stack, outputs: StackOutputs | None) -> None:
+        """A stack was applied, and gives this; None: nothing."""
+        self._credentials.forget(stack.stack_id)
+        await self._bindings.follow(stack.stack_id, bindings_of(stack.stack_id, outputs))
+
+    async def resume(self, stacks: Sequence[Stack]) -> None:
+        """Follow what was given before the control plane ended."""
+        for stack in stacks:
+            await self.follow(stack, stack.outputs)
