@@ -57,6 +57,17 @@ def _printed(behaviours: Sequence[Behaviour]) -> Iterator[tuple[str, str, str]]:
         if kind is BehaviourKind.BUTTON:
             yield "button pressed [0-9]+", name, "the count of presses"
             yield re.escape(behaviour.word("print")), name, "a press of the button"
+        elif kind is BehaviourKind.MESSAGE:
+            yield from _messages(behaviour)
         elif kind is BehaviourKind.NOTICE:
             for text in (behaviour.word("began"), behaviour.word("ended")):
                 yield re.escape(text), name, "the notice of motion"
+
+
+def _messages(behaviour: Behaviour) -> Iterator[tuple[str, str, str]]:
+    for output in behaviour.signals:
+        spoken = output.replace("_", " ")
+        yield f"{spoken} (on|off)", "", f"the switching of the {spoken}"
+    if not behaviour.signals:
+        topic = behaviour.word("topic")
+        yield f"message {re.escape(topic)} .*", "", f"a message on topic {topic}"

@@ -41,11 +41,20 @@ def show_published(
     """What is published shows the present stimulus."""
     signal = timeline.signals[behaviour.signals[0]]
     where = f"abs(value - {timeline.level[signal.id]}) <= {float(step_of(signal.unit) / 5):g}"
+    topic = behaviour.word("topic")
+    _comes(timeline, topic, name, f'where: "{where}"', after=after, within=within)
+
+
+def _comes(
+    timeline: Timeline, topic: str, name: str, said: str, *, after: int, within: int
+) -> None:
+    """A message comes in a window. Counted, so that the order of several does not matter."""
     timeline.add(
         after,
-        f"expect: {{id: {name}, {event(behaviour.word('topic'))}, "
-        f'where: "{where}", after: {after}ms, within: {within}ms}}',
+        f"expect_count: {{id: {name}, {event(topic)}, {said}, after: {after}ms, "
+        f"until: {after + within}ms, min: 1}}",
     )
+    timeline.until(after + within)
 
 
 def prove_rate(timeline: Timeline, behaviour: Behaviour) -> None:
@@ -72,23 +81,16 @@ def prove_rate(timeline: Timeline, behaviour: Behaviour) -> None:
 def _uptime(timeline: Timeline, behaviour: Behaviour, after: int) -> None:
     period = round(behaviour.number("period"))
     low, high = after // 1000, (after + period) // 1000 + 1
-    timeline.add(
-        after,
-        f"expect: {{id: {_name(behaviour)}_value, {event(behaviour.word('topic'))}, "
-        f'where: "value >= {low} and value <= {high}", after: {after}ms, '
-        f"within: {period + START_MS}ms}}",
-    )
+    said = f'where: "value >= {low} and value <= {high}"'
+    topic, name = behaviour.word("topic"), f"{_name(behaviour)}_value"
+    _comes(timeline, topic, name, said, after=after, within=period + START_MS)
     timeline.until(after + period + START_MS + 100)
 
 
 def _says(
     timeline: Timeline, topic: str, name: str, value: str, *, after: int, within: int
 ) -> None:
-    timeline.add(
-        after,
-        f"expect: {{id: {name}, {event(topic)}, value: {quoted(value)}, "
-        f"after: {after}ms, within: {within}ms}}",
-    )
+    _comes(timeline, topic, name, f"value: {quoted(value)}", after=after, within=within)
 
 
 def follow_published(

@@ -98,8 +98,7 @@ def test_the_sketch_of_a_design_passes_its_scenarios(
 @pytest.mark.parametrize(
     ("prompt", "board"),
     [
-        ("periodic", "esp32-c3-devkitm-1"),
-        ("limits", "olimex-stm32-h405"),
+        ("limits", "esp32-c3-devkitm-1"),
         ("changes", "olimex-stm32-h405"),
         ("messages", "esp32-c3-devkitm-1"),
     ],
