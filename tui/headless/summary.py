@@ -166,4 +166,6 @@ def head_lines(session: session_pb2.Session) -> list[str]:
         lines.append(f"verdict  {visible(session.message)}")
     if session.board:
         lines.append(f"board    {session.board}")
+    if session.stack:
+        lines.append(f"cloud    {session.device} in {session.stack}")
     return lines

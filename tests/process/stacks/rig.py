@@ -25,10 +25,10 @@ from tests.stacks import HEAD, PLAIN, stacks_of
 ME = "local:tester"
 
 
-def gated(gate: Path) -> str:
-    """A module whose devices are made only once somebody writes into a named pipe.
+def gated(gate: Path, *, when: str = "create") -> str:
+    """A module whose devices are made (or destroyed) only once somebody writes into a named pipe.
 
-    Those that are there can be read and destroyed without it.
+    Everything else about them needs nobody.
     """
     return (
         HEAD
@@ -37,6 +37,7 @@ resource "terraform_data" "device" {{
   for_each = var.devices
   input    = each.key
   provisioner "local-exec" {{
+    when    = {when}
     command = "read line < {gate}"
   }}
 }}
