@@ -13,13 +13,16 @@ def session_outcome(session: Session) -> Outcome:
     """The outcome of a session whose last stage has ended.
 
     A session that was to be judged and of which every judging stage was skipped is SKIPPED: what
-    was only built was not proved.
+    was only built was not proved. So is one that was to provision, and could not.
     """
     ended = [r for r in session.stages if r.outcome is not None]
     outcome = worst([r.outcome for r in ended if r.outcome is not None])
     judged = [r.outcome for r in ended if r.stage in _JUDGING]
     if outcome is Outcome.PASSED and judged and set(judged) == {Outcome.SKIPPED}:
         return Outcome.SKIPPED
+    last = session.stages[-1] if session.stages else None
+    if outcome is Outcome.PASSED and last is not None and last.stage is Stage.PROVISION:
+        return last.outcome or outcome
     return outcome
 
 

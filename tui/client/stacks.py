@@ -198,14 +198,34 @@ async def watch_operation(
         yield item
 
 
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """Whether a stack is there: a watcher has no other end to wait for."""
+
+    state: int
+    last_sequence: int = 0
+
+
 async def watch_stack(
-    connection: Connection, name: str, *, from_sequence: int = 1
-) -> AsyncIterator[event_pb2.Event]:
-    """Every event of a stack from a sequence number on, until the stack is deleted."""
-    request = stack_pb2.WatchStackRequest(name=name, from_sequence=from_sequence)
-    async for answer in connection.stacks.WatchStack(request):
-        for event in answer.events:
-            yield event
+    connection: Connection, name: str, *, from_sequence: int = 1, on_away: Away = ignore
+) -> AsyncIterator[event_pb2.Event | Back]:
+    """Every event of a stack from a sequence number on, each once, until the stack is deleted.
+
+    Raises:
+        grpc.aio.AioRpcError: any failure but an unreachable server.
+    """
+
+    def opened(first: int) -> AsyncIterable[stack_pb2.WatchStackResponse]:
+        request = stack_pb2.WatchStackRequest(name=name, from_sequence=first)
+        return connection.stacks.WatchStack(request)
+
+    async def current() -> _Life:
+        there = await stack_if_any(connection, name) is not None
+        return _Life(verdict_pb2.STATE_RUNNING if there else verdict_pb2.STATE_DONE)
+
+    async for item in follow_to_end(opened, current, from_sequence, on_away):
+        if not isinstance(item, _Life):
+            yield item
 
 
 def _settings(settings: Mapping[str, str]) -> list[stack_pb2.StackSetting]:

@@ -13,7 +13,16 @@ from tui.client.stack_facts import plan_of, stack_of
 from tui.client.translate import event_of
 from tui.client.watch import Back
 from tui.headless import local
-from tui.headless.output import EXIT_LEFT, MISSING, data, exit_code, json_line, table, talk
+from tui.headless.output import (
+    EXIT_LEFT,
+    EXIT_USAGE,
+    MISSING,
+    data,
+    exit_code,
+    json_line,
+    table,
+    talk,
+)
 from tui.stack_wording import (
     SHORT_DIGEST,
     output_lines,
@@ -245,10 +254,18 @@ async def _show(connection: Connection, options: argparse.Namespace) -> int:
 
 
 async def _watch(connection: Connection, options: argparse.Namespace) -> int:
-    events = calls.watch_stack(connection, options.name, from_sequence=options.from_sequence)
+    events = calls.watch_stack(
+        connection,
+        options.name,
+        from_sequence=options.from_sequence,
+        on_away=local.bring_back,
+    )
     try:
         async for event in events:
-            _tell_event(options, event, to=data)
+            if isinstance(event, Back):
+                talk("connected again")
+            else:
+                _tell_event(options, event, to=data)
     except asyncio.CancelledError:
         return EXIT_LEFT
     return 0
@@ -293,9 +310,11 @@ async def _follow(
 
 
 def operation_exit(operation: _Operation) -> int:
-    """0 when it succeeded; 130 cancelled, 5 something is missing here, 3 any other failure."""
+    """0 when it succeeded; 130 cancelled, 2 a setting, 5 something is missing, 3 anything else."""
     if operation.state == _Operation.STATE_SUCCEEDED:
         return 0
+    if operation.failure.reason == "VARIABLES_INVALID":
+        return EXIT_USAGE
     if operation.state == _Operation.STATE_CANCELLED:
         return EXIT_LEFT
     return exit_code("SKIPPED" if operation.failure.reason in MISSING else "BROKEN")

@@ -237,4 +237,6 @@ async def test_without_terraform_the_other_stages_go_on(tmp_path: Path) -> None:
         assert "install terraform" in provision.message
         assert done.stage_record(Stage.DEPLOY) is not None
         assert done.outcome is Outcome.PASSED
+        only = await r.ended(await r.start(device="lamp", until=Stage.PROVISION))
+        assert only.outcome is Outcome.SKIPPED, "what was asked for was not done"
         assert [f.code for f in done.findings] in (["TERRAFORM_NOT_FOUND"], ["TERRAFORM_UNUSABLE"])

@@ -86,7 +86,11 @@ async def test_a_stack_is_made_changed_and_destroyed_from_the_shell(edge: Edge) 
     gone = await benchline(edge, "stack", "destroy", "home", "--confirm", "home")
     assert gone.code == 0, gone
     assert "stack    home  DESTROYED" in gone.out
+    watching = asyncio.create_task(benchline(edge, "stack", "watch", "home"))
     assert (await benchline(edge, "stack", "delete", "home")).code == 0
+    watched = await watching
+    # It sees the history, and ends with the stack; or comes too late, and says so.
+    assert watched.out.startswith("stack DRAFT") or "STACK_NOT_FOUND" in watched.err, watched
     listed = await benchline(edge, "stack", "list")
     assert (listed.code, listed.out) == (0, "")
 
