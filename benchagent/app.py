@@ -21,6 +21,7 @@ from benchagent.discovery.book import BoardBook
 from benchagent.enrolment import Enrolment, told_by
 from benchagent.flashers.protocol import TargetIdentity
 from benchagent.flashers.registry import Flashers
+from benchagent.gateway.gateways import Gateways
 from benchagent.identify import identify_board
 from benchagent.images import ImageCache
 from benchagent.inbox import Inbox
@@ -128,7 +129,17 @@ class App:
             inbox=self._inbox,
             boards=self.boards,
             outbox=self._outbox,
-            handlers=Handlers(command=self._runner.submit, cancel=self._runner.cancel),
+            handlers=Handlers(
+                command=self._runner.submit,
+                cancel=self._runner.cancel,
+                bind=lambda bindings: self._gateways.bind(bindings),
+            ),
+        )
+        self._gateways = Gateways(
+            self.boards,
+            fetch=self.link.fetch_credential,
+            is_paused=self._runner.is_writing,
+            tell=self._outbox.gateway,
         )
         self._looked = asyncio.Event()
 
@@ -154,6 +165,7 @@ class App:
             services.append(asyncio.create_task(control, name="local control"))
             await self._first_of(services, self._looked)
             await self._runner.resume(recovered.cut_off, recovered.to_run)
+            services.append(asyncio.create_task(self._gateways.run(), name="gateways"))
             services.append(asyncio.create_task(self.link.run(), name="link"))
             await self._first_of(services, stop)
             log.info("stopping")
@@ -201,6 +213,7 @@ class App:
 
     def _grew(self) -> None:
         self.link.console_grew()
+        self._gateways.console_grew()
 
     async def _sync(self) -> None:
         while True:

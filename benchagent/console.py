@@ -56,6 +56,7 @@ class Console:
         self._retry: asyncio.TimerHandle | None = None
         self._retry_s = _RETRY_FIRST_S
         self._last_read_s = 0.0
+        self._sending = asyncio.Lock()
         self.fault = ""
         if spool.was_read_before:
             spool.mark_gap(AWAY)
@@ -143,7 +144,8 @@ class Console:
         """
         left = memoryview(data)
         try:
-            async with asyncio.timeout(_SEND_S):
+            # One line at a time: pieces of two senders would make neither's line.
+            async with asyncio.timeout(_SEND_S), self._sending:
                 while left:
                     left = left[await self._write_some(left) :]
         except TimeoutError as error:

@@ -12,12 +12,15 @@ import grpc
 
 from benchagent.bench import Boards
 from benchagent.command import Command, ConsoleHead, Progress, RecoveryProgress, Result
+from benchagent.gateway.binding import Binding, Credential, GatewayNews, RefusedError
 from benchagent.inbox import CommandState, Inbox
 from benchagent.outbox import Outbox, Said
 from benchagent.upload import DEFAULT_CREDIT_BYTES, Message, Uploader, UploadLostError
 from benchagent.wire import (
+    bindings_from,
     chunk_message,
     command_from,
+    gateway_message,
     head_message,
     heads_from,
     inventory_message,
@@ -27,7 +30,7 @@ from benchagent.wire import (
     timestamp,
 )
 from benchline.channel import open_channel
-from benchline.errors import ConflictError, error_from
+from benchline.errors import ConflictError, NotFoundError, NotPermittedError, error_from
 from benchline.v1 import agent_link_pb2 as pb
 from benchline.v1.agent_link_pb2_grpc import AgentLinkServiceStub
 from benchline.v1.artifact_pb2 import ReadArtifactRequest
@@ -47,6 +50,7 @@ _HEARTBEAT_RANGE_S = (1, 60)
 MISSED_HEARTBEATS = 3
 REPEAT_RESULTS_S = 5.0
 READ_S = 20.0
+CREDENTIAL_S = 30.0
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 0.1, 2.0
 SUPERSEDED_S = 10.0
 
@@ -64,10 +68,11 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handlers:
-    """Where commands and cancels go."""
+    """Where commands, cancels and the bindings of boards to clouds go."""
 
     command: Callable[[Command], Awaitable[None]]
     cancel: Callable[[str], Awaitable[None]]
+    bind: Callable[[Sequence[Binding]], None]
 
 
 class LinkLostError(Exception):
@@ -104,6 +109,7 @@ class Link:
         self._outbox = outbox
         self._handlers = handlers
         self._uploader: Uploader | None = None
+        self._credentials: _Credentials | None = None
         self._beat = asyncio.Event()
         self._new_console = asyncio.Event()
         self.connected = asyncio.Event()
@@ -117,6 +123,17 @@ class Link:
         """A console came that the last Hello did not name: how much of it the control plane
         already holds is only told in a Welcome, so the link is made anew."""
         self._new_console.set()
+
+    async def fetch_credential(self, binding: Binding) -> Credential:
+        """What the device of a bound board connects with.
+
+        Raises:
+            RefusedError: the control plane does not give it.
+            ConnectionError: the control plane is away.
+        """
+        if self._credentials is None:
+            raise ConnectionError("the control plane is away")
+        return await self._credentials.fetch(binding)
 
     async def run(self) -> None:
         """Connect, and connect again whenever the link is lost; end it by cancelling."""
@@ -136,6 +153,7 @@ class Link:
                 attempt = 0 if self.connected.is_set() else attempt + 1
                 self.connected.clear()
                 self._uploader = None
+                self._credentials = None
             await asyncio.sleep(wait_s)
 
     async def _session(self, channel: grpc.aio.Channel) -> None:
@@ -158,6 +176,7 @@ class Link:
                 acked=offsets,
                 credit_bytes=welcome.console_credit_bytes or DEFAULT_CREDIT_BYTES,
             )
+            self._credentials = _Credentials(stub, self._identity.agent, welcome.link_epoch)
             self.connected.set()
             low, high = _HEARTBEAT_RANGE_S
             period_s = float(min(max(welcome.heartbeat_seconds or HEARTBEAT_S, low), high))
@@ -212,6 +231,8 @@ class Link:
                     await self._handlers.cancel(answer.cancel_command.command_id)
                 case "result_acknowledged":
                     await self._inbox.acknowledge(answer.result_acknowledged.command_id)
+                case "cloud_bindings":
+                    self._handlers.bind(bindings_from(answer.cloud_bindings))
                 case _:
                     pass
 
@@ -259,6 +280,8 @@ class Link:
                 return pb.ConnectRequest(recovery_progress=step_progress_message(progress))
             case Result() as result:
                 return pb.ConnectRequest(command_result=result_message(result, agent))
+            case GatewayNews() as news:
+                return pb.ConnectRequest(gateways=gateway_message(news))
             case boards:
                 return pb.ConnectRequest(boards=inventory_message(boards, agent))
 
@@ -292,6 +315,34 @@ class Link:
         except TimeoutError as error:
             raise LinkLostError("the stream does not end") from error
         raise _ended(code is grpc.StatusCode.ABORTED, f"{code}: {details}")
+
+
+class _Credentials:
+    """Asks for credentials of devices over one connection."""
+
+    def __init__(self, stub: "AgentLinkServiceAsyncStub", agent: str, link_epoch: int) -> None:
+        self._stub = stub
+        self._agent = agent
+        self._link_epoch = link_epoch
+
+    async def fetch(self, binding: Binding) -> Credential:
+        """Raises RefusedError or ConnectionError, as `Link.fetch_credential`."""
+        request = pb.FetchDeviceCredentialRequest(
+            agent=self._agent,
+            link_epoch=self._link_epoch,
+            board=binding.board,
+            credential_ref=binding.credential_ref,
+        )
+        try:
+            found = await self._stub.FetchDeviceCredential(request, timeout=CREDENTIAL_S)
+        except grpc.RpcError as error:
+            why = error_from(error)
+            if isinstance(why, NotPermittedError | NotFoundError):
+                raise RefusedError(f"{why.reason}: {why.message}") from error
+            raise ConnectionError(f"{why.reason}: {why.message}") from error
+        return Credential(
+            certificate_pem=found.certificate_pem, key_pem=found.key_pem, ca_pem=found.ca_pem
+        )
 
 
 class _Upload:

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 
 from benchagent.board import Board
 from benchagent.command import Progress, RecoveryProgress, Result
+from benchagent.gateway.binding import GatewayNews
 
-Said = Sequence[Board] | Progress | RecoveryProgress | Result | str
-"""An inventory, a progress, an answer, or the id of a command that was accepted."""
+Said = Sequence[Board] | Progress | RecoveryProgress | Result | GatewayNews | str
+"""An inventory, a progress, an answer, how a gateway is, or the id of a command that was
+accepted."""
 _MOST_STEPS = 256
 
 
 class Outbox:
     """Collects news in the order in which the control plane has to hear them.
 
-    Accepted commands come first, then progress and steps, then answers, then the inventory.
+    Accepted commands come first, then progress and steps, then answers, then gateways, then the
+    inventory.
     Progress of one phase is replaced by newer progress of it; answers are bounded by the journal's
     open commands.
     """
@@ -26,6 +29,7 @@ class Outbox:
         self._progress: deque[Progress] = deque()
         self._steps: deque[RecoveryProgress] = deque(maxlen=_MOST_STEPS)
         self._results: dict[str, Result] = {}
+        self._gateways: dict[str, GatewayNews] = {}
         self._boards: Sequence[Board] | None = None
 
     def accepted(self, command_id: str) -> None:
@@ -53,6 +57,11 @@ class Outbox:
         self._results[result.command_id] = result
         self._news.set()
 
+    def gateway(self, news: GatewayNews) -> None:
+        """A gateway is other than before; only the newest of each board is said."""
+        self._gateways[news.board] = news
+        self._news.set()
+
     def boards(self, boards: Sequence[Board]) -> None:
         """The inventory changed."""
         self._boards = boards
@@ -64,6 +73,7 @@ class Outbox:
         self._progress.clear()
         self._steps.clear()
         self._results.clear()
+        self._gateways.clear()
         self._boards = None
 
     async def next(self) -> Said:
@@ -77,6 +87,8 @@ class Outbox:
                 return self._steps.popleft()
             if self._results:
                 return self._results.pop(next(iter(self._results)))
+            if self._gateways:
+                return self._gateways.pop(next(iter(self._gateways)))
             if self._boards is not None:
                 boards, self._boards = self._boards, None
                 return boards

@@ -167,6 +167,13 @@ class Runner:
         """Whether commands of a board run or wait."""
         return board in self._workers
 
+    def is_writing(self, board: str) -> bool:
+        """Whether the flash of a board is being written."""
+        return any(
+            job.command.board == board and isinstance(job.command.action, Flash | Recover)
+            for job in self._running.values()
+        )
+
     async def stop(self, grace_s: float) -> None:
         """Begin nothing more, wait for what runs, then stop it.
 

@@ -26,6 +26,7 @@ from benchagent.command import (
     Send,
 )
 from benchagent.config_sector import config_of, config_segment
+from benchagent.gateway.binding import Binding, GatewayNews, GatewayState
 from benchagent.power import PowerState
 from benchagent.recovery.ladder import Action, Step, StepOutcome
 from benchagent.spool import Chunk
@@ -64,6 +65,11 @@ _POWER_STATES = {number: state for state, number in _POWER_NUMBERS.items()}
 _KINDS: dict[BoardKind, bench_pb2.Board.Kind.ValueType] = {
     BoardKind.VIRTUAL: bench_pb2.Board.KIND_VIRTUAL,
     BoardKind.PHYSICAL: bench_pb2.Board.KIND_PHYSICAL,
+}
+_GATEWAY_STATES: dict[GatewayState, bench_pb2.BoardCloud.State.ValueType] = {
+    GatewayState.CONNECTING: bench_pb2.BoardCloud.STATE_CONNECTING,
+    GatewayState.CONNECTED: bench_pb2.BoardCloud.STATE_CONNECTED,
+    GatewayState.REFUSED: bench_pb2.BoardCloud.STATE_REFUSED,
 }
 
 
@@ -270,6 +276,38 @@ def _flash_record(result: Result, report: FlashReport, agent: str) -> flash_pb2.
     if report.end_time is not None:
         record.end_time.CopyFrom(timestamp(report.end_time))
     return record
+
+
+def bindings_from(message: agent_link_pb2.CloudBindings) -> list[Binding]:
+    """The boards that are bound to a cloud."""
+    return [
+        Binding(
+            board=one.board,
+            stack=one.stack,
+            device=one.device,
+            endpoint=one.endpoint,
+            client_id=one.client_id,
+            topic_prefix=one.topic_prefix,
+            credential_ref=one.credential_ref,
+        )
+        for one in message.bindings
+    ]
+
+
+def gateway_message(news: GatewayNews) -> agent_link_pb2.GatewayReport:
+    """How a gateway is."""
+    cloud = bench_pb2.BoardCloud(
+        stack=news.stack,
+        device=news.device,
+        state=_GATEWAY_STATES[news.state],
+        message=news.message,
+        published=news.published,
+        received=news.received,
+        dropped=news.dropped,
+        refused=news.refused,
+    )
+    one = agent_link_pb2.GatewayOfBoard(board=news.board, cloud=cloud)
+    return agent_link_pb2.GatewayReport(gateways=[one])
 
 
 def head_message(head: ConsoleHead) -> agent_link_pb2.ConsoleHead:

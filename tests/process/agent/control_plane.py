@@ -87,6 +87,8 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
         self.results: list[pb.CommandResult] = []
         self.progress: list[event_pb2.FlashProgress] = []
         self.steps: list[pb.RecoveryProgress] = []
+        self.gateways: dict[str, bench_pb2.BoardCloud] = {}
+        self.credentials: dict[str, pb.FetchDeviceCredentialResponse] = {}
         self.artifacts: dict[str, bytes] = {}
         self.read_offsets: list[int] = []
         self.break_reads_after: int | None = None
@@ -265,6 +267,9 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
                     self.progress.append(request.flash_progress)
                 case "recovery_progress":
                     self.steps.append(request.recovery_progress)
+                case "gateways":
+                    for told in request.gateways.gateways:
+                        self.gateways[told.board] = told.cloud
                 case "command_result":
                     self.results.append(request.command_result)
                     if self.acknowledges:
@@ -291,6 +296,11 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
             yield pb.UploadConsoleResponse(
                 acked=[pb.ConsoleHead(board=board, offset=at) for board, at in moved.items()]
             )
+
+    async def FetchDeviceCredential(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+        if request.link_epoch != self.link_epoch or request.credential_ref not in self.credentials:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "not yours")
+        return self.credentials[request.credential_ref]
 
     async def GetArtifact(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not here")

@@ -1,0 +1,1 @@
+"""Carries the messages of boards without a network to their clouds and back."""
