@@ -275,12 +275,13 @@ PROMPTS = {
 BY_THE_SOLVER = {"E118"}
 BY_THE_DOCUMENT = {"E108"}
 BY_ANOTHER_DESIGNER = {"E119"}  # which has its tests beside it
+BY_THE_SESSION = {"W162"}  # tested with the cloud's own rules
 
 
 def test_every_code_of_the_table_has_an_example() -> None:
     named = {code for code in RULES if not code.startswith("E3")}  # of calls, tested beside them
 
-    elsewhere = BY_THE_SOLVER | BY_THE_DOCUMENT | BY_ANOTHER_DESIGNER
+    elsewhere = BY_THE_SOLVER | BY_THE_DOCUMENT | BY_ANOTHER_DESIGNER | BY_THE_SESSION
     assert {*EXAMPLES, *PROMPTS} | elsewhere == named
 
 
