@@ -51,6 +51,7 @@ from controlplane.pipeline.adequacy import AdequacyMeter, AdequacyParts
 from controlplane.pipeline.board_care import BoardCare
 from controlplane.pipeline.build_stage import BuildParts, BuildStage
 from controlplane.pipeline.canary import Canaries
+from controlplane.pipeline.coverage import CoverageMeter, CoverageParts
 from controlplane.pipeline.deploy_stage import DeployParts, DeployStage
 from controlplane.pipeline.design_stage import DesignStage
 from controlplane.pipeline.engine import Engine, EngineParts
@@ -188,6 +189,7 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
                     authors=shared.authors,
                     calls=ModelCallStore(database),
                     console_log=stores.console_log,
+                    coverage=_coverage(config, stores, shared),
                     database=database,
                     store=stores.sessions,
                 )
@@ -414,6 +416,21 @@ def _rollouts(config: Config, stores: _Stores, shared: _Shared, recoveries: Reco
             new_id=new_session_id,
             owner=uuid.uuid4().hex,
             secret=installation_secret(config.instance.state_dir / "secret"),
+        )
+    )
+
+
+def _coverage(config: Config, stores: _Stores, shared: _Shared) -> CoverageMeter:
+    return CoverageMeter(
+        CoverageParts(
+            artifacts=stores.artifacts,
+            boards=stores.boards,
+            catalogue=shared.catalogue,
+            ladder=shared.ladder,
+            slots=shared.slots,
+            store=stores.sessions,
+            secret=installation_secret(config.instance.state_dir / "secret"),
+            work_dir=make_private(config.instance.cache_dir / "work"),
         )
     )
 

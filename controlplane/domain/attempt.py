@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from controlplane.domain.coverage import Coverage
 from controlplane.domain.verdict import Outcome, Stage, State
 
 
@@ -11,7 +12,8 @@ class AttemptChanged:
 
     `stage` is the one that ended it. `files_changed` and the lines count against the attempt
     before; of the first one, whole files. `cost_micro_usd` is None when a cost is not known.
-    `diff_sha256` names the difference as an artifact, "" when there is none.
+    `diff_sha256` names the difference as an artifact, "" when there is none. `coverage` is of the
+    first scenario that failed in the simulator, where a repair could follow.
     """
 
     attempt: int
@@ -31,3 +33,4 @@ class AttemptChanged:
     cost_micro_usd: int | None = None
     model: str = ""
     diff_sha256: str = ""
+    coverage: Coverage | None = None

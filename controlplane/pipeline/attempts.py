@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from controlplane.domain.artifact import Artifact
+from controlplane.domain.coverage import Coverage
 from controlplane.domain.session import StageRecord
 from controlplane.domain.verdict import ScenarioResult
 from controlplane.planning.repair import Candidate
@@ -49,3 +50,4 @@ class Snapshot:
     build: str
     simulation: str
     deployment: str
+    coverage: Coverage | None = None

@@ -23,6 +23,7 @@ from controlplane.pipeline.attempts import (
     snapshot_key,
     turn_key,
 )
+from controlplane.pipeline.coverage import CoverageMeter
 from controlplane.pipeline.failure import FailureReader
 from controlplane.pipeline.stage import SessionChange, chosen, unchanged, with_artifact
 from controlplane.planning.evidence import Failure, digest
@@ -67,6 +68,7 @@ class RepairParts:
     console_log: ConsoleLog
     database: Database
     store: SessionStore
+    coverage: CoverageMeter | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,7 @@ class Repairs:
         if failed is None or author is None:
             return None
         try:
-            snapshot = await self._snapshot(session, failed)
+            snapshot = await self._snapshot(session, failed, repairs=author.repairs)
             decision = await self._decide(session, author)
             if decision.verb is Verb.STOP:
                 return None
@@ -106,6 +108,9 @@ class Repairs:
     async def ending(self, session: Session, outcome: Outcome, message: str) -> Ending:
         """What there is to say at the end, with the best candidate where none passed."""
         ended = await self._account.ended(session, outcome, message, _ending_stage(session))
+        text = await self._store.get_checkpoint(session.session_id, snapshot_key(session.attempt))
+        if text is not None:
+            ended = replace(ended, coverage=from_json(Snapshot, text).coverage)
         try:
             return await self._ending(session, outcome, ended)
         except BenchlineError as error:
@@ -158,7 +163,7 @@ class Repairs:
             stronger=author.stronger is not None,
         )
 
-    async def _snapshot(self, session: Session, failed: StageRecord) -> Snapshot:
+    async def _snapshot(self, session: Session, failed: StageRecord, *, repairs: bool) -> Snapshot:
         """The failed attempt as it is kept; made once."""
         key = snapshot_key(session.attempt)
         kept = await self._store.get_checkpoint(session.session_id, key)
@@ -166,6 +171,10 @@ class Repairs:
             return from_json(Snapshot, kept)
         failure = await self._reader.failure(session, failed)
         build = await self._account.build(session)
+        meter = self._parts.coverage
+        if meter is not None and repairs and failed.stage is Stage.SIMULATE:
+            coverage = await meter.measure(session, build)
+            failure = replace(failure, coverage=coverage)
         errors = sum(d.severity is Severity.ERROR for d in failure.diagnostics)
         begun = await self._turn(session)
         texts = {
@@ -188,6 +197,7 @@ class Repairs:
             stages=session.stages,
             results=session.scenario_results,
             artifacts=(*session.artifacts, stored),
+            coverage=failure.coverage,
             **texts,
         )
         await self._store.put_checkpoint(session.session_id, key, to_json(snapshot))
@@ -232,7 +242,11 @@ class Repairs:
         ended = await self._account.ended(
             session, Outcome.FAILED, snapshot.message, snapshot.candidate.stage
         )
-        ended = replace(ended, failing_checks=snapshot.candidate.failing_checks)
+        ended = replace(
+            ended,
+            failing_checks=snapshot.candidate.failing_checks,
+            coverage=snapshot.coverage,
+        )
         begun = AttemptChanged(attempt=number, state=State.RUNNING, message=why)
         return await self._parts.database.transact(
             lambda tx: self._move(tx, session.session_id, ended, begun)

@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controlplane.domain.build import Diagnostic
+from controlplane.domain.coverage import Coverage
 from controlplane.domain.verdict import Outcome, ScenarioResult, Severity
+from controlplane.planning.coverage import told
 
 MOST_CHARACTERS = 26_000
 """About 8,000 tokens, at a little over three characters a token."""
@@ -24,10 +26,17 @@ _LAST = 20
 _MOST_TRANSCRIPTS = 2
 _MOST_REGISTERS = 12
 _MOST_DIFFERENCES = 60
+_MOST_RANGES = 8
 _LONGEST_RUN = 12
 _LONGEST_LINE = 200
 _LONGEST_FIELD = 300
-_SHARE = {"compiler": 10_000, "checks": 7_000, "faults": 2_000, "registers": 1_500}
+_SHARE = {
+    "compiler": 10_000,
+    "checks": 7_000,
+    "faults": 2_000,
+    "registers": 1_500,
+    "never_ran": 3_000,
+}
 _CUT = "… (cut)"
 _TIME = re.compile(r"BL \d+ ")
 
@@ -56,6 +65,7 @@ class Failure:
     simulated: tuple[Transcript, ...] = ()
     faults: tuple[str, ...] = ()
     registers: Mapping[str, int] = field(default_factory=dict)
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,7 @@ def digest(failure: Failure) -> tuple[Section, ...]:
         Section("compiler", _clip(_compiler(failure.diagnostics), _SHARE["compiler"])),
         Section("failed_checks", _clip(_checks(failure.results), _SHARE["checks"])),
         Section("faults", _clip("\n".join(failure.faults), _SHARE["faults"])),
+        Section("never_ran", _clip(_never_ran(failure.coverage), _SHARE["never_ran"])),
         Section("unmodelled_registers", _clip(_registers(failure.registers), _SHARE["registers"])),
         *_differences(failure),
         *_transcripts(failure),
@@ -142,6 +153,21 @@ def _checks(results: Sequence[ScenarioResult]) -> str:
 def _registers(registers: Mapping[str, int]) -> str:
     most = sorted(registers.items(), key=lambda item: (-item[1], item[0]))[:_MOST_REGISTERS]
     return "\n".join(f"{name}: {count} times" for name, count in most)
+
+
+def _never_ran(coverage: Coverage | None) -> str:
+    """Lines of the sketch that the failed scenario never reached, with how they begin."""
+    if coverage is None:
+        return ""
+    lines = [told(coverage)]
+    if not coverage.unknown and not coverage.never_ran:
+        lines.append("every line with code ran")
+    for found in coverage.never_ran[:_MOST_RANGES]:
+        end = f"-{found.last}" if found.last > found.first else ""
+        lines.append(f"{found.file}:{found.first}{end} never ran")
+        lines += [f"    {_line(text)}" for text in found.text.splitlines()]
+    more = len(coverage.never_ran) - _MOST_RANGES
+    return "\n".join([*lines, f"and {more} more places"] if more > 0 else lines)
 
 
 def _transcripts(failure: Failure) -> list[Section]:

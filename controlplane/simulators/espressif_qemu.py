@@ -60,6 +60,7 @@ class EspressifQemu:
     """Searches `folder`, the PATH and ESP-IDF's tools, in this order."""
 
     key = "espressif-qemu"
+    tracing = None
     optional = (
         "Espressif's QEMU, which comes with ESP-IDF: "
         "python $IDF_PATH/tools/idf_tools.py install qemu-riscv32 qemu-xtensa"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from benchline.scenario import Event, RecordSplitter
 from controlplane.childproc.command import MIB, Limits
@@ -24,6 +25,16 @@ GATHER_SECONDS = 0.004
 """QEMU writes the console byte by byte; taking each alone would cost more than the run."""
 LOG_PIPE_BYTES = MIB
 READ_BYTES = 256 * 1024
+
+
+class PieceReader(Protocol):
+    """What reads a log piece by piece."""
+
+    bytes_read: int
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the log, cut anywhere."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,9 +128,8 @@ async def _read_console(child: Child, run: Run, cap: int, take: OnEvent) -> None
 
 
 @contextlib.contextmanager
-def log_pipe(path: Path, run: Run, cap: int) -> Iterator[None]:
+def log_pipe(path: Path, log: PieceReader | None, run: Run, cap: int) -> Iterator[None]:
     """A named pipe that takes the log; read as it fills, so that it never fills a disk."""
-    log = run.log
     if log is None:
         yield
         return

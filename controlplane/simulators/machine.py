@@ -39,6 +39,7 @@ from controlplane.simulators.protocol import (
     Target,
     UnloadableImageError,
 )
+from controlplane.simulators.tracing import MachineTracer
 
 
 class ChildSimulator:
@@ -61,6 +62,13 @@ class ChildSimulator:
     def live(self) -> LiveMachine:
         """Its way to run firmware in real time."""
         return LiveMachine(self._machine, self._scratch, self._confinement)
+
+    @property
+    def tracer(self) -> MachineTracer | None:
+        """What tells which code ran, where the machine can."""
+        if self._machine.tracing is None:
+            return None
+        return MachineTracer(self._machine, self._scratch, self._confinement)
 
     @property
     def optional(self) -> str:
@@ -144,7 +152,7 @@ class ChildSimulator:
     ) -> SimulationResult:
         wall = job.limits.wall_s(job.end_ms)
         try:
-            with log_pipe(job.log, run, job.limits.log_bytes):
+            with log_pipe(job.log, run.log, run, job.limits.log_bytes):
                 command = await asyncio.to_thread(self._machine.command, job)
                 bounds = child_limits(wall, self._machine.file_bytes)
                 try:

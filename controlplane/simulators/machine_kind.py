@@ -1,5 +1,6 @@
 """What one kind of simulator that is a child program says about itself."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -7,9 +8,9 @@ from typing import Protocol
 from controlplane.childproc.command import Command, Confinement
 from controlplane.childproc.tools import LocatedTool
 from controlplane.simulators.fault import FirmwareFault
-from controlplane.simulators.following import Run
+from controlplane.simulators.following import PieceReader, Run
 from controlplane.simulators.pads import RegisterLog
-from controlplane.simulators.protocol import SimulationLimits, Target
+from controlplane.simulators.protocol import SimulationLimits, Spans, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,23 @@ class Job:
     log: Path
     end_ms: int
     limits: SimulationLimits
+
+
+class CodeReader(PieceReader, Protocol):
+    """What reads the code that ran out of a log."""
+
+    @property
+    def spans(self) -> Spans:
+        """What ran so far."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracing:
+    """How a machine is run to tell which code it runs; `command` as `Machine.command`."""
+
+    command: Callable[[Job], Command]
+    new_log: Callable[[], CodeReader]
 
 
 class Machine(Protocol):
@@ -72,6 +90,11 @@ class Machine(Protocol):
 
         Runs in a thread; may write files and raises as `command` does.
         """
+        ...
+
+    @property
+    def tracing(self) -> Tracing | None:
+        """How it tells which code it runs; None when it does not."""
         ...
 
     def canary(self, target: Target) -> bytes:

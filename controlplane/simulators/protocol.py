@@ -142,6 +142,23 @@ class LiveSimulator(Protocol):
         ...
 
 
+Spans = tuple[tuple[int, int], ...]
+"""Pieces of code, each by its first address and the one after its last; sorted, apart."""
+
+
+class Tracer(Protocol):
+    """Tells which code of a firmware a scenario reaches."""
+
+    async def trace(self, target: Target, image: Path, plan: RunPlan) -> Spans:
+        """Run the ELF file `image` through `plan` once more; what of it ran.
+
+        Raises:
+            ToolBrokenError: the simulator cannot be used, or told nothing.
+            UnloadableImageError: the image cannot be put into the machine.
+        """
+        ...
+
+
 class Simulator(Protocol):
     """One kind of simulator; with a machine it is a rung of a ladder."""
 
@@ -153,6 +170,11 @@ class Simulator(Protocol):
     @property
     def live(self) -> LiveSimulator | None:
         """What runs firmware in real time, to be typed at; None when it runs scenarios alone."""
+        ...
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """What tells which code ran; None when it cannot."""
         ...
 
     tells_time_of_text: bool

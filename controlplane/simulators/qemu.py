@@ -20,10 +20,11 @@ from controlplane.simulators.fault import LOCKUP, FirmwareFault
 from controlplane.simulators.following import Run
 from controlplane.simulators.identity import icount_option
 from controlplane.simulators.machine import ChildSimulator
-from controlplane.simulators.machine_kind import Job
+from controlplane.simulators.machine_kind import Job, Tracing
 from controlplane.simulators.machine_list import list_machines
 from controlplane.simulators.protocol import SimulationLimits, Target
 from controlplane.simulators.qemu_log import QemuLog
+from controlplane.simulators.tracing import disassembly_log
 
 QEMU = Tool(
     name="qemu-system-arm",
@@ -66,6 +67,17 @@ class NetduinoPlus2:
 
     def command(self, job: Job) -> Command:
         """QEMU with the image, and the table laid beside it."""
+        return self._run_command(job, "unimp,guest_errors")
+
+    @property
+    def tracing(self) -> Tracing:
+        """It logs each block of instructions when it translates it, before it first runs."""
+        return Tracing(command=self._traced_command, new_log=disassembly_log)
+
+    def _traced_command(self, job: Job) -> Command:
+        return self._run_command(job, "in_asm")
+
+    def _run_command(self, job: Job, logged: str) -> Command:
         stimuli: tuple[str, ...] = ()
         if job.table is not None:
             table = job.root / "table.bin"
@@ -78,7 +90,7 @@ class NetduinoPlus2:
         return Command(
             argv=(
                 *(str(job.tool.path), *arguments, *stimuli),
-                *("-d", "unimp,guest_errors", "-D", str(job.log)),
+                *("-d", logged, "-D", str(job.log)),
             ),
             cwd=job.root,
             writable=(job.root,),

@@ -20,8 +20,9 @@ from controlplane.simulators.fault import HALTED, LOCKUP, FirmwareFault, stalled
 from controlplane.simulators.flash_file import flash_contents
 from controlplane.simulators.following import Run
 from controlplane.simulators.machine import ChildSimulator
-from controlplane.simulators.machine_kind import Job
+from controlplane.simulators.machine_kind import Job, Tracing
 from controlplane.simulators.protocol import SimulationLimits, Target
+from controlplane.simulators.tracing import block_log
 
 EMULATOR = Tool(
     name="emulator-esp32c3",
@@ -68,6 +69,14 @@ class Esp32C3Emulator:
 
     def command(self, job: Job) -> Command:
         """The emulator with the flash and the table as files."""
+        return self._run_command(job)
+
+    @property
+    def tracing(self) -> Tracing:
+        """It logs each block of instructions before it first runs."""
+        return Tracing(command=lambda job: self._run_command(job, "--blocks"), new_log=block_log)
+
+    def _run_command(self, job: Job, *more: str) -> Command:
         flash = job.root / "flash.bin"
         flash.write_bytes(
             flash_contents(job.image, job.target.flash_bytes, job.table, TABLE_OFFSET)
@@ -75,6 +84,7 @@ class Esp32C3Emulator:
         return _command(
             *("--flash", str(flash), "--mips", str(MIPS), "--log", str(job.log)),
             *("--max-ms", str(job.end_ms + SPARE_MS)),
+            *more,
             cwd=job.root,
             writable=(job.root,),
         )

@@ -106,6 +106,7 @@ class WokwiSimulator:
     optional = "benchline[wokwi] with a token in WOKWI_CLI_TOKEN, to have it run by Wokwi's service"
 
     live = None
+    tracer = None
 
     def __init__(self, settings: WokwiSettings) -> None:
         self._settings = settings

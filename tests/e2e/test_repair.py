@@ -84,6 +84,14 @@ def test_two_repairs_end_passed_on_a_virtual_board(asking: Asking, board: str) -
     assert "attempt 3 is proved" in whole.out
     assert "light/" in json.dumps(written[2][-1])
     assert "transcript_light" in json.dumps(written[2][-1])
+    told = json.dumps(written[2][-1])
+    assert "never_ran" in told
+    assert "lines with code ran in light on" in told
+    assert "lines with code ran in light on" in shown.out
+    covered = [a.get("coverage") for a in run.session["attempts"]]
+    assert covered[0] is covered[2] is None
+    assert 0 < covered[1]["executed"] <= covered[1]["executable"]
+    assert not covered[1].get("unknown")
     assert "+1 -1 in 1 file" in shown.out
     assert "-  if (lit && now - litAt >= 1000) {" in shown.out
     assert "$" in shown.out

@@ -302,6 +302,21 @@ def attempt_of(wire: event_pb2.AttemptChanged) -> f.AttemptMoved:
         cost_micro_usd=wire.cost_micro_usd if wire.HasField("cost_micro_usd") else None,
         model=wire.model,
         diff_sha256=wire.diff_sha256,
+        coverage=_coverage(wire.coverage) if wire.HasField("coverage") else None,
+    )
+
+
+def _coverage(wire: verdict_pb2.Coverage) -> f.Coverage:
+    return f.Coverage(
+        scenario_id=wire.scenario_id,
+        runner=wire.runner,
+        executed=wire.executed,
+        executable=wire.executable,
+        never_ran=tuple(
+            f.LineRange(file=one.file, first=one.first, last=one.last, text=one.text)
+            for one in wire.never_ran
+        ),
+        unknown=wire.unknown,
     )
 
 

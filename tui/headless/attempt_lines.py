@@ -7,6 +7,7 @@ from google.protobuf.json_format import MessageToDict
 from benchline.v1 import session_pb2
 from tui.client.connection import Connection
 from tui.client.translate import summary_of
+from tui.coverage_wording import coverage_lines
 from tui.headless.output import data
 from tui.spending_words import against_ceiling, not_proved, spent_words
 from tui.state.attempts import AttemptView, attempts_of, total_spent
@@ -42,6 +43,9 @@ async def tell_attempts(
         data(f"  {visible(attempt_line(told))}")
         if told.message:
             data(f"    {visible(told.message)}")
+        if told.coverage is not None:
+            for line in coverage_lines(told.coverage):
+                data(f"    {line}")
         await _tell_diff(connection, attempt, whole=whole)
     if any(one.calls for one in run.attempts):
         spent = total_spent(run)

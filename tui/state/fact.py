@@ -104,6 +104,28 @@ class StageMoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineRange:
+    """Lines of a file that follow one another; ``text`` is how they begin."""
+
+    file: str
+    first: int
+    last: int
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How much of a sketch a failed scenario reached; ``unknown`` says why that is not known."""
+
+    scenario_id: str
+    runner: str
+    executed: int = 0
+    executable: int = 0
+    never_ran: tuple[LineRange, ...] = ()
+    unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptMoved:
     """A turn of the repair loop began or ended; numbers are there when it ended.
 
@@ -129,6 +151,7 @@ class AttemptMoved:
     cost_micro_usd: int | None = None
     model: str = ""
     diff_sha256: str = ""
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

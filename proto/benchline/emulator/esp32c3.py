@@ -87,6 +87,7 @@ def _run(options: argparse.Namespace, contents: bytes) -> Ending:
                     pins=dict(options.pin),
                     analog=dict(options.adc),
                     flash_written=_keeper(options, flash),
+                    tell_blocks=options.blocks,
                 ),
                 bounds=Bounds(
                     wall_s=options.max_wall,
@@ -124,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--pin", type=_assignment(21, 1), action="append", default=[], metavar="N=LEVEL")
     add("--adc", type=_assignment(4, 4095), action="append", default=[], metavar="CHANNEL=RAW")
     add("--log", type=Path, metavar="FILE", help="register writes of the pins, as text")
+    add("--blocks", action="store_true", help="tell in the log which blocks of code ran")
     add("--max-wall", type=_scale, metavar="S", help="end after this much wall time")
     add("--max-ms", type=_count, metavar="MS", help="end after this much device time")
     add("--max-instructions", type=_count, metavar="N", help="end after this many instructions")

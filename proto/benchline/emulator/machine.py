@@ -76,6 +76,8 @@ class Settings:
     pins: Mapping[int, int] = field(default_factory=dict)
     analog: Mapping[int, int] = field(default_factory=dict)
     flash_written: Callable[[int, int], None] = lambda _start, _end: None
+    tell_blocks: bool = False
+    """Whether the log says which code ran."""
 
 
 class Esp32C3:
@@ -108,6 +110,8 @@ class Esp32C3:
         self._reset_wanted: ResetCause | None = None
         self._deadline = None if bounds.wall_s is None else time.monotonic() + bounds.wall_s
         self._processor = Processor(flash, ACCESS_COST)
+        if settings.tell_blocks:
+            self._processor.trace_blocks(log.block)
         if boot.flash_mapped:
             self._processor.map_flash()
         self._start(settings.cause)

@@ -1,14 +1,15 @@
 """The RISC-V core in Unicorn: memory, slices of an exact number of instructions, and traps.
 
 Unicorn is not given per-instruction or per-block hooks: `emu_start(count=...)` runs about four
-hundred million instructions a second without one, and half a million with one.
+hundred million instructions a second without one, and half a million with one. What ran is told by
+the blocks that it translates (`blocks.py`).
 """
 
 import ctypes
 import mmap
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -30,6 +31,7 @@ from unicorn.unicorn_const import (
 )
 
 from benchline.emulator.accesses import access_of
+from benchline.emulator.blocks import BlockTrace
 
 # ESP32-C3 memory map (ESP32-C3 Technical Reference Manual, "System and Memory", not checked
 # against it; the addresses are those of Espressif's linker scripts and of its QEMU machine).
@@ -132,6 +134,7 @@ class Processor:
         self._uc = self._build()
         self._counter, self._limit = _counter_of(self._uc)
         self._sram[:] = bytes(SRAM_INSTRUCTION_BYTES)
+        self._blocks: BlockTrace | None = None
 
     def _build(self) -> Uc:
         uc = Uc(UC_ARCH_RISCV, UC_MODE_RISCV32)
@@ -143,6 +146,10 @@ class Processor:
         uc.mmio_map(PERIPHERALS, PERIPHERALS_BYTES, self._load, None, self._store, None)
         uc.hook_add(UC_HOOK_MEM_INVALID, self._invalid)
         return uc
+
+    def trace_blocks(self, tell: Callable[[int, int], None]) -> None:
+        """Tell address and length of every block of code before it runs for the first time."""
+        self._blocks = BlockTrace(self._uc, tell)
 
     def map_flash(self) -> None:
         """Let both buses see the first 4 MiB of flash, as the ROM does for a direct boot."""
@@ -178,17 +185,21 @@ class Processor:
         """Execute up to `count` instructions."""
         self._asked = False
         self._running = True
+        began = self.pc
         try:
-            self._uc.emu_start(self.pc, _NOWHERE, count=count)
+            self._uc.emu_start(began, _NOWHERE, count=count)
         except UcError as error:
             return self._fault(error.errno, min(self._counter.value, count))
         finally:
             self._running = False
         self.pc = self._uc.reg_read(regs.UC_RISCV_REG_PC)
-        if self._counter.value > self._limit.value:
-            return Slice(Stop.ASKED if self._asked else Stop.COUNT, self._limit.value)
+        executed, limit = self._counter.value, self._limit.value
+        if self._blocks is not None:
+            self._blocks.begun_at(began)
+        if executed > limit:
+            return Slice(Stop.ASKED if self._asked else Stop.COUNT, limit)
         # Nothing but WFI ends a slice before its limit.
-        return Slice(Stop.WAITING, self._counter.value)
+        return Slice(Stop.WAITING, executed)
 
     def ask_to_stop(self) -> None:
         """End the running slice after the present instruction; idle, there is nothing to end."""

@@ -1,8 +1,9 @@
 """The log of register writes: what really happened at the pins, as text lines.
 
 A line is `gpio <us> <register> 0x<value> [of 0x<mask>]`, `unmodelled read|write 0x<address>
-n=<count>` or `note <text>`. Times are virtual microseconds. Accesses to registers that are not
-modelled are counted; a count is told when it reaches a power of two, and all counts at the end.
+n=<count>`, `block 0x<address> n=<bytes>` or `note <text>`. Times are virtual microseconds.
+Accesses to registers that are not modelled are counted; a count is told when it reaches a power of
+two, and all counts at the end.
 """
 
 from collections import Counter
@@ -27,6 +28,10 @@ class RegisterLog:
         """A register of the pins was written; `mask` says which bits ever were."""
         of = "" if mask is None else f" of 0x{mask:08x}"
         self._add(f"gpio {micros} {register} 0x{value:08x}{of}")
+
+    def block(self, address: int, size: int) -> None:
+        """A block of code is about to run for the first time."""
+        self._add(f"block 0x{address:08x} n={size}")
 
     def note(self, text: str) -> None:
         """Something that the reader should know."""

@@ -358,6 +358,7 @@ class AttemptChanged(_message.Message):
     COST_MICRO_USD_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     DIFF_SHA256_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """From 1."""
     state: _verdict_pb2.State.ValueType
@@ -392,6 +393,10 @@ class AttemptChanged(_message.Message):
     """Model that answered last."""
     diff_sha256: _builtins.str
     """Unified diff against the attempt before, as an artifact; empty when there is none."""
+    @_builtins.property
+    def coverage(self) -> _verdict_pb2.Coverage:
+        """What the first scenario that failed in the simulator reached of the sketch; unset when none was run again for it."""
+
     def __init__(
         self,
         *,
@@ -412,10 +417,11 @@ class AttemptChanged(_message.Message):
         cost_micro_usd: _builtins.int | None = ...,
         model: _builtins.str = ...,
         diff_sha256: _builtins.str = ...,
+        coverage: _verdict_pb2.Coverage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd", "cost_micro_usd", b"cost_micro_usd"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd", "cost_micro_usd", b"cost_micro_usd", "coverage", b"coverage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd", "attempt", b"attempt", "cached_tokens", b"cached_tokens", "calls", b"calls", "cost_micro_usd", b"cost_micro_usd", "diff_sha256", b"diff_sha256", "failing_checks", b"failing_checks", "files_changed", b"files_changed", "input_tokens", b"input_tokens", "lines_added", b"lines_added", "lines_removed", b"lines_removed", "message", b"message", "model", b"model", "outcome", b"outcome", "output_tokens", b"output_tokens", "stage", b"stage", "state", b"state", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd", "attempt", b"attempt", "cached_tokens", b"cached_tokens", "calls", b"calls", "cost_micro_usd", b"cost_micro_usd", "coverage", b"coverage", "diff_sha256", b"diff_sha256", "failing_checks", b"failing_checks", "files_changed", b"files_changed", "input_tokens", b"input_tokens", "lines_added", b"lines_added", "lines_removed", b"lines_removed", "message", b"message", "model", b"model", "outcome", b"outcome", "output_tokens", b"output_tokens", "stage", b"stage", "state", b"state", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cost_micro_usd: _TypeAlias = _typing.Literal["cost_micro_usd"]  # noqa: Y015
     _WhichOneofArgType__cost_micro_usd: _TypeAlias = _typing.Literal["_cost_micro_usd", b"_cost_micro_usd"]  # noqa: Y015

@@ -387,3 +387,81 @@ class ScenarioResult(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ScenarioResult: _TypeAlias = ScenarioResult  # noqa: Y015
+
+@_typing.final
+class Coverage(_message.Message):
+    """How much of a sketch one scenario reached in a simulator. Only lines that became code count."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCENARIO_ID_FIELD_NUMBER: _builtins.int
+    RUNNER_FIELD_NUMBER: _builtins.int
+    EXECUTED_FIELD_NUMBER: _builtins.int
+    EXECUTABLE_FIELD_NUMBER: _builtins.int
+    NEVER_RAN_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    scenario_id: _builtins.str
+    """The scenario."""
+    runner: _builtins.str
+    """What ran it, e.g. "qemu-netduinoplus2"."""
+    executed: _builtins.int
+    """Lines of which some code ran."""
+    executable: _builtins.int
+    """Lines with code."""
+    unknown: _builtins.str
+    """Why nothing is known; empty when it is."""
+    @_builtins.property
+    def never_ran(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineRange]:
+        """Lines that never ran, in the order of files and lines; at most 40 ranges."""
+
+    def __init__(
+        self,
+        *,
+        scenario_id: _builtins.str = ...,
+        runner: _builtins.str = ...,
+        executed: _builtins.int = ...,
+        executable: _builtins.int = ...,
+        never_ran: _abc.Iterable[Global___LineRange] | None = ...,
+        unknown: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["executable", b"executable", "executed", b"executed", "never_ran", b"never_ran", "runner", b"runner", "scenario_id", b"scenario_id", "unknown", b"unknown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Coverage: _TypeAlias = Coverage  # noqa: Y015
+
+@_typing.final
+class LineRange(_message.Message):
+    """Lines of a file that follow one another; lines without code may stand between them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    file: _builtins.str
+    """Path in the project, e.g. "sketch.ino"."""
+    first: _builtins.int
+    """First line, from 1."""
+    last: _builtins.int
+    """Last line."""
+    text: _builtins.str
+    """How they begin: at most 4 lines."""
+    def __init__(
+        self,
+        *,
+        file: _builtins.str = ...,
+        first: _builtins.int = ...,
+        last: _builtins.int = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "first", b"first", "last", b"last", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineRange: _TypeAlias = LineRange  # noqa: Y015

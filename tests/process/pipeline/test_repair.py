@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from controlplane.catalog.loader import load_catalogue
 from controlplane.domain.build import Build, SourceFile
 from controlplane.domain.design import Design
 from controlplane.domain.session import Session, SessionRequest
@@ -26,10 +27,14 @@ from controlplane.firmware.protocol import (
 )
 from controlplane.journal.journal import Journal
 from controlplane.pipeline.attempts import RepairTurn, turn_key
+from controlplane.pipeline.coverage import CoverageMeter, CoverageParts
 from controlplane.pipeline.engine import Engine, EngineParts
 from controlplane.pipeline.repair import RepairParts, Repairs
+from controlplane.pipeline.slots import Slots
 from controlplane.pipeline.stage import StageResult, StageRun
+from controlplane.simulators.ladder import SimulatorLadder
 from controlplane.storage.artifacts import ArtifactStore
+from controlplane.storage.boards import BoardStore
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.console_log import Chunk, ConsoleLog
 from controlplane.storage.database import Database
@@ -63,6 +68,7 @@ class Stages:
 
     consoles: ConsoleLog
     board: Callable[[int], Outcome]
+    simulator: Callable[[int], Outcome] = lambda _: Outcome.PASSED
     built: list[int] = field(default_factory=list)
 
     async def design(self, run: StageRun) -> StageResult:
@@ -91,7 +97,7 @@ class Stages:
         return PASSED
 
     async def simulate(self, run: StageRun) -> StageResult:
-        return await self._judged(run, Outcome.PASSED, "qemu", SIMULATED)
+        return await self._judged(run, self.simulator(run.attempt), "qemu", SIMULATED)
 
     async def deploy(self, run: StageRun) -> StageResult:
         return await self._judged(run, self.board(run.attempt), "vf405-01", SEEN)
@@ -153,7 +159,13 @@ class Rig:
     stages: Stages
 
 
-def rig(database: Database, folder: Path, author: Author, board: Callable[[int], Outcome]) -> Rig:
+def rig(
+    database: Database,
+    folder: Path,
+    author: Author,
+    board: Callable[[int], Outcome],
+    simulator: Callable[[int], Outcome] = lambda _: Outcome.PASSED,
+) -> Rig:
     journal = Journal(database)
     store = SessionStore(database, journal)
     consoles = ConsoleLog(database)
@@ -166,9 +178,21 @@ def rig(database: Database, folder: Path, author: Author, board: Callable[[int],
             console_log=consoles,
             database=database,
             store=store,
+            coverage=CoverageMeter(
+                CoverageParts(
+                    artifacts=artifacts,
+                    boards=BoardStore(database),
+                    catalogue=load_catalogue(),
+                    ladder=SimulatorLadder(()),
+                    slots=Slots(compilers=1, simulators=1),
+                    store=store,
+                    secret=b"s",
+                    work_dir=folder,
+                )
+            ),
         )
     )
-    stages = Stages(consoles, board)
+    stages = Stages(consoles, board, simulator)
     engine = Engine(
         EngineParts(
             database=database,
@@ -284,3 +308,29 @@ async def test_deciding_again_after_a_crash_gives_the_same_turn(tmp_path: Path) 
     assert again.outcome is Outcome.PASSED
     assert r.stages.built == [1, 2, 3]
     assert turns == kept
+
+
+async def test_coverage_that_cannot_be_had_is_said_to_be_unknown_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    """The scripted stages leave no design: nothing can be run again."""
+    database = await Database.open(tmp_path / "x.db")
+    simulator = {1: Outcome.FAILED}
+    r = rig(
+        database,
+        tmp_path,
+        Author(),
+        lambda _: Outcome.PASSED,
+        lambda n: simulator.get(n, Outcome.PASSED),
+    )
+    done = await led(r)
+    text = await r.store.get_checkpoint(done.session_id, turn_key(2))
+    await database.close()
+
+    assert done.outcome is Outcome.PASSED
+    assert [a.outcome for a in done.attempts] == [Outcome.FAILED, Outcome.PASSED]
+    coverage = done.attempts[0].coverage
+    assert coverage is not None
+    assert "has no design" in coverage.unknown
+    assert done.attempts[1].coverage is None
+    assert "which lines ran in light is not known" in from_json(RepairTurn, text or "").evidence
