@@ -54,6 +54,7 @@ from controlplane.pipeline.stage import (
     with_artifact,
 )
 from controlplane.pipeline.summary import first_failure
+from controlplane.planning.benches import patience
 from controlplane.planning.boards import bench_selector
 from controlplane.planning.cloud import unheard
 from controlplane.storage.artifacts import ArtifactStore
@@ -105,18 +106,27 @@ class DeployStage:
         selector = bench_selector(
             project.board_model.key, run.session.request.board_wish, self._parts.catalogue
         )
-        async with self._leased(run, selector, _LEASE_KEY) as (lease, board):
-            result = await self._prove(run, project, lease, board)
-            if result.outcome is not Outcome.BROKEN:
-                return result
+        try:
+            async with self._leased(run, selector, _LEASE_KEY) as (lease, board):
+                return await self._prove_or_again(run, project, selector, lease, board)
+        except NotReadyError as error:
+            if error.reason != "NO_BOARD_MATCHES":
+                raise
+            return StageResult(outcome=Outcome.SKIPPED, message=error.message)
+
+    async def _prove_or_again(
+        self, run: StageRun, project: Project, selector: str, lease: Lease, board: Board
+    ) -> StageResult:
+        """Prove on a board; once more on another one when the first is at fault."""
+        result = await self._prove(run, project, lease, board)
+        if result.outcome is Outcome.BROKEN:
             # The first board stays leased, so that the second lease is of another one.
-            try:
+            with contextlib.suppress(NotReadyError):
                 async with self._leased(run, selector, _OTHER_LEASE_KEY, wait=False) as other:
                     why = f"{board.board_id} is at fault ({result.message})"
                     await run.record(Note(text=f"{why}; tried again on {other[1].board_id}"))
                     return await self._prove(run, project, *other)
-            except NotReadyError:
-                return result
+        return result
 
     async def _verify_everything(self, session: Session) -> None:
         """No stored byte of this session may have changed before a board is touched."""
@@ -338,16 +348,23 @@ class DeployStage:
         try:
             lease, board = await self._acquire_within(run, selector, _QUICK_LEASE)
         except NotReadyError as error:
-            if not wait:
+            wanted = await self._patience(selector) if wait else timedelta(0)
+            if not wanted:
                 raise
             await self._waiting(run, State.WAITING, f"waiting for a board: {error}")
-            lease, board = await self._acquire_within(run, selector, self._parts.board_wait)
+            lease, board = await self._acquire_within(run, selector, wanted)
             await self._waiting(run, State.RUNNING, f"{board.board_id} is free")
         await run.keep(key, lease.name)
         await run.record(
             _lease_fact(lease, "granted"), change=lambda s: replace(s, board=board.name)
         )
         return lease, board
+
+    async def _patience(self, selector: str) -> timedelta:
+        boards = self._parts.boards
+        return patience(
+            await boards.boards(selector), await boards.agents(), self._parts.board_wait
+        )
 
     async def _acquire_within(
         self, run: StageRun, selector: str, wait: timedelta

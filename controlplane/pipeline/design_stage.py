@@ -7,7 +7,7 @@ from controlplane.catalog.loader import Catalogue
 from controlplane.designers.protocol import Designer, DesignRequest, Refusal
 from controlplane.domain.bench import Board
 from controlplane.domain.design import Design
-from controlplane.domain.event import DesignMade
+from controlplane.domain.event import DesignMade, Note
 from controlplane.domain.finding import Finding
 from controlplane.domain.question import MOST_QUESTIONS, MOST_ROUNDS
 from controlplane.domain.session import Session
@@ -24,6 +24,8 @@ from controlplane.pipeline.stage import (
 )
 from controlplane.pipeline.uploaded_design import read_uploaded
 from controlplane.planning.asking import answers_of, inputs_digest
+from controlplane.planning.benches import absence
+from controlplane.planning.boards import bench_selector
 from controlplane.planning.complaints import complaint
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
@@ -96,7 +98,11 @@ class DesignStage:
             scenarios=tuple(f"{s.id}: {s.title}" for s in design.scenarios),
         )
         await run.record(
-            made, stored, *stage_findings(design.findings, Stage.DESIGN), change=with_design
+            made,
+            stored,
+            *await self._bench_notes(run.session, design),
+            *stage_findings(design.findings, Stage.DESIGN),
+            change=with_design,
         )
         behaviours, scenarios = len(design.behaviours), len(design.scenarios)
         message = (
@@ -108,6 +114,16 @@ class DesignStage:
             message=message,
             inputs_hash=inputs_digest(design.prompt_digest, run.session.question_rounds),
         )
+
+    async def _bench_notes(self, session: Session, design: Design) -> tuple[Note, ...]:
+        """Told before anything is built: that there is no board for DEPLOY."""
+        if session.request.until is not Stage.DEPLOY:
+            return ()
+        wish = session.request.board_wish
+        selector = bench_selector(design.board.model, wish, self._catalogue)
+        if await self._boards.boards(selector):
+            return ()
+        return (Note(text=absence(selector, await self._boards.boards())),)
 
 
 def _may_ask(session: Session) -> bool:

@@ -1,0 +1,49 @@
+"""How long a board is waited for, and what is told before it is."""
+
+from datetime import UTC, datetime, timedelta
+
+from controlplane.domain.bench import Agent, Board, BoardKind, BoardState
+from controlplane.planning.benches import AGENT_RETURN, absence, patience
+
+WAIT = timedelta(seconds=120)
+
+
+def agent(*, online: bool) -> Agent:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Agent(name="agents/a", version="1", online=online, last_seen_time=now, host="pc")
+
+
+def board(model: str) -> Board:
+    return Board(
+        name=f"agents/a/boards/{model}",
+        model=model,
+        part="p",
+        kind=BoardKind.VIRTUAL,
+        state=BoardState.OFFLINE,
+        probe_id="",
+        identity="i",
+        port="",
+    )
+
+
+def test_a_board_that_is_known_is_waited_for_whatever_its_agent_does() -> None:
+    for agents in ([], [agent(online=True)], [agent(online=False)]):
+        assert patience([board("x")], agents, WAIT) == WAIT
+
+
+def test_nothing_is_waited_for_when_all_benches_have_spoken() -> None:
+    assert patience([], [agent(online=True)], WAIT) == timedelta(0)
+
+
+def test_an_agent_that_is_away_or_the_first_one_may_bring_a_board() -> None:
+    assert patience([], [], WAIT) == AGENT_RETURN
+    assert patience([], [agent(online=True), agent(online=False)], WAIT) == AGENT_RETURN
+    assert patience([], [], timedelta(seconds=2)) == timedelta(seconds=2)
+
+
+def test_what_is_missing_is_told_with_what_there_is_and_the_way_out() -> None:
+    told = absence("model=nucleo-f446re", [board("b"), board("a"), board("b")])
+
+    assert "no bench has a board that fits model=nucleo-f446re (the benches have a, b)" in told
+    assert "--until simulate" in told
+    assert "no bench is connected yet" in absence("m", [])
