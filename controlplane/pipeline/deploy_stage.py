@@ -106,27 +106,18 @@ class DeployStage:
         selector = bench_selector(
             project.board_model.key, run.session.request.board_wish, self._parts.catalogue
         )
-        try:
-            async with self._leased(run, selector, _LEASE_KEY) as (lease, board):
-                return await self._prove_or_again(run, project, selector, lease, board)
-        except NotReadyError as error:
-            if error.reason != "NO_BOARD_MATCHES":
-                raise
-            return StageResult(outcome=Outcome.SKIPPED, message=error.message)
-
-    async def _prove_or_again(
-        self, run: StageRun, project: Project, selector: str, lease: Lease, board: Board
-    ) -> StageResult:
-        """Prove on a board; once more on another one when the first is at fault."""
-        result = await self._prove(run, project, lease, board)
-        if result.outcome is Outcome.BROKEN:
+        async with self._leased(run, selector, _LEASE_KEY) as (lease, board):
+            result = await self._prove(run, project, lease, board)
+            if result.outcome is not Outcome.BROKEN:
+                return result
             # The first board stays leased, so that the second lease is of another one.
-            with contextlib.suppress(NotReadyError):
+            try:
                 async with self._leased(run, selector, _OTHER_LEASE_KEY, wait=False) as other:
                     why = f"{board.board_id} is at fault ({result.message})"
                     await run.record(Note(text=f"{why}; tried again on {other[1].board_id}"))
                     return await self._prove(run, project, *other)
-        return result
+            except NotReadyError:
+                return result
 
     async def _verify_everything(self, session: Session) -> None:
         """No stored byte of this session may have changed before a board is touched."""

@@ -29,6 +29,6 @@ def absence(model: str, bench: Sequence[Board]) -> str:
     models = ", ".join(sorted({board.model for board in bench if board.model}))
     has = f"the benches have {models}" if models else "no bench is connected yet"
     return (
-        f"no bench has a board that fits {model} ({has}): without one DEPLOY is skipped; "
+        f"no bench has a board that fits {model} ({has}): DEPLOY cannot be done without one; "
         "--until simulate ends before it"
     )
