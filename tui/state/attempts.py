@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tui.state.fact import AttemptMoved, Outcome, Stage, StageMoved, State
+from tui.state.fact import AttemptMoved, Coverage, Outcome, Stage, StageMoved, State
 from tui.state.model_call import NOTHING_SPENT, Spent, spent_by
 from tui.state.run import RunView
 
@@ -24,6 +24,7 @@ class AttemptView:
     warnings: int = 0
     model: str = ""
     diff_sha256: str = ""
+    coverage: Coverage | None = None
     best: bool = False
     spent: Spent = NOTHING_SPENT
 
@@ -80,6 +81,7 @@ def _attempt(run: RunView, told: AttemptMoved | None, number: int, best: bool) -
         warnings=told.warnings,
         model=told.model,
         diff_sha256=told.diff_sha256,
+        coverage=told.coverage,
         best=best,
         spent=ledger if told.calls else NOTHING_SPENT,
     )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.style import Style
 from rich.text import Text
 
+from tui.coverage_wording import coverage_lines
 from tui.spending_words import attempt_head, call_line, spent_words
 from tui.state.attempts import AttemptView
 from tui.state.fact import State
@@ -49,6 +50,10 @@ def attempt_detail(
         text.append("the first one, from the design\n", DIM)
     if attempt.message:
         text.append("came to      ", BOLD).append(f"{visible(attempt.message)}\n")
+    if attempt.coverage is not None:
+        first, *more = coverage_lines(attempt.coverage)
+        text.append("reached      ", BOLD).append(f"{first}\n")
+        text.append("".join(f"  {line}\n" for line in more), DIM)
     if attempt.spent.calls:
         text.append("spent        ", BOLD).append(f"{spent_words(attempt.spent)}\n")
     for call in calls:

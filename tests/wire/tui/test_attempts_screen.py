@@ -10,6 +10,7 @@ from textual.widgets import OptionList
 from benchline.instance import Instance
 from benchline.v1 import session_pb2, session_pb2_grpc
 from controlplane.domain.attempt import AttemptChanged
+from controlplane.domain.coverage import Coverage, LineRange
 from controlplane.domain.event import Fact, SessionChanged
 from controlplane.domain.model_call import ModelCall, TokenUsage
 from controlplane.domain.session import Session
@@ -22,6 +23,13 @@ from tui.screens.attempts import AttemptsScreen
 from tui.screens.run import RunScreen
 
 DIFF = "--- a/x.ino\n+++ b/x.ino\n@@ -1 +1 @@\n-  litAt = later;\n+  litAt = now; // [red]\x1b[2J\n"
+REACHED = Coverage(
+    scenario_id="light",
+    runner="qemu-netduinoplus2",
+    executed=14,
+    executable=20,
+    never_ran=(LineRange(file="x.ino", first=30, last=31, text="  lit = [red];\x1b[2J\n  off();"),),
+)
 EVIDENCE = "The sources of attempt 1 do not build.\n'later' was not declared"
 
 
@@ -122,7 +130,8 @@ async def test_an_attempt_shows_its_difference_and_what_it_was_made_from(
     diff = await edge.artifacts.put(DIFF.encode(), kind="attempt.2.diff", filename="a.diff")
     seen = await edge.artifacts.put(EVIDENCE.encode(), kind="evidence.1", filename="e.txt")
     await told(call("c1", 1, "answered", cost_micro_usd=43_200))
-    await told(ended(1, Outcome.FAILED, "x.ino:1: 'later' was not declared"), seen)
+    first = ended(1, Outcome.FAILED, "x.ino:1: 'later' was not declared", coverage=REACHED)
+    await told(first, seen)
     why = "build failed: x.ino:1: 'later' was not declared"
     await told(AttemptChanged(attempt=2, state=State.RUNNING, message=why), attempt=2)
     changed = {"files_changed": 1, "lines_added": 1, "lines_removed": 1}
@@ -137,7 +146,8 @@ async def test_an_attempt_shows_its_difference_and_what_it_was_made_from(
         await shows(pilot, "What attempt 2 was made from", "'later' was not declared")
         await pilot.press("escape")
         await pilot.press("up")
-        await shows(pilot, "nothing to compare with")
+        await shows(pilot, "nothing to compare with", "reached", "14 of 20 lines with code ran")
+        await shows(pilot, "x.ino:30", "lit = [red];␛[2J", "x.ino:31", "off();")
         await pilot.press("e")
         await until(pilot, lambda: any("repairs nothing" in one for one in notes(pilot)))
 
