@@ -436,7 +436,7 @@ class _Reading:
             proposals, customs, [b.id for b in behaviours], design.signals, design.pins
         )
         self._add(*proved.findings)
-        ours = [s for s in design.scenarios if known or s.control]
+        ours = [replace(s, generated=True) for s in design.scenarios if known or s.control]
         return replace(
             design,
             title=_plain(self._wire.title, 120) or design.title,

@@ -34,7 +34,8 @@ def encode(value: object, version: int | None = None) -> Json:
         return {
             f.name: encode(getattr(value, f.name), version)
             for f in dataclasses.fields(value)
-            if version is None or f.metadata.get("since", 1) <= version
+            if (version is None or f.metadata.get("since", 1) <= version)
+            and not (f.metadata.get("sparse") and getattr(value, f.name) == f.default)
         }
     raise TypeError(f"{type(value).__name__} has no place in a document")
 

@@ -14,6 +14,7 @@ from controlplane.domain.finding import Finding
 from controlplane.domain.hardware import (
     NO_CLOUD,
     SINCE_2,
+    SPARSE_2,
     Bus,
     Cloud,
     DesignNode,
@@ -252,7 +253,10 @@ class UnderstoodSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesignScenario:
-    """An acceptance scenario: the YAML text is the authority, the rest describes it."""
+    """An acceptance scenario: the YAML text is the authority, the rest describes it.
+
+    ``generated``: it was added to what the designer or the document brought.
+    """
 
     id: str
     title: str
@@ -262,6 +266,7 @@ class DesignScenario:
     proves: tuple[str, ...]
     requires: tuple[str, ...]
     duration_ms: int
+    generated: bool = field(default=False, metadata=SPARSE_2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

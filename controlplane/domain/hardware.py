@@ -2,7 +2,8 @@
 
 Every class is part of the design document. Fields that later versions of the document brought have
 a default and say with ``since`` which version that was: older documents lack them, and their
-canonical JSON stays as it is.
+canonical JSON stays as it is. ``sparse`` ones are left out of every document where they hold their
+default.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from enum import StrEnum
 
 SINCE_2 = {"since": 2}
 """Metadata of fields that documents have from version 2 on."""
+
+SPARSE_2 = {"since": 2, "sparse": True}
+"""The same for fields that are only written where they say something."""
 
 
 class PowerSource(StrEnum):

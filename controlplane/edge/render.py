@@ -105,6 +105,7 @@ def design_message(design: Design) -> design_pb2.Design:
                 yaml=item.yaml,
                 sha256=item.sha256,
                 proves=item.proves,
+                generated=item.generated,
             )
             for item in design.scenarios
         ],

@@ -100,6 +100,7 @@ class DesignStage:
         await run.record(
             made,
             stored,
+            *_generated_note(design),
             *await self._bench_notes(run.session, design),
             *stage_findings(design.findings, Stage.DESIGN),
             change=with_design,
@@ -124,6 +125,13 @@ class DesignStage:
         if await self._boards.boards(selector):
             return ()
         return (Note(text=absence(selector, await self._boards.boards())),)
+
+
+def _generated_note(design: Design) -> tuple[Note, ...]:
+    names = ", ".join(scenario.id for scenario in design.scenarios if scenario.generated)
+    if not names:
+        return ()
+    return (Note(text=f"generated, for behaviours that brought no proof of their own: {names}"),)
 
 
 def _may_ask(session: Session) -> bool:

@@ -7,7 +7,9 @@ from enum import StrEnum
 from controlplane.domain.codec import Json, encode
 from controlplane.domain.design import Design
 
-_IGNORED = frozenset({"prompt_digest", "sha256", "parent", "understood", "schema_version"})
+_IGNORED = frozenset(
+    {"prompt_digest", "sha256", "parent", "understood", "schema_version", "generated"}
+)
 """What follows from other fields, or says nothing about the device."""
 
 _KEYS = ("id", "signal", "key", "name", "component", "env_key", "requirement")

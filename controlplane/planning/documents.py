@@ -13,8 +13,9 @@ from benchline.scenario.yamltree import Node, Scalar, read_tree
 from controlplane.catalog.loader import Catalogue
 from controlplane.domain.codec import DocumentError, Json
 from controlplane.domain.design import SCHEMA_VERSION, Design, text_digest
-from controlplane.domain.finding import Finding
+from controlplane.domain.finding import Finding, Severity
 from controlplane.planning.autopins import solve_auto
+from controlplane.planning.missing_proofs import with_missing_proofs
 from controlplane.planning.validate import is_sound, validate_design
 
 LARGEST_BYTES = 1024 * 1024
@@ -75,7 +76,8 @@ def edit_design(design: Design, text: str, fields: tuple[str, ...], catalogue: C
 def design_of(
     document: Mapping[str, Json], catalogue: Catalogue, previous: Design | None = None
 ) -> Design:
-    """A design from its fields: what follows from others is filled in, open pins are solved.
+    """A design from its fields: what follows from others is filled in, open pins are solved, and
+    proofs that are missing are added where that is all that is wrong.
 
     Its findings are what the rules say. Raises DocumentError.
     """
@@ -85,6 +87,9 @@ def design_of(
     if board is not None:
         design, unsolved = solve_auto(design, board, catalogue.part_of(board), previous)
     found = (*unsolved, *judge(design, catalogue))
+    if {f.code for f in found if f.severity is Severity.ERROR} == {"E150"}:
+        design = with_missing_proofs(design)
+        found = (*unsolved, *judge(design, catalogue))
     return dataclasses.replace(design, findings=tuple(dict.fromkeys(found)))
 
 

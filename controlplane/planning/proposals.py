@@ -7,7 +7,7 @@ fail, looks away from what it claims to prove, or could be passed by printing co
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchline.scenario import Scenario, ScenarioError, Severity, check, parse_scenario
 from benchline.scenario.model import (
@@ -318,4 +318,4 @@ def _idle(
         ),
     )
     text = _text(proposal, signals, wiring)
-    return _document(proposal, parse_scenario(text), text)
+    return replace(_document(proposal, parse_scenario(text), text), generated=True)

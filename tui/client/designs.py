@@ -278,9 +278,14 @@ def design_fact(wire: design_pb2.Design) -> d.DesignFact:
         behaviours=tuple((one.behaviour_id, one.text) for one in wire.behaviours),
         assumptions=tuple(wire.assumptions),
         open_questions=tuple(wire.open_questions),
-        scenarios=tuple((one.scenario_id, one.title) for one in wire.scenarios),
+        scenarios=tuple((one.scenario_id, proof_words(one)) for one in wire.scenarios),
         findings=tuple(finding_of(one) for one in wire.findings),
     )
+
+
+def proof_words(scenario: design_pb2.Scenario) -> str:
+    """Its title, and that it was added to what the designer brought."""
+    return f"{scenario.title}{' (generated)' if scenario.generated else ''}"
 
 
 def pin_level(pin: design_pb2.PinAssignment) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from benchline.v1 import build_pb2, design_pb2, session_pb2, verdict_pb2
-from tui.client.designs import pin_level
+from tui.client.designs import pin_level, proof_words
 from tui.client.translate import (
     evidence_of,
     finding_of,
@@ -112,7 +112,7 @@ def design_lines(design: design_pb2.Design, width: int = 0) -> list[str]:
         lines += table([("", visible(one)) for one in design.assumptions], width)
     if design.scenarios:
         lines += ["", "proved by"]
-        proofs = [(one.scenario_id, visible(one.title)) for one in design.scenarios]
+        proofs = [(one.scenario_id, visible(proof_words(one))) for one in design.scenarios]
         lines += [f"  {line}" for line in table(proofs, width)]
     return lines
 

@@ -387,6 +387,7 @@ class Scenario(_message.Message):
     YAML_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     PROVES_FIELD_NUMBER: _builtins.int
+    GENERATED_FIELD_NUMBER: _builtins.int
     scenario_id: _builtins.str
     """Id, e.g. "main"."""
     title: _builtins.str
@@ -395,6 +396,8 @@ class Scenario(_message.Message):
     """The scenario file."""
     sha256: _builtins.str
     """sha256 of the file, lower-case hex."""
+    generated: _builtins.bool
+    """Added to what a model or a document brought, because nothing of it proved these behaviours."""
     @_builtins.property
     def proves(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the behaviours that it proves."""
@@ -407,10 +410,11 @@ class Scenario(_message.Message):
         yaml: _builtins.str = ...,
         sha256: _builtins.str = ...,
         proves: _abc.Iterable[_builtins.str] | None = ...,
+        generated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["proves", b"proves", "scenario_id", b"scenario_id", "sha256", b"sha256", "title", b"title", "yaml", b"yaml"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generated", b"generated", "proves", b"proves", "scenario_id", b"scenario_id", "sha256", b"sha256", "title", b"title", "yaml", b"yaml"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

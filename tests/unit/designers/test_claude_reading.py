@@ -73,6 +73,7 @@ async def test_known_behaviours_become_what_the_offline_designer_makes(board: st
     assert {p.signal for p in made.pins} == {p.signal for p in offline.pins}
     assert [s.id for s in made.scenarios] == [s.id for s in offline.scenarios]
     assert made.scenarios[0].proves == offline.scenarios[0].proves
+    assert all(s.generated for s in made.scenarios)
     assert made.title == "Thermostat with a heartbeat"
     assert made.designer == STAMP
     assert Design.from_json(made.to_json()) == made
@@ -161,6 +162,7 @@ def test_custom_behaviours_bring_scenarios_on_solved_pins(board: str) -> None:
     assert [b.kind for b in made.behaviours] == [BehaviourKind.CUSTOM]
     scenarios = {s.id: parse_scenario(s.yaml) for s in made.scenarios}
     assert set(scenarios) == {"light", "idle", "control"}
+    assert {s.id for s in made.scenarios if s.generated} == {"idle", "control"}
     assert scenarios["light"].signals["lamp"].spelling == made.pin_of("lamp").pin
     assert scenarios["idle"].control
     assert made.open_questions[0].default == "any"

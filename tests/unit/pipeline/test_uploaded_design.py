@@ -49,8 +49,23 @@ def test_a_design_for_another_board_than_the_wish_is_refused() -> None:
 
 
 def test_a_design_that_is_not_sound_is_refused_with_its_findings() -> None:
-    document = designed().to_json().replace('"proves":["blink_led"]', '"proves":[]')
+    document = designed().to_json().replace('"kind":"blink"', '"kind":"custom"')
+    document = document.replace('"proves":["blink_led"]', '"proves":[]')
     found = read_uploaded(Source(design_json=document), "", (), CATALOGUE)
 
     assert isinstance(found, Refusal)
     assert [finding.code for finding in found.findings] == ["E150"]
+
+
+def test_a_known_behaviour_without_a_proof_gets_one_that_is_marked() -> None:
+    document = designed().to_json().replace('"proves":["blink_led"]', '"proves":[]')
+    found = read_uploaded(Source(design_json=document), "", (), CATALOGUE)
+
+    assert isinstance(found, Design)
+    assert [(s.id, s.generated) for s in found.scenarios] == [
+        ("main", False),
+        ("control", False),
+        ("generated_main", True),
+    ]
+    assert found.scenarios[2].proves == ("blink_led",)
+    assert read_uploaded(Source(design_json=found.to_json()), "", (), CATALOGUE) == found
