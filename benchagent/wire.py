@@ -289,6 +289,7 @@ def bindings_from(message: agent_link_pb2.CloudBindings) -> list[Binding]:
             client_id=one.client_id,
             topic_prefix=one.topic_prefix,
             credential_ref=one.credential_ref,
+            from_epoch=one.from_epoch,
         )
         for one in message.bindings
     ]

@@ -51,6 +51,7 @@ from controlplane.pipeline.adequacy import AdequacyMeter, AdequacyParts
 from controlplane.pipeline.board_care import BoardCare
 from controlplane.pipeline.build_stage import BuildParts, BuildStage
 from controlplane.pipeline.canary import Canaries
+from controlplane.pipeline.cloud_proof import CloudProof
 from controlplane.pipeline.coverage import CoverageMeter, CoverageParts
 from controlplane.pipeline.deploy_stage import DeployParts, DeployStage
 from controlplane.pipeline.design_stage import DesignStage
@@ -74,6 +75,7 @@ from controlplane.provisioning.doctor import checks as cloud_checks
 from controlplane.provisioning.host import TerraformHost
 from controlplane.provisioning.local_target import LocalTarget
 from controlplane.provisioning.localcloud.clouds import LocalClouds
+from controlplane.provisioning.localcloud.telemetry import Telemetry
 from controlplane.provisioning.runs import HostedRuns
 from controlplane.provisioning.settings import ProvisioningSettings
 from controlplane.simulators.doctor import checks as simulator_checks
@@ -142,6 +144,16 @@ class _Shared:
     borrowing: Borrowing
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cloud:
+    """What has to do with stacks, and what follows from them."""
+
+    stacks: Stacks
+    credentials: DeviceCredentials
+    given: GivenClouds
+    telemetry: Telemetry
+
+
 async def serve(config: Config) -> None:
     """Run the control plane until SIGTERM or SIGINT.
 
@@ -170,16 +182,17 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
     shared = _share(config, stores, leases)
     stack.push_async_callback(shared.claude.close)
     clouds = await stack.enter_async_context(LocalClouds(instance.stacks_dir))
-    stacks, credentials, given = _stacks(config, stores, clouds)
-    await stacks.recover()
-    await given.resume(await stores.stacks.every())
+    telemetry = await stack.enter_async_context(Telemetry(clouds))
+    cloud = _cloud(config, stores, clouds, telemetry)
+    await cloud.stacks.recover()
+    await cloud.given.resume(await stores.stacks.every())
     recoveries = _recoveries(config, stores, shared)
     engine = Engine(
         EngineParts(
             database=database,
             store=stores.sessions,
             queue=stores.queue,
-            stages=_stages(config, stores, shared, recoveries, stacks),
+            stages=_stages(config, stores, shared, recoveries, cloud),
             new_session_id=new_session_id,
             owner=uuid.uuid4().hex,
             session_slots=config.session_slots,
@@ -198,9 +211,7 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
     )
     rollouts = _rollouts(config, stores, shared, recoveries)
     lives = await stack.enter_async_context(_live_simulations(config, stores, shared))
-    services = _services(
-        config, stores, shared, engine, rollouts, recoveries, lives, stacks, credentials
-    )
+    services = _services(config, stores, shared, engine, rollouts, recoveries, lives, cloud)
     server = build_server(services, instance.target)
     await server.start()
     log.info("control plane serves", extra={"target": instance.target, "pid": os.getpid()})
@@ -209,7 +220,7 @@ async def _run(config: Config, stop: asyncio.Event, stack: AsyncExitStack) -> No
             group.create_task(engine.run(stop), name="engine")
             group.create_task(rollouts.run(stop), name="rollouts")
             group.create_task(recoveries.run(stop), name="recoveries")
-            group.create_task(stacks.run(stop), name="stacks")
+            group.create_task(cloud.stacks.run(stop), name="stacks")
     finally:
         await server.stop(_STOP_GRACE_S)
         with contextlib.suppress(FileNotFoundError):
@@ -303,7 +314,7 @@ def _open_stores(database: Database, instance: Instance) -> _Stores:
 
 
 def _stages(
-    config: Config, stores: _Stores, shared: _Shared, recoveries: Recoveries, stacks: Stacks
+    config: Config, stores: _Stores, shared: _Shared, recoveries: Recoveries, cloud: _Cloud
 ) -> dict[Stage, StageWork]:
     instance, catalogue, slots = config.instance, shared.catalogue, shared.slots
     work_dir = make_private(instance.cache_dir / "work")
@@ -345,13 +356,16 @@ def _stages(
                 ),
             )
         ),
-        Stage.PROVISION: ProvisionStage(stacks, auto_approve=config.provisioning.auto_approve),
+        Stage.PROVISION: ProvisionStage(
+            cloud.stacks, auto_approve=config.provisioning.auto_approve
+        ),
         Stage.DEPLOY: DeployStage(
             DeployParts(
                 artifacts=stores.artifacts,
                 bindings=stores.bindings,
                 boards=stores.boards,
                 catalogue=catalogue,
+                cloud_proof=CloudProof(cloud.telemetry, stores.boards),
                 commands=shared.commands,
                 console_log=stores.console_log,
                 journal=stores.journal,
@@ -364,9 +378,7 @@ def _stages(
     }
 
 
-def _stacks(
-    config: Config, stores: _Stores, clouds: LocalClouds
-) -> tuple[Stacks, DeviceCredentials, GivenClouds]:
+def _cloud(config: Config, stores: _Stores, clouds: LocalClouds, telemetry: Telemetry) -> _Cloud:
     instance, settings = config.instance, config.provisioning
     aws = AwsTarget(instance.stacks_dir)
 
@@ -374,7 +386,7 @@ def _stacks(
         return await stacks.sensitive_outputs(stack_id, principal)
 
     credentials = DeviceCredentials(clouds, aws, sensitive_outputs)
-    given = GivenClouds(stores.bindings, credentials)
+    given = GivenClouds(stores.bindings, credentials, telemetry)
     host = TerraformHost(
         stacks_dir=instance.stacks_dir,
         cache_dir=instance.cache_dir / "terraform",
@@ -394,7 +406,7 @@ def _stacks(
             on_given=given.follow,
         )
     )
-    return stacks, credentials, given
+    return _Cloud(stacks=stacks, credentials=credentials, given=given, telemetry=telemetry)
 
 
 def _rollouts(config: Config, stores: _Stores, shared: _Shared, recoveries: Recoveries) -> Rollouts:
@@ -460,8 +472,7 @@ def _services(
     rollouts: Rollouts,
     recoveries: Recoveries,
     lives: LiveSimulations,
-    stacks: Stacks,
-    credentials: DeviceCredentials,
+    cloud: _Cloud,
 ) -> Services:
     care = BoardCare(
         boards=stores.boards,
@@ -495,7 +506,9 @@ def _services(
         deployments=DeploymentService(
             rollouts, stores.deployments, stores.sessions, stores.journal, stores.answers
         ),
-        stacks=StackService(stacks, stores.stacks, stores.journal, stores.answers),
+        stacks=StackService(
+            cloud.stacks, stores.stacks, stores.journal, stores.answers, cloud.telemetry
+        ),
         bench=BenchService(stores.boards, shared.leases, care, recoveries),
         consoles=ConsoleService(
             stores.console_log,
@@ -516,7 +529,7 @@ def _services(
             commands=stores.commands,
             console_log=stores.console_log,
             health=stores.health,
-            clouds=DeviceClouds(stores.bindings, stores.boards, credentials.find),
+            clouds=DeviceClouds(stores.bindings, stores.boards, cloud.credentials.find),
         ),
     )
 

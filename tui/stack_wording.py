@@ -13,6 +13,7 @@ from tui.state.stack import (
     SecretsRead,
     StackFact,
     StackMoved,
+    TelemetryTold,
 )
 from tui.wording import one_line, visible
 
@@ -172,6 +173,12 @@ def stack_lines(stack: StackFact) -> list[str]:
     if stack.next_action:
         lines.append(f"next     {stack.next_action}")
     return lines
+
+
+def telemetry_line(told: TelemetryTold) -> str:
+    """Time, device, topic and payload of a message."""
+    when = f"{told.receive_time.astimezone():%H:%M:%S}"
+    return f"{when}  {told.device}  {visible(told.topic)}  {visible(told.payload)}"
 
 
 def output_lines(stack: StackFact) -> list[str]:

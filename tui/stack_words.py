@@ -48,6 +48,7 @@ def stack_options(parser: argparse.ArgumentParser) -> None:
         ("outputs", "what the stack gives to devices", _outputs),
         ("show", "a stack, its plan and its devices", _name),
         ("watch", "follow what happens to a stack", _watch),
+        ("telemetry", "what the devices of a local cloud published lately", _telemetry),
         ("cancel", "ask the running operation to end", _name),
         ("delete", "forget an empty stack and its history", _name),
     )
@@ -130,6 +131,11 @@ def _outputs(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the sensitive ones too; who reads them is recorded",
     )
+
+
+def _telemetry(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="", metavar="ID", help="of this device alone")
+    parser.add_argument("--follow", action="store_true", help="go on with what comes")
 
 
 def _watch(parser: argparse.ArgumentParser) -> None:

@@ -234,7 +234,7 @@ def board_line(board: BoardFact) -> tuple[str, ...]:
     firmware = board.proven_image[:8] or "-"
     health = "" if board.health in ("", "ok") else board.health
     doing = f"recovering: {board.recovering}" if board.recovering else ""
-    remark = doing or board.quarantine or board.holder or health
+    remark = doing or board.quarantine or board.holder or health or visible(board.cloud)
     if board.experimental:
         remark = f"experimental  {remark}".rstrip()
     what = (board.model or board.part or "?", board.family or "?", board.flash_tool or "?")

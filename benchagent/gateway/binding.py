@@ -6,7 +6,8 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """A board and the device that it is in a cloud. `endpoint` is host:port."""
+    """A board and the device that it is in a cloud. `endpoint` is host:port; what the board said
+    in boots before `from_epoch` is not the device's."""
 
     board: str
     stack: str
@@ -15,6 +16,7 @@ class Binding:
     client_id: str
     topic_prefix: str
     credential_ref: str
+    from_epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,8 @@ from benchagent.gateway.binding import (
 )
 from benchagent.gateway.broker import BrokerLink, BrokerLostError, connected
 from benchagent.gateway.records import CloudRecords
-from benchagent.gateway.tls import tls_context
 from benchagent.spool import Chunk
+from benchline.client_tls import client_context
 from benchline.cloud_records import CloudVerb, is_topic, message_line
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class BoardGateway:
                 self._grew.clear()
                 chunks = reader.read(_READ_BYTES)
                 for chunk in chunks:
-                    if chunk.epoch < begin.epoch:
+                    if chunk.epoch < max(begin.epoch, self.binding.from_epoch):
                         continue
                     if chunk.gap or chunk.epoch != epoch:
                         records.reset()
@@ -160,7 +160,9 @@ class BoardGateway:
         """A context with the newest credential; while the control plane is away, the last one."""
         try:
             found = await self._fetch(self.binding)
-            self._context = await asyncio.to_thread(tls_context, found)
+            self._context = await asyncio.to_thread(
+                client_context, found.certificate_pem, found.key_pem, found.ca_pem
+            )
         except ConnectionError:
             if self._context is None:
                 raise

@@ -1,15 +1,22 @@
 """Stacks on the wire."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import grpc
 
-from benchline.errors import InvalidRequestError, NotFoundError, NotPermittedError
+from benchline.errors import (
+    InvalidRequestError,
+    NotFoundError,
+    NotPermittedError,
+    NotReadyError,
+)
 from benchline.names import stack_id
 from benchline.v1 import provisioning_pb2, stack_pb2, stack_pb2_grpc
 from controlplane.access.principal import Role, current_principal
 from controlplane.domain.stack import Operation, Setting, Stack, Target
+from controlplane.domain.telemetry import TelemetryMessage
 from controlplane.edge.following import follow_journal
 from controlplane.edge.requests import (
     check_request_id,
@@ -23,11 +30,13 @@ from controlplane.journal.journal import Journal
 from controlplane.pipeline.stack_checks import MOST_DEVICES
 from controlplane.pipeline.stacks import Asker, StackChange, Stacks, running_operation
 from controlplane.planning.provisioning import next_action
+from controlplane.provisioning.localcloud.telemetry import Telemetry
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.stacks import StackStore
 
 HEARTBEAT_S = 5.0
 _LONGEST_OPERATION = 32
+_MESSAGES_AT_ONCE = 500
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -41,6 +50,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
         store: StackStore,
         journal: Journal,
         answers: AnswerStore,
+        telemetry: Telemetry,
         *,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
@@ -48,6 +58,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
         self._store = store
         self._journal = journal
         self._answers = answers
+        self._telemetry = telemetry
         self._heartbeat_s = heartbeat_s
 
     async def CreateStack(  # noqa: N802
@@ -217,6 +228,31 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
         ):
             yield stack_pb2.WatchStackResponse(events=events, head_sequence=head)
 
+    async def WatchTelemetry(  # noqa: N802
+        self, request: stack_pb2.WatchTelemetryRequest, context: Context
+    ) -> AsyncIterator[stack_pb2.WatchTelemetryResponse]:
+        """Kept messages, then live ones, until the stack gives none any more."""
+        stack = await self._store.get(stack_id(request.name))
+        if not self._telemetry.reads(stack.stack_id):
+            raise NotReadyError(
+                "TELEMETRY_NOT_READ",
+                f"no telemetry of {stack.name} is read here: {_elsewhere(stack)}",
+                stack=stack.name,
+            )
+        number = request.after_number
+        while self._telemetry.reads(stack.stack_id):
+            found = self._telemetry.after(stack.stack_id, number, request.device)
+            number = max(number, self._telemetry.head(stack.stack_id))
+            for batch in batched_messages(found):
+                yield stack_pb2.WatchTelemetryResponse(messages=batch, head_number=number)
+            if not request.follow:
+                return
+            try:
+                async with asyncio.timeout(self._heartbeat_s):
+                    await self._telemetry.wait(stack.stack_id, number)
+            except TimeoutError:
+                yield stack_pb2.WatchTelemetryResponse(head_number=number)
+
     async def DeleteStack(  # noqa: N802
         self, request: stack_pb2.DeleteStackRequest, context: Context
     ) -> stack_pb2.DeleteStackResponse:
@@ -231,6 +267,21 @@ def stack_message(stack: Stack) -> stack_pb2.Stack:
     message.name = stack.name
     message.next_action = next_action(stack)
     return message
+
+
+def batched_messages(
+    found: Sequence[TelemetryMessage],
+) -> Iterator[list[stack_pb2.TelemetryMessage]]:
+    """Messages of devices for the wire, some hundred at a time."""
+    for at in range(0, len(found), _MESSAGES_AT_ONCE):
+        some = found[at : at + _MESSAGES_AT_ONCE]
+        yield [to_wire(one, stack_pb2.TelemetryMessage) for one in some]
+
+
+def _elsewhere(stack: Stack) -> str:
+    if stack.outputs is None:
+        return "nothing was applied"
+    return f"it goes to {stack.outputs.telemetry_sink or 'nowhere'}"
 
 
 def operation_message(operation: Operation) -> provisioning_pb2.StackOperation:

@@ -52,6 +52,7 @@ class DeviceClouds:
                         client_id=told.client_id,
                         topic_prefix=told.topic_prefix,
                         credential_ref=told.credential_ref,
+                        from_epoch=bound.from_epoch,
                     )
                 await outgoing.put(agent_link_pb2.ConnectResponse(cloud_bindings=message))
                 await changed.wait()

@@ -148,7 +148,7 @@ class BoardRollout:
                     lease=lease,
                     board=board,
                     part=self.now.part,
-                    cloud=CloudWrites(self._parts.bindings, board.name),
+                    cloud=CloudWrites(self._parts.bindings, board),
                     told=self._share.told,
                 )
                 try:

@@ -1,6 +1,7 @@
 """What a board is told of its cloud when it is flashed, and when its messages are carried."""
 
 from benchline.device_config import MAX_CONFIG_BYTES
+from controlplane.domain.bench import Board, BoardKind
 from controlplane.domain.stack import CloudBinding
 from controlplane.fleet.orders import ConfigSector, FlashPiece, ImageRole
 from controlplane.storage.cloud_bindings import BoundBoard, CloudBindings
@@ -11,35 +12,45 @@ _LEFT = (ImageRole.RELEASE, ImageRole.IMAGE)
 class CloudWrites:
     """The cloud of one board for the writes of one session or deployment.
 
-    With a `binding` the board is told it with every image, at `address`; messages are carried once
-    the image that it is left with is written, so that injected inputs reach no cloud. Without one
-    a board that was told a cloud before is told that it has none.
+    With a `binding` the board is told it with every image, at `address`. Messages are carried once
+    the image that the board is left with is written, so that injected inputs reach no cloud; of a
+    virtual board, which has no other inputs, from the first image on. Without a binding a board
+    that was told a cloud before is told that it has none.
     """
 
     def __init__(
         self,
         bindings: CloudBindings,
-        board: str,
+        board: Board,
         *,
         binding: CloudBinding | None = None,
         address: int = 0,
     ) -> None:
         self.binding = binding
         self._bindings = bindings
-        self._board = board
+        self._board = board.name
+        self._carried = tuple(ImageRole) if board.kind is BoardKind.VIRTUAL else _LEFT
         self._address = address
+        self._from_epoch = 0
 
-    async def before(self, role: ImageRole, pieces: tuple[FlashPiece, ...]) -> ConfigSector | None:
-        """What is written beside an image; from here on other messages are carried no longer."""
-        if self.binding is None or role is ImageRole.TABLE:
+    async def before(
+        self, role: ImageRole, pieces: tuple[FlashPiece, ...], epoch: int
+    ) -> ConfigSector | None:
+        """What is written beside an image that first runs in a boot epoch; from here on other
+        messages are carried no longer."""
+        if self.binding is None or role not in self._carried:
             await self._bindings.end(self._board)
         if role is ImageRole.TABLE:
             return None
         if self.binding is not None:
+            is_carried = role in self._carried
+            if is_carried:
+                self._from_epoch = self._from_epoch or epoch
             bound = BoundBoard(
                 board=self._board,
                 address=self._address,
-                active=role in _LEFT,
+                from_epoch=self._from_epoch or epoch,
+                active=is_carried,
                 binding=self.binding,
             )
             await self._bindings.put(bound)

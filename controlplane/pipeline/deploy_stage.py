@@ -26,6 +26,7 @@ from controlplane.fleet.commands import Commands
 from controlplane.fleet.orders import ImageRole
 from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
+from controlplane.pipeline.cloud_proof import CloudProof
 from controlplane.pipeline.cloud_writes import CloudWrites
 from controlplane.pipeline.flashing import (
     BoardFlasher,
@@ -81,6 +82,7 @@ class DeployParts:
     bindings: CloudBindings
     boards: BoardStore
     catalogue: Catalogue
+    cloud_proof: CloudProof
     commands: Commands
     console_log: ConsoleLog
     journal: Journal
@@ -107,15 +109,15 @@ class DeployStage:
             project.board_model.key, run.session.request.board_wish, self._parts.catalogue
         )
         async with self._leased(run, selector, _LEASE_KEY) as (lease, board):
-            result = await self._prove(run, project, lease, board)
-            if result.outcome is not Outcome.BROKEN:
+            result, is_at_fault = await self._prove(run, project, lease, board)
+            if result.outcome is not Outcome.BROKEN or not is_at_fault:
                 return result
             # The first board stays leased, so that the second lease is of another one.
             try:
                 async with self._leased(run, selector, _OTHER_LEASE_KEY, wait=False) as other:
                     why = f"{board.board_id} is at fault ({result.message})"
                     await run.record(Note(text=f"{why}; tried again on {other[1].board_id}"))
-                    return await self._prove(run, project, *other)
+                    return (await self._prove(run, project, *other))[0]
             except NotReadyError:
                 return result
 
@@ -126,15 +128,17 @@ class DeployStage:
 
     async def _prove(
         self, run: StageRun, project: Project, lease: Lease, board: Board
-    ) -> StageResult:
+    ) -> tuple[StageResult, bool]:
+        """How it went on one board, and whether the board is to blame for what is broken."""
         if project.text_only:
-            return await self._prove_text(run, project, lease, board)
+            return await self._prove_text(run, project, lease, board), True
         if board.kind is BoardKind.PHYSICAL:
-            return StageResult(
+            refused = StageResult(
                 outcome=Outcome.REFUSED,
                 message=f"{board.board_id} is a physical board; scenarios with injected inputs "
                 "are run on virtual boards only until its owner can allow them",
             )
+            return refused, False
         seed = session_seed(run.session, project, self._parts.secret)
         images = images_of(run.session)
         memory = FlashMemory.of(project.core)
@@ -142,6 +146,8 @@ class DeployStage:
         test = await segments_of(artifacts, images.test, base=memory.base, table=memory.table)
         release = await segments_of(artifacts, images.release, base=memory.base, table=memory.table)
         flasher = await self._flasher(run, project, lease, board)
+        binding = flasher.cloud.binding
+        mark = self._parts.cloud_proof.mark(binding) if binding is not None else 0
         results: list[ScenarioResult] = []
         trouble = ""
         try:
@@ -156,7 +162,17 @@ class DeployStage:
         outcome = worst([r.outcome for r in results]) if not trouble else Outcome.BROKEN
         if left != "release" and outcome is Outcome.PASSED:
             outcome, trouble = Outcome.BROKEN, "the release image could not be left on the board"
-        return await self._conclude(run, flasher, results, outcome, trouble, left)
+        if outcome is not Outcome.PASSED or binding is None:
+            return await self._conclude(run, flasher, results, outcome, trouble, left), True
+        arrived = await self._parts.cloud_proof.verdict(binding, board.name, project.design, mark)
+        inputs = "; inputs were those of the scenarios" if board.kind is BoardKind.VIRTUAL else ""
+        await run.record(Note(text=arrived.message + inputs))
+        if arrived.outcome is not Outcome.PASSED:
+            outcome, trouble = arrived.outcome, arrived.message
+        result = await self._conclude(run, flasher, results, outcome, trouble, left)
+        if outcome is Outcome.PASSED:
+            result = replace(result, message=f"{result.message}; {arrived.message}")
+        return result, False
 
     async def _flasher(
         self, run: StageRun, project: Project, lease: Lease, board: Board
@@ -175,7 +191,7 @@ class DeployStage:
         """The cloud that PROVISION found; text-only firmware finds none in its flash."""
         binding = None if project.text_only else read_binding(await run.kept(CLOUD_KEY))
         address = 0 if project.text_only else project.core.config_address
-        return CloudWrites(self._parts.bindings, board.name, binding=binding, address=address)
+        return CloudWrites(self._parts.bindings, board, binding=binding, address=address)
 
     async def _prove_text(
         self, run: StageRun, project: Project, lease: Lease, board: Board

@@ -151,8 +151,9 @@ class BoardFlasher:
         self._commands = commands
         self._lease = lease
         self._part = part
-        self._cloud = cloud
+        self.cloud = cloud
         self._told = told
+        self._epoch = board.console_epoch
 
     @classmethod
     async def resume(
@@ -266,7 +267,7 @@ class BoardFlasher:
             )
             await self._recorder.record(begun)
         self.touched = True
-        sector = await self._cloud.before(role, image.pieces)
+        sector = await self.cloud.before(role, image.pieces, self._epoch + 1)
         order = FlashOrder(
             pieces=image.pieces,
             part=self._part,
@@ -277,9 +278,9 @@ class BoardFlasher:
         async with ProgressRecorder(self._recorder) as progress:
             answer = await self._order(order, step, _time_for(image), progress)
         if answer.outcome is Outcome.PASSED:
-            await self._cloud.after(image.pieces, sector)
+            await self.cloud.after(image.pieces, sector)
         else:
-            await self._cloud.failed()
+            await self.cloud.failed()
         ended = finished_record(begun, answer)
         if begun.outcome is None:
             await self._recorder.record(ended)
@@ -302,9 +303,11 @@ class BoardFlasher:
             deadline=datetime.now(UTC) + time,
             order=order,
         )
-        return await self._commands.run(
+        answer = await self._commands.run(
             ticket, timeout=time, on_progress=progress.take if progress else None
         )
+        self._epoch = max(self._epoch, answer.console_epoch)
+        return answer
 
     def _command_id(self, step: str) -> str:
         subject, lease = (name.rsplit("/", 1)[-1] for name in (self._subject, self._lease.name))

@@ -69,6 +69,16 @@ def unheard(design: Design, stack: str) -> tuple[Finding, ...]:
     return (complaint("W162", "cloud", "it publishes to nobody", "add --stack local"),)
 
 
+def first_publish_ms(design: Design | None) -> float | None:
+    """Device time within which something is published by itself; None when that is not known."""
+    periods = [
+        behaviour.number("period")
+        for behaviour in (design.behaviours if design is not None else ())
+        if behaviour.kind is BehaviourKind.PUBLISH and behaviour.parameter("period") is not None
+    ]
+    return float(min(periods)) if periods else None
+
+
 def topics(behaviours: Sequence[Behaviour], kind: BehaviourKind) -> tuple[str, ...]:
     """The topics of the behaviours of a kind, relative to the device's prefix, each once."""
     return tuple(dict.fromkeys(b.word("topic") for b in behaviours if b.kind is kind))

@@ -9,7 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controlplane.domain.stack import CloudBinding
 from controlplane.storage.bell import Bell
@@ -20,10 +20,14 @@ from controlplane.storage.database import Database, Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundBoard:
-    """What the flash of a board says of its cloud; `address` is the sector that says it."""
+    """What the flash of a board says of its cloud; `address` is the sector that says it.
+
+    Messages of boots before `from_epoch` are those of other images.
+    """
 
     board: str
     address: int
+    from_epoch: int
     active: bool
     binding: CloudBinding
 
@@ -31,6 +35,7 @@ class BoundBoard:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Body:
     address: int
+    from_epoch: int
     binding: CloudBinding
 
 
@@ -59,7 +64,7 @@ class CloudBindings:
         """Note what a board is about to be told; an active device leaves its former board."""
         agent = bound.board.split("/")[1]
         binding = bound.binding
-        body = to_json(_Body(address=bound.address, binding=binding))
+        body = to_json(_Body(address=bound.address, from_epoch=bound.from_epoch, binding=binding))
 
         def work(tx: Transaction) -> None:
             if bound.active:
@@ -94,7 +99,7 @@ class CloudBindings:
                 elif binding != body.binding:
                     tx.connection.execute(
                         "UPDATE cloud_bindings SET body = ? WHERE board = ?",
-                        (to_json(_Body(address=body.address, binding=binding)), board),
+                        (to_json(replace(body, binding=binding)), board),
                     )
                     self._changed(tx, {agent})
 
@@ -145,4 +150,10 @@ class CloudBindings:
 
 def _bound(board: str, active: int, text: str) -> BoundBoard:
     body = from_json(_Body, text)
-    return BoundBoard(board=board, address=body.address, active=bool(active), binding=body.binding)
+    return BoundBoard(
+        board=board,
+        address=body.address,
+        from_epoch=body.from_epoch,
+        active=bool(active),
+        binding=body.binding,
+    )

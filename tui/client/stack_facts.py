@@ -1,5 +1,7 @@
 """Wire messages of stacks into facts of the console."""
 
+from datetime import UTC
+
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -171,3 +173,13 @@ def _word(kind: EnumDescriptor, value: int, prefix: str) -> str:
 
 def _milliseconds(time: Timestamp) -> int:
     return time.seconds * 1000 + time.nanos // 1_000_000
+
+
+def telemetry_of(wire: stack_pb2.TelemetryMessage) -> s.TelemetryTold:
+    """A message of a device."""
+    return s.TelemetryTold(
+        device=wire.device,
+        topic=wire.topic,
+        payload=wire.payload.decode("utf-8", "backslashreplace"),
+        receive_time=wire.receive_time.ToDatetime(UTC),
+    )

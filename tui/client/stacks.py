@@ -228,5 +228,19 @@ async def watch_stack(
             yield item
 
 
+async def watch_telemetry(
+    connection: Connection, name: str, *, device: str, follow: bool
+) -> AsyncIterator[stack_pb2.TelemetryMessage]:
+    """What devices published lately, then with `follow` what they publish.
+
+    Raises:
+        grpc.aio.AioRpcError: any failure; what comes meanwhile is kept by the server.
+    """
+    request = stack_pb2.WatchTelemetryRequest(name=name, device=device, follow=follow)
+    async for answer in connection.stacks.WatchTelemetry(request):
+        for message in answer.messages:
+            yield message
+
+
 def _settings(settings: Mapping[str, str]) -> list[stack_pb2.StackSetting]:
     return [stack_pb2.StackSetting(name=name, value=value) for name, value in settings.items()]

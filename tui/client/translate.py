@@ -412,7 +412,23 @@ def board_of(wire: bench_pb2.Board) -> f.BoardFact:
         score=wire.score,
         quarantine=quarantine_words(wire.quarantine) if wire.HasField("quarantine") else "",
         recovering=wire.recovering,
+        cloud=cloud_words(wire.cloud) if wire.HasField("cloud") else "",
     )
+
+
+def cloud_words(cloud: bench_pb2.BoardCloud) -> str:
+    """``d1 of stack lab: connected, 12 published, 3 dropped``."""
+    state = bench_pb2.BoardCloud.State.Name(cloud.state).removeprefix("STATE_").lower()
+    told = "not told by its agent" if state == "unknown" else state
+    words = [f"{told}: {cloud.message}" if cloud.message else told]
+    counts = (
+        ("published", cloud.published),
+        ("received", cloud.received),
+        ("dropped", cloud.dropped),
+        ("refused", cloud.refused),
+    )
+    words += [f"{count} {name}" for name, count in counts if count]
+    return f"{cloud.device} of stack {cloud.stack}: {', '.join(words)}"
 
 
 def _usb_words(usb: bench_pb2.UsbDevice) -> str:

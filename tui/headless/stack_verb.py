@@ -9,7 +9,7 @@ from benchline.errors import InvalidRequestError, NotPermittedError
 from benchline.v1 import event_pb2, provisioning_pb2, stack_pb2
 from tui.client import stacks as calls
 from tui.client.connection import Connection
-from tui.client.stack_facts import plan_of, stack_of
+from tui.client.stack_facts import plan_of, stack_of, telemetry_of
 from tui.client.translate import event_of
 from tui.client.watch import Back
 from tui.headless import local
@@ -30,6 +30,7 @@ from tui.stack_wording import (
     stack_cells,
     stack_event_lines,
     stack_lines,
+    telemetry_line,
 )
 from tui.wording import visible
 
@@ -51,6 +52,7 @@ async def stack(options: argparse.Namespace) -> int:
         "outputs": _outputs,
         "show": _show,
         "watch": _watch,
+        "telemetry": _telemetry,
         "cancel": _cancel,
         "delete": _delete,
     }
@@ -268,6 +270,21 @@ async def _watch(connection: Connection, options: argparse.Namespace) -> int:
                 _tell_event(options, event, to=data)
     except asyncio.CancelledError:
         return EXIT_LEFT
+    return 0
+
+
+async def _telemetry(connection: Connection, options: argparse.Namespace) -> int:
+    came = 0
+    try:
+        async for message in calls.watch_telemetry(
+            connection, options.name, device=options.device, follow=options.follow
+        ):
+            came += 1
+            data(json_line(message) if options.json else telemetry_line(telemetry_of(message)))
+    except asyncio.CancelledError:
+        return EXIT_LEFT
+    if not came:
+        talk(f"no device of stack {options.name} published anything since the control plane began")
     return 0
 
 

@@ -305,6 +305,7 @@ def board_facts(board: BoardFact, model: Model) -> dict[str, str]:
         "lease": board.lease and f"{board.lease} of {board.holder}",
         "out": board.quarantine,
         "recovery": board.recovering,
+        "cloud": board.cloud,
         "score": f"{board.score} of 100",
     }
 

@@ -440,6 +440,8 @@ class BoardFact:
     """Why it is out of service; empty when it is not."""
     recovering: str = ""
     """What is done to bring it back right now."""
+    cloud: str = ""
+    """Which device of which stack it is, and how its gateway is; empty when it is none."""
 
     @property
     def board_id(self) -> str:

@@ -1,6 +1,7 @@
 """Facts of a device cloud as the console knows them, free of wire types."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,3 +185,13 @@ StackFacts = (
     | OutputsTold
     | SecretsRead
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryTold:
+    """What a device published; ``payload`` is text as far as it can be read as such."""
+
+    device: str
+    topic: str
+    payload: str
+    receive_time: datetime

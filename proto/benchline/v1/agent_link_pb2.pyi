@@ -542,6 +542,7 @@ class CloudBinding(_message.Message):
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     TOPIC_PREFIX_FIELD_NUMBER: _builtins.int
     CREDENTIAL_REF_FIELD_NUMBER: _builtins.int
+    FROM_EPOCH_FIELD_NUMBER: _builtins.int
     board: _builtins.str
     """Board id."""
     stack: _builtins.str
@@ -556,6 +557,8 @@ class CloudBinding(_message.Message):
     """The device publishes and subscribes below it, and nowhere else."""
     credential_ref: _builtins.str
     """What FetchDeviceCredential is asked for."""
+    from_epoch: _builtins.int
+    """Boot epoch of the console from which on its messages are carried: those of an earlier image are not the device's."""
     def __init__(
         self,
         *,
@@ -566,10 +569,11 @@ class CloudBinding(_message.Message):
         client_id: _builtins.str = ...,
         topic_prefix: _builtins.str = ...,
         credential_ref: _builtins.str = ...,
+        from_epoch: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "client_id", b"client_id", "credential_ref", b"credential_ref", "device", b"device", "endpoint", b"endpoint", "stack", b"stack", "topic_prefix", b"topic_prefix"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["board", b"board", "client_id", b"client_id", "credential_ref", b"credential_ref", "device", b"device", "endpoint", b"endpoint", "from_epoch", b"from_epoch", "stack", b"stack", "topic_prefix", b"topic_prefix"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -974,6 +974,112 @@ class WatchStackResponse(_message.Message):
 Global___WatchStackResponse: _TypeAlias = WatchStackResponse  # noqa: Y015
 
 @_typing.final
+class WatchTelemetryRequest(_message.Message):
+    """Request of WatchTelemetry."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    FOLLOW_FIELD_NUMBER: _builtins.int
+    AFTER_NUMBER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Format: stacks/{stack}."""
+    device: _builtins.str
+    """Messages of this device alone; empty: of all."""
+    follow: _builtins.bool
+    """Go on with live messages; else the stream ends after the kept ones."""
+    after_number: _builtins.int
+    """Only messages that are newer than this number."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        device: _builtins.str = ...,
+        follow: _builtins.bool = ...,
+        after_number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_number", b"after_number", "device", b"device", "follow", b"follow", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchTelemetryRequest: _TypeAlias = WatchTelemetryRequest  # noqa: Y015
+
+@_typing.final
+class WatchTelemetryResponse(_message.Message):
+    """One message of WatchTelemetry."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    HEAD_NUMBER_FIELD_NUMBER: _builtins.int
+    head_number: _builtins.int
+    """Number of the newest message of the stack."""
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___TelemetryMessage]:
+        """In the order in which they came; empty in a heartbeat."""
+
+    def __init__(
+        self,
+        *,
+        messages: _abc.Iterable[Global___TelemetryMessage] | None = ...,
+        head_number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["head_number", b"head_number", "messages", b"messages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchTelemetryResponse: _TypeAlias = WatchTelemetryResponse  # noqa: Y015
+
+@_typing.final
+class TelemetryMessage(_message.Message):
+    """What a device published."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    RECEIVE_TIME_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Counts the messages of the stack from 1, since its telemetry is read."""
+    count: _builtins.int
+    """Counts those of the device alike."""
+    device: _builtins.str
+    """Id of the device."""
+    topic: _builtins.str
+    """Topic below the device's prefix."""
+    payload: _builtins.bytes
+    """As it was published."""
+    @_builtins.property
+    def receive_time(self) -> _timestamp_pb2.Timestamp:
+        """When the control plane got it."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        count: _builtins.int = ...,
+        device: _builtins.str = ...,
+        topic: _builtins.str = ...,
+        payload: _builtins.bytes = ...,
+        receive_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receive_time", b"receive_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "device", b"device", "number", b"number", "payload", b"payload", "receive_time", b"receive_time", "topic", b"topic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TelemetryMessage: _TypeAlias = TelemetryMessage  # noqa: Y015
+
+@_typing.final
 class DeleteStackRequest(_message.Message):
     """Request of DeleteStack."""
 

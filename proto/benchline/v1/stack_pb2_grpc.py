@@ -101,6 +101,11 @@ class StackServiceStub:
                 request_serializer=benchline_dot_v1_dot_stack__pb2.WatchStackRequest.SerializeToString,
                 response_deserializer=benchline_dot_v1_dot_stack__pb2.WatchStackResponse.FromString,
                 _registered_method=True)
+        self.WatchTelemetry = channel.unary_stream(
+                '/benchline.v1.StackService/WatchTelemetry',
+                request_serializer=benchline_dot_v1_dot_stack__pb2.WatchTelemetryRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_stack__pb2.WatchTelemetryResponse.FromString,
+                _registered_method=True)
         self.DeleteStack = channel.unary_unary(
                 '/benchline.v1.StackService/DeleteStack',
                 request_serializer=benchline_dot_v1_dot_stack__pb2.DeleteStackRequest.SerializeToString,
@@ -208,6 +213,14 @@ class StackServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchTelemetry(self, request, context):
+        """Streams the newest messages of the devices of a local cloud, up to 200 of each, then live ones; a heartbeat every 5 s.
+        They are kept while the control plane runs. FAILED_PRECONDITION/TELEMETRY_NOT_READ when no local cloud gives any.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteStack(self, request, context):
         """Forgets an empty stack and its history. FAILED_PRECONDITION/STACK_NOT_EMPTY while something may be left of it.
         """
@@ -282,6 +295,11 @@ def add_StackServiceServicer_to_server(servicer, server):
                     servicer.WatchStack,
                     request_deserializer=benchline_dot_v1_dot_stack__pb2.WatchStackRequest.FromString,
                     response_serializer=benchline_dot_v1_dot_stack__pb2.WatchStackResponse.SerializeToString,
+            ),
+            'WatchTelemetry': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchTelemetry,
+                    request_deserializer=benchline_dot_v1_dot_stack__pb2.WatchTelemetryRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_stack__pb2.WatchTelemetryResponse.SerializeToString,
             ),
             'DeleteStack': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteStack,
@@ -642,6 +660,33 @@ class StackService:
             '/benchline.v1.StackService/WatchStack',
             benchline_dot_v1_dot_stack__pb2.WatchStackRequest.SerializeToString,
             benchline_dot_v1_dot_stack__pb2.WatchStackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchTelemetry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/benchline.v1.StackService/WatchTelemetry',
+            benchline_dot_v1_dot_stack__pb2.WatchTelemetryRequest.SerializeToString,
+            benchline_dot_v1_dot_stack__pb2.WatchTelemetryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -69,6 +69,10 @@ class StackServiceStub:
     """Streams the events of a stack from a sequence number, first the stored ones, then live ones; a heartbeat every 5 s.
     With an operation it ends after the last event of that; else when the stack is deleted.
     """
+    WatchTelemetry: _grpc.UnaryStreamMultiCallable[_stack_pb2.WatchTelemetryRequest, _stack_pb2.WatchTelemetryResponse]
+    """Streams the newest messages of the devices of a local cloud, up to 200 of each, then live ones; a heartbeat every 5 s.
+    They are kept while the control plane runs. FAILED_PRECONDITION/TELEMETRY_NOT_READ when no local cloud gives any.
+    """
     DeleteStack: _grpc.UnaryUnaryMultiCallable[_stack_pb2.DeleteStackRequest, _stack_pb2.DeleteStackResponse]
     """Forgets an empty stack and its history. FAILED_PRECONDITION/STACK_NOT_EMPTY while something may be left of it."""
 
@@ -112,6 +116,10 @@ class StackServiceAsyncStub(StackServiceStub):
     WatchStack: _aio.UnaryStreamMultiCallable[_stack_pb2.WatchStackRequest, _stack_pb2.WatchStackResponse]  # type: ignore[assignment]
     """Streams the events of a stack from a sequence number, first the stored ones, then live ones; a heartbeat every 5 s.
     With an operation it ends after the last event of that; else when the stack is deleted.
+    """
+    WatchTelemetry: _aio.UnaryStreamMultiCallable[_stack_pb2.WatchTelemetryRequest, _stack_pb2.WatchTelemetryResponse]  # type: ignore[assignment]
+    """Streams the newest messages of the devices of a local cloud, up to 200 of each, then live ones; a heartbeat every 5 s.
+    They are kept while the control plane runs. FAILED_PRECONDITION/TELEMETRY_NOT_READ when no local cloud gives any.
     """
     DeleteStack: _aio.UnaryUnaryMultiCallable[_stack_pb2.DeleteStackRequest, _stack_pb2.DeleteStackResponse]  # type: ignore[assignment]
     """Forgets an empty stack and its history. FAILED_PRECONDITION/STACK_NOT_EMPTY while something may be left of it."""
@@ -231,6 +239,16 @@ class StackServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_stack_pb2.WatchStackResponse], _abc.AsyncIterator[_stack_pb2.WatchStackResponse]]:
         """Streams the events of a stack from a sequence number, first the stored ones, then live ones; a heartbeat every 5 s.
         With an operation it ends after the last event of that; else when the stack is deleted.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchTelemetry(
+        self,
+        request: _stack_pb2.WatchTelemetryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_stack_pb2.WatchTelemetryResponse], _abc.AsyncIterator[_stack_pb2.WatchTelemetryResponse]]:
+        """Streams the newest messages of the devices of a local cloud, up to 200 of each, then live ones; a heartbeat every 5 s.
+        They are kept while the control plane runs. FAILED_PRECONDITION/TELEMETRY_NOT_READ when no local cloud gives any.
         """
 
     @_abc_1.abstractmethod

@@ -13,8 +13,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from benchagent.gateway.binding import Credential
-from benchagent.gateway.tls import tls_context
+from benchline.client_tls import client_context
 from benchline.v1 import agent_link_pb2 as pb
 from benchline.v1 import bench_pb2
 from controlplane.provisioning.localcloud.cloud import Credential as CloudCredential
@@ -96,11 +95,7 @@ async def reader(cloud: LocalCloud, topic: str = "devices/#") -> AsyncIterator[a
     """The cloud's own reader of telemetry, subscribed."""
     ingest = await cloud.ingest_credential()
     host, _, port = ingest.endpoint.rpartition(":")
-    context = tls_context(
-        Credential(
-            certificate_pem=ingest.certificate_pem, key_pem=ingest.key_pem, ca_pem=ingest.ca_pem
-        )
-    )
+    context = client_context(ingest.certificate_pem, ingest.key_pem, ingest.ca_pem)
     async with aiomqtt.Client(host, int(port), tls_context=context) as client:
         await client.subscribe(topic, qos=1)
         yield client
@@ -133,13 +128,7 @@ async def test_messages_are_carried_both_ways_and_the_key_is_on_no_disk(
             await rig.told("counts", lambda now: (now.published, now.refused) == (2, 1))
 
             device = await cloud.device_credential(DEVICE)
-            context = tls_context(
-                Credential(
-                    certificate_pem=device.certificate_pem,
-                    key_pem=device.key_pem,
-                    ca_pem=device.ca_pem,
-                )
-            )
+            context = client_context(device.certificate_pem, device.key_pem, device.ca_pem)
             host, _, port = device.endpoint.rpartition(":")
             async with aiomqtt.Client(host, int(port), tls_context=context) as self_client:
                 for payload in (b"x" * 257, b"on\n"):

@@ -26,7 +26,23 @@ CODE = (FlashPiece(address=0x0800_0000, sha256="a" * 64, size_bytes=0x4000),)
 
 def told(board: str = ONE, *, active: bool = True, device: str = "d1") -> BoundBoard:
     binding = replace(CLOUD, device=device, credential_ref=f"local:lab/{device}")
-    return BoundBoard(board=board, address=SECTOR, active=active, binding=binding)
+    return BoundBoard(board=board, address=SECTOR, from_epoch=3, active=active, binding=binding)
+
+
+def board_of(kind: BoardKind) -> Board:
+    return Board(
+        name=ONE,
+        model="m",
+        part="p",
+        kind=kind,
+        state=BoardState.ACTIVE,
+        probe_id="",
+        identity="",
+        port="",
+    )
+
+
+SILICON = board_of(BoardKind.PHYSICAL)
 
 
 def bindings_in(database: Database) -> CloudBindings:
@@ -72,17 +88,7 @@ async def test_a_stack_that_gives_a_device_no_longer_ends_its_binding(database: 
 async def test_the_board_shows_the_device_that_it_is(database: Database) -> None:
     boards = BoardStore(database)
     await boards.link_agent("bench", version="1", host="pc")
-    board = Board(
-        name=ONE,
-        model="m",
-        part="p",
-        kind=BoardKind.VIRTUAL,
-        state=BoardState.ACTIVE,
-        probe_id="",
-        identity="",
-        port="",
-    )
-    await boards.put_inventory("bench", [board])
+    await boards.put_inventory("bench", [board_of(BoardKind.VIRTUAL)])
     before = boards.version
 
     await CloudBindings(database, boards).put(told(ONE))
@@ -94,42 +100,54 @@ async def test_the_board_shows_the_device_that_it_is(database: Database) -> None
 
 async def test_messages_are_carried_once_the_release_image_is_written(database: Database) -> None:
     bindings = bindings_in(database)
-    writes = CloudWrites(bindings, ONE, binding=CLOUD, address=SECTOR)
+    writes = CloudWrites(bindings, SILICON, binding=CLOUD, address=SECTOR)
     sector = ConfigSector(address=SECTOR, binding=CLOUD)
 
-    assert await writes.before(ImageRole.TEST, CODE) == sector
+    assert await writes.before(ImageRole.TEST, CODE, 3) == sector
     await writes.after(CODE, sector)
     assert await bindings.active() == []
-    assert await writes.before(ImageRole.TABLE, CODE) is None
-    assert await writes.before(ImageRole.RELEASE, CODE) == sector
+    assert await writes.before(ImageRole.TABLE, CODE, 3) is None
+    assert await writes.before(ImageRole.RELEASE, CODE, 3) == sector
     await writes.after(CODE, sector)
     assert await bindings.active() == [told(ONE)]
     await writes.failed()
     assert await bindings.active() == []
 
 
+async def test_messages_of_a_virtual_board_are_carried_from_its_first_image_on(
+    database: Database,
+) -> None:
+    bindings = bindings_in(database)
+    virtual = board_of(BoardKind.VIRTUAL)
+    writes = CloudWrites(bindings, virtual, binding=CLOUD, address=SECTOR)
+
+    for epoch, role in enumerate((ImageRole.TEST, ImageRole.TABLE, ImageRole.RELEASE), 3):
+        await writes.before(role, CODE, epoch)
+        assert await bindings.active() == [told(ONE)]  # and of the first boot, all along
+
+
 async def test_a_board_is_told_that_it_has_no_cloud_any_more_and_once(database: Database) -> None:
     bindings = bindings_in(database)
-    plain = CloudWrites(bindings, ONE)
-    assert await plain.before(ImageRole.RELEASE, CODE) is None
+    plain = CloudWrites(bindings, SILICON)
+    assert await plain.before(ImageRole.RELEASE, CODE, 3) is None
     await bindings.put(told(ONE))
 
-    erased = await plain.before(ImageRole.TEST, CODE)
+    erased = await plain.before(ImageRole.TEST, CODE, 3)
     assert erased == ConfigSector(address=SECTOR, binding=None)
     assert await bindings.active() == []
     await plain.failed()
-    assert await plain.before(ImageRole.TEST, CODE) == erased  # it was not proved
+    assert await plain.before(ImageRole.TEST, CODE, 3) == erased  # it was not proved
     await plain.after(CODE, erased)
     assert await bindings.find(ONE) is None
-    assert await plain.before(ImageRole.RELEASE, CODE) is None
+    assert await plain.before(ImageRole.RELEASE, CODE, 3) is None
 
 
 async def test_an_image_with_bytes_of_its_own_there_is_not_written_over(database: Database) -> None:
     bindings = bindings_in(database)
     await bindings.put(told(ONE))
     whole = (FlashPiece(address=0x0800_0000, sha256="a" * 64, size_bytes=0x20000),)
-    plain = CloudWrites(bindings, ONE)
+    plain = CloudWrites(bindings, SILICON)
 
-    assert await plain.before(ImageRole.IMAGE, whole) is None
+    assert await plain.before(ImageRole.IMAGE, whole, 3) is None
     await plain.after(whole, None)
     assert await bindings.find(ONE) is None

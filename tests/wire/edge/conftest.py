@@ -46,6 +46,8 @@ from controlplane.pipeline.recovery import Recoveries
 from controlplane.pipeline.rollout import Rollouts
 from controlplane.pipeline.rollout_parts import RolloutParts
 from controlplane.pipeline.typist import BoardTypist
+from controlplane.provisioning.localcloud.clouds import LocalClouds
+from controlplane.provisioning.localcloud.telemetry import Telemetry
 from controlplane.simulators.ladder import SimulatorLadder, all_simulators
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
@@ -219,6 +221,7 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     async with LeaseBook(database, boards) as book, LiveSimulations(live_parts) as lives:
         orders = Commands(commands, registry)
         bindings = CloudBindings(database, boards)
+        telemetry = Telemetry(LocalClouds(tmp_path / "stacks"))
         care, recoveries, health = care_of(tmp_path, database, boards, book, orders)
         rollouts = Rollouts(
             RolloutParts(
@@ -271,7 +274,12 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
                 heartbeat_s=HEARTBEAT_S,
             ),
             stacks=StackService(
-                stacks, stack_store, journal, AnswerStore(database), heartbeat_s=HEARTBEAT_S
+                stacks,
+                stack_store,
+                journal,
+                AnswerStore(database),
+                telemetry,
+                heartbeat_s=HEARTBEAT_S,
             ),
             bench=BenchService(boards, book, care, recoveries, heartbeat_s=HEARTBEAT_S),
             consoles=ConsoleService(

@@ -204,3 +204,11 @@ def test_only_approvers_decide() -> None:
         assert required_role(f"/benchline.v1.StackService/{method}") is Role.APPROVER
     assert required_role("/benchline.v1.StackService/PlanStack") is Role.OPERATOR
     assert required_role("/benchline.v1.StackService/GetOutputs") is Role.VIEWER
+
+
+async def test_telemetry_is_read_of_local_clouds_that_give_some(edge: Edge) -> None:
+    await create(edge, "lamp")
+    request = stack_pb2.WatchTelemetryRequest(name=NAME)
+    call = stub_of(edge).WatchTelemetry(request)
+
+    assert await refusal(anext(aiter(call))) == ("FAILED_PRECONDITION", "TELEMETRY_NOT_READ")

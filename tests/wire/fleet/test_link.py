@@ -332,7 +332,7 @@ CLOUD = CloudBinding(
 
 
 def bound(*, active: bool = True) -> BoundBoard:
-    return BoundBoard(board=BOARD, address=0x0800_C000, active=active, binding=CLOUD)
+    return BoundBoard(board=BOARD, address=0x0800_C000, from_epoch=3, active=active, binding=CLOUD)
 
 
 async def fetch(agent: Agent, epoch: int, **fields: str) -> bytes:
@@ -372,6 +372,7 @@ async def test_an_agent_hears_its_bindings_after_the_welcome_and_at_each_change(
     await link.bindings.put(bound())
     (one,) = (await agent.read("cloud_bindings")).cloud_bindings.bindings
     assert (one.board, one.stack, one.device) == ("vf405-01", "lab", "d1")
+    assert one.from_epoch == 3
     assert (one.endpoint, one.credential_ref) == ("127.0.0.1:18883", "local:lab/d1")
     board = await link.boards.get(BOARD)
     assert board.cloud == BoardCloud(stack="lab", device="d1")
