@@ -46,8 +46,10 @@ from controlplane.edge.interceptors import EdgeInterceptor
 _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 OPTIONS: tuple[tuple[str, int], ...] = (
     *KEEPALIVE,
-    # Our clients ping every 7.5 s; the default of five minutes would hang up on them.
+    # Our clients ping every 7.5 s; the default of five minutes would hang up on them. A server
+    # that was held up finds several pings at once, which is not their fault: none is too many.
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_concurrent_streams", 1_000),

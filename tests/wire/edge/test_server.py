@@ -22,10 +22,12 @@ from benchline.v1 import (
     deployment_pb2,
     design_pb2,
     design_pb2_grpc,
+    live_simulation_pb2,
     server_pb2,
     server_pb2_grpc,
     session_pb2,
     simulation_pb2,
+    stack_pb2,
 )
 from controlplane.access.principal import Role
 from controlplane.edge.interceptors import EdgeInterceptor, required_role
@@ -41,9 +43,11 @@ SERVICE_MODULES: list[Any] = [
     console_pb2,
     deployment_pb2,
     design_pb2,
+    live_simulation_pb2,
     server_pb2,
     session_pb2,
     simulation_pb2,
+    stack_pb2,
 ]
 
 
@@ -149,11 +153,25 @@ def test_what_changes_something_needs_more_than_a_viewer() -> None:
         "BuildService.StartBuild",
         "DesignService.SaveDesign",
         "DesignService.UpdateDesign",
+        "LiveSimulationService.ResetLiveSimulation",
+        "LiveSimulationService.SendToLiveSimulation",
+        "LiveSimulationService.SetLiveSignal",
+        "LiveSimulationService.StartLiveSimulation",
+        "LiveSimulationService.StopLiveSimulation",
         "SessionService.AnswerQuestions",
         "SessionService.CancelSession",
         "SessionService.CreateSession",
         "SimulationService.CancelSimulation",
         "SimulationService.StartSimulation",
+        "StackService.ApplyStack",
+        "StackService.ApproveStack",
+        "StackService.CancelOperation",
+        "StackService.CreateStack",
+        "StackService.DeleteStack",
+        "StackService.DestroyStack",
+        "StackService.DetectDrift",
+        "StackService.PlanStack",
+        "StackService.RejectPlan",
     }
 
 
