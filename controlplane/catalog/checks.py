@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from controlplane.domain.design import SignalKind
+from controlplane.domain.design import Active, Pull, SignalKind
 from controlplane.domain.part import BoardModel, ComponentKind, Part
 
 
@@ -51,6 +51,12 @@ def board_problems(parts: Mapping[str, Part], boards: Mapping[str, BoardModel]) 
         kept = {pin.name for pin in part.pins if pin.kept_for}
         kept |= {name for name, _ in board.reserved} | {board.console.tx, board.console.rx}
         problems += [f"{board.key}: {pin} is not free" for pin in board.preferred if pin in kept]
+        # An input that nothing stimulates reads its pull: without one such a button is held down.
+        problems += [
+            f"{board.key}: the {item.label} is on when low and has no pull up"
+            for item in board.onboard
+            if item.kind == "button" and item.active is Active.LOW and item.pull is not Pull.UP
+        ]
         if not part.target(board.flash_tool):
             problems.append(f"{board.key}: {board.flash_tool} has no name for {part.key}")
         if board.flash_bytes < part.flash_bytes:

@@ -10,7 +10,7 @@ from benchagent.discovery.table import usb_table
 from controlplane.bench_core.manifest import PORTS, CorePort
 from controlplane.catalog.checks import board_problems, part_problems
 from controlplane.catalog.loader import load_catalogue
-from controlplane.domain.design import PinRole
+from controlplane.domain.design import PinRole, Pull
 from controlplane.domain.part import BoardModel, FlashTool, UsbId
 
 CATALOGUE = load_catalogue()
@@ -133,7 +133,10 @@ def test_a_catalogue_that_contradicts_itself_is_refused() -> None:
     c3, devkit = parts["esp32c3"], boards["esp32-c3-devkitm-1"]
     parts["esp32c3"] = replace(c3, flash=c3.flash[1:], default_model="nucleo-f446re")
     boards["esp32-c3-devkitm-1"] = replace(
-        devkit, flash_tool=FlashTool.PYOCD, preferred=(*devkit.preferred, "GPIO18", "GPIO99")
+        devkit,
+        flash_tool=FlashTool.PYOCD,
+        preferred=(*devkit.preferred, "GPIO18", "GPIO99"),
+        onboard=tuple(replace(item, pull=Pull.NONE) for item in devkit.onboard),
     )
 
     assert part_problems(parts, boards) == [
@@ -143,6 +146,7 @@ def test_a_catalogue_that_contradicts_itself_is_refused() -> None:
     assert board_problems(parts, boards) == [
         "esp32-c3-devkitm-1: esp32c3 has no GPIO99",
         "esp32-c3-devkitm-1: GPIO18 is not free",
+        "esp32-c3-devkitm-1: the BOOT button is on when low and has no pull up",
         "esp32-c3-devkitm-1: pyocd has no name for esp32c3",
     ]
 
