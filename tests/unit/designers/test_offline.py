@@ -92,7 +92,7 @@ def wiring(prompt: str, board: str) -> dict[str, tuple[str, str, str]]:
     ("board", "led", "button"),
     [
         ("olimex-stm32-h405", ("PC12", "low", "none"), ("PA0", "high", "none")),
-        ("nucleo-f446re", ("PA5", "high", "none"), ("PC13", "low", "none")),
+        ("nucleo-f446re", ("PA5", "high", "none"), ("PC13", "low", "up")),
         ("blackpill-f411ce", ("PC13", "low", "none"), ("PA0", "low", "up")),
         ("stm32f407g-disc1", ("PD12", "high", "none"), ("PA0", "high", "none")),
         ("esp32-c3-supermini", ("GPIO8", "low", "none"), ("GPIO9", "low", "up")),
