@@ -75,6 +75,7 @@ from controlplane.provisioning.doctor import checks as cloud_checks
 from controlplane.provisioning.host import TerraformHost
 from controlplane.provisioning.local_target import LocalTarget
 from controlplane.provisioning.localcloud.clouds import LocalClouds
+from controlplane.provisioning.localcloud.sender import Sender
 from controlplane.provisioning.localcloud.telemetry import Telemetry
 from controlplane.provisioning.runs import HostedRuns
 from controlplane.provisioning.settings import ProvisioningSettings
@@ -152,6 +153,7 @@ class _Cloud:
     credentials: DeviceCredentials
     given: GivenClouds
     telemetry: Telemetry
+    sender: Sender
 
 
 async def serve(config: Config) -> None:
@@ -406,7 +408,13 @@ def _cloud(config: Config, stores: _Stores, clouds: LocalClouds, telemetry: Tele
             on_given=given.follow,
         )
     )
-    return _Cloud(stacks=stacks, credentials=credentials, given=given, telemetry=telemetry)
+    return _Cloud(
+        stacks=stacks,
+        credentials=credentials,
+        given=given,
+        telemetry=telemetry,
+        sender=Sender(clouds),
+    )
 
 
 def _rollouts(config: Config, stores: _Stores, shared: _Shared, recoveries: Recoveries) -> Rollouts:
@@ -507,7 +515,12 @@ def _services(
             rollouts, stores.deployments, stores.sessions, stores.journal, stores.answers
         ),
         stacks=StackService(
-            cloud.stacks, stores.stacks, stores.journal, stores.answers, cloud.telemetry
+            cloud.stacks,
+            stores.stacks,
+            stores.journal,
+            stores.answers,
+            cloud.telemetry,
+            cloud.sender,
         ),
         bench=BenchService(stores.boards, shared.leases, care, recoveries),
         consoles=ConsoleService(

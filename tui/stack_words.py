@@ -49,6 +49,7 @@ def stack_options(parser: argparse.ArgumentParser) -> None:
         ("show", "a stack, its plan and its devices", _name),
         ("watch", "follow what happens to a stack", _watch),
         ("telemetry", "what the devices of a local cloud published lately", _telemetry),
+        ("send", "publish a message to a device of a local cloud", _send),
         ("cancel", "ask the running operation to end", _name),
         ("delete", "forget an empty stack and its history", _name),
     )
@@ -136,6 +137,12 @@ def _outputs(parser: argparse.ArgumentParser) -> None:
 def _telemetry(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="", metavar="ID", help="of this device alone")
     parser.add_argument("--follow", action="store_true", help="go on with what comes")
+
+
+def _send(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("device", metavar="DEVICE", help="id of the device")
+    parser.add_argument("topic", metavar="TOPIC", help="below the device's prefix, e.g. lamp")
+    parser.add_argument("text", metavar="TEXT", help="what the message says")
 
 
 def _watch(parser: argparse.ArgumentParser) -> None:

@@ -30,6 +30,7 @@ from controlplane.journal.journal import Journal
 from controlplane.pipeline.stack_checks import MOST_DEVICES
 from controlplane.pipeline.stacks import Asker, StackChange, Stacks, running_operation
 from controlplane.planning.provisioning import next_action
+from controlplane.provisioning.localcloud.sender import Sender
 from controlplane.provisioning.localcloud.telemetry import Telemetry
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.stacks import StackStore
@@ -51,6 +52,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
         journal: Journal,
         answers: AnswerStore,
         telemetry: Telemetry,
+        sender: Sender,
         *,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
@@ -59,6 +61,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
         self._journal = journal
         self._answers = answers
         self._telemetry = telemetry
+        self._sender = sender
         self._heartbeat_s = heartbeat_s
 
     async def CreateStack(  # noqa: N802
@@ -232,13 +235,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
         self, request: stack_pb2.WatchTelemetryRequest, context: Context
     ) -> AsyncIterator[stack_pb2.WatchTelemetryResponse]:
         """Kept messages, then live ones, until the stack gives none any more."""
-        stack = await self._store.get(stack_id(request.name))
-        if not self._telemetry.reads(stack.stack_id):
-            raise NotReadyError(
-                "TELEMETRY_NOT_READ",
-                f"no telemetry of {stack.name} is read here: {_elsewhere(stack)}",
-                stack=stack.name,
-            )
+        stack = await self._kept_here(request.name)
         number = request.after_number
         while self._telemetry.reads(stack.stack_id):
             found = self._telemetry.after(stack.stack_id, number, request.device)
@@ -252,6 +249,33 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
                     await self._telemetry.wait(stack.stack_id, number)
             except TimeoutError:
                 yield stack_pb2.WatchTelemetryResponse(head_number=number)
+
+    async def SendToDevice(  # noqa: N802
+        self, request: stack_pb2.SendToDeviceRequest, context: Context
+    ) -> stack_pb2.SendToDeviceResponse:
+        """Publish a message to a device."""
+        stack = await self._kept_here(request.name)
+        if stack.outputs is None or stack.outputs.device(request.device) is None:
+            raise NotFoundError(
+                "DEVICE_NOT_FOUND",
+                f"{stack.name} has no device {request.device[:80]!r};"
+                f" `benchline stack outputs {stack.stack_id}` lists them",
+                stack=stack.name,
+                device=request.device[:80],
+            )
+        await self._sender.send(stack.stack_id, request.device, request.topic, request.payload)
+        return stack_pb2.SendToDeviceResponse()
+
+    async def _kept_here(self, name: str) -> Stack:
+        """A stack whose broker is kept by this control plane."""
+        stack = await self._store.get(stack_id(name))
+        if not self._telemetry.reads(stack.stack_id):
+            raise NotReadyError(
+                "TELEMETRY_NOT_READ",
+                f"no telemetry of {stack.name} is read here: {_elsewhere(stack)}",
+                stack=stack.name,
+            )
+        return stack
 
     async def DeleteStack(  # noqa: N802
         self, request: stack_pb2.DeleteStackRequest, context: Context

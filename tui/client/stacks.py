@@ -242,5 +242,19 @@ async def watch_telemetry(
             yield message
 
 
+async def send_to_device(
+    connection: Connection, name: str, *, device: str, topic: str, payload: bytes
+) -> None:
+    """Publish a message to a device.
+
+    Raises:
+        grpc.aio.AioRpcError: any failure.
+    """
+    await connection.stacks.SendToDevice(
+        stack_pb2.SendToDeviceRequest(name=name, device=device, topic=topic, payload=payload),
+        timeout=CALL_TIMEOUT_S,
+    )
+
+
 def _settings(settings: Mapping[str, str]) -> list[stack_pb2.StackSetting]:
     return [stack_pb2.StackSetting(name=name, value=value) for name, value in settings.items()]

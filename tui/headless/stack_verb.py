@@ -53,6 +53,7 @@ async def stack(options: argparse.Namespace) -> int:
         "show": _show,
         "watch": _watch,
         "telemetry": _telemetry,
+        "send": _send,
         "cancel": _cancel,
         "delete": _delete,
     }
@@ -270,6 +271,18 @@ async def _watch(connection: Connection, options: argparse.Namespace) -> int:
                 _tell_event(options, event, to=data)
     except asyncio.CancelledError:
         return EXIT_LEFT
+    return 0
+
+
+async def _send(connection: Connection, options: argparse.Namespace) -> int:
+    await calls.send_to_device(
+        connection,
+        options.name,
+        device=options.device,
+        topic=options.topic,
+        payload=options.text.encode(),
+    )
+    talk(f"the broker has it; {options.device} gets it when it listens to {options.topic}")
     return 0
 
 

@@ -17,7 +17,7 @@ from controlplane.provisioning.localcloud.authority import LOOPBACK
 from controlplane.provisioning.localcloud.broker import Broker, BrokerSetup
 from controlplane.provisioning.localcloud.desired import Desired, free_ports
 from controlplane.provisioning.localcloud.disk import CloudDisk, DeviceState, condition
-from controlplane.provisioning.localcloud.identities import AUTHORITY, INGEST, device_holder
+from controlplane.provisioning.localcloud.identities import AUTHORITY, INGEST, SENDER, device_holder
 from controlplane.provisioning.localcloud.mosquitto import find_mosquitto
 from controlplane.provisioning.localcloud.probe import probe
 from controlplane.provisioning.workspace import disk_error
@@ -195,6 +195,14 @@ class LocalCloud:
             NotFoundError: CREDENTIAL_NOT_FOUND.
         """
         return await self._credential(INGEST, INGEST)
+
+    async def sender_credential(self) -> Credential:
+        """What who sends messages to devices connects with.
+
+        Raises:
+            NotFoundError: CREDENTIAL_NOT_FOUND.
+        """
+        return await self._credential(SENDER, SENDER)
 
     async def _credential(self, holder: str, name: str) -> Credential:
         async with self._lock:

@@ -13,6 +13,7 @@ from controlplane.provisioning.localcloud.files import read_or_none, write_when_
 from controlplane.provisioning.localcloud.identities import (
     AUTHORITY,
     INGEST,
+    SENDER,
     SERVER,
     Identities,
     device_holder,
@@ -64,6 +65,7 @@ class CloudDisk:
             self.identities.ensure_authority(),
             self.identities.ensure(SERVER),
             self.identities.ensure(INGEST),
+            self.identities.ensure(SENDER),
             write_when_other(self._acl_path, access_list(desired.devices)),
             write_when_other(self.config_path, self._config(desired.port)),
         ]
@@ -104,7 +106,11 @@ class CloudDisk:
             return "it was removed in part"
         if trouble := self.identities.authority_trouble():
             return trouble
-        for holder, what in ((SERVER, "the broker"), (INGEST, "the reader of telemetry")):
+        for holder, what in (
+            (SERVER, "the broker"),
+            (INGEST, "the reader of telemetry"),
+            (SENDER, "the sender of messages"),
+        ):
             if trouble := self.identities.trouble(holder):
                 return f"of {what}: {trouble}"
         if read_or_none(self._acl_path) != access_list(desired.devices):

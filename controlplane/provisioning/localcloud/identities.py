@@ -1,8 +1,8 @@
 """The keys and certificates of one stack on disk, and the ledger of what was issued.
 
-A holder is named by its files: `server`, `ingest` or `devices/<id>`. The ledger tells which
-certificate of a holder is the current one; every other one that was issued is revoked, so that a
-copy of an old key opens nothing.
+A holder is named by its files: `server`, `ingest`, `sender` or `devices/<id>`. The ledger tells
+which certificate of a holder is the current one; every other one that was issued is revoked, so
+that a copy of an old key opens nothing.
 """
 
 import json
@@ -24,10 +24,12 @@ from controlplane.provisioning.localcloud.authority import (
 from controlplane.provisioning.localcloud.files import read_or_none
 from controlplane.provisioning.workspace import write_private
 
-AUTHORITY, SERVER, INGEST = "ca", "server", "ingest"
+AUTHORITY, SERVER, INGEST, SENDER = "ca", "server", "ingest", "sender"
 DEVICES = "devices"
 INGEST_NAME = "@ingest"
 """The broker's name for the reader of all telemetry; no device id can be spelled like it."""
+SENDER_NAME = "@sender"
+"""The broker's name for who sends messages to devices."""
 
 
 def device_holder(device_id: str) -> str:
@@ -137,7 +139,7 @@ class Identities:
             return False
         self.ensure_authority()
         authority, ledger = self._known()
-        names = {SERVER: "localhost", INGEST: INGEST_NAME}
+        names = {SERVER: "localhost", INGEST: INGEST_NAME, SENDER: SENDER_NAME}
         common_name = names.get(holder, Path(holder).name)
         fresh = issue(authority, common_name, self._now(), server=holder == SERVER)
         self._revoke(ledger, holder)

@@ -7,7 +7,12 @@ from pathlib import Path
 
 from benchline.errors import NotReadyError
 from controlplane.provisioning.localcloud.authority import LOOPBACK
-from controlplane.provisioning.localcloud.identities import AUTHORITY, INGEST_NAME, SERVER
+from controlplane.provisioning.localcloud.identities import (
+    AUTHORITY,
+    INGEST_NAME,
+    SENDER_NAME,
+    SERVER,
+)
 
 PACKAGE = "mosquitto"
 READY_LINE, RELOAD_LINE = b" running", b"Reloading config."
@@ -44,8 +49,9 @@ def topic_prefix(device_id: str) -> str:
 
 
 def access_list(device_ids: Iterable[str]) -> bytes:
-    """Each device below its own prefix, the reader of telemetry everywhere, nobody else."""
+    """Each device below its own prefix, the control plane's reader and sender everywhere."""
     lines = [f"user {INGEST_NAME}", "topic read devices/#"]
+    lines += ["", f"user {SENDER_NAME}", "topic write devices/#"]
     for device_id in sorted(device_ids):
         lines += ["", f"user {device_id}", f"topic readwrite {topic_prefix(device_id)}/#"]
     return "\n".join((*lines, "")).encode("ascii")

@@ -1080,6 +1080,57 @@ class TelemetryMessage(_message.Message):
 Global___TelemetryMessage: _TypeAlias = TelemetryMessage  # noqa: Y015
 
 @_typing.final
+class SendToDeviceRequest(_message.Message):
+    """Request of SendToDevice."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Format: stacks/{stack}."""
+    device: _builtins.str
+    """Id of the device."""
+    topic: _builtins.str
+    """Topic below the device's prefix: 1 to 64 letters, digits and _ . / -"""
+    payload: _builtins.bytes
+    """At most 256 bytes."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        device: _builtins.str = ...,
+        topic: _builtins.str = ...,
+        payload: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "name", b"name", "payload", b"payload", "topic", b"topic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendToDeviceRequest: _TypeAlias = SendToDeviceRequest  # noqa: Y015
+
+@_typing.final
+class SendToDeviceResponse(_message.Message):
+    """Response of SendToDevice: the broker has the message. Whether the device took it is not known."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendToDeviceResponse: _TypeAlias = SendToDeviceResponse  # noqa: Y015
+
+@_typing.final
 class DeleteStackRequest(_message.Message):
     """Request of DeleteStack."""
 

@@ -106,6 +106,11 @@ class StackServiceStub:
                 request_serializer=benchline_dot_v1_dot_stack__pb2.WatchTelemetryRequest.SerializeToString,
                 response_deserializer=benchline_dot_v1_dot_stack__pb2.WatchTelemetryResponse.FromString,
                 _registered_method=True)
+        self.SendToDevice = channel.unary_unary(
+                '/benchline.v1.StackService/SendToDevice',
+                request_serializer=benchline_dot_v1_dot_stack__pb2.SendToDeviceRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_stack__pb2.SendToDeviceResponse.FromString,
+                _registered_method=True)
         self.DeleteStack = channel.unary_unary(
                 '/benchline.v1.StackService/DeleteStack',
                 request_serializer=benchline_dot_v1_dot_stack__pb2.DeleteStackRequest.SerializeToString,
@@ -221,6 +226,14 @@ class StackServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendToDevice(self, request, context):
+        """Publishes a message to a device of a local cloud. FAILED_PRECONDITION/TELEMETRY_NOT_READ where the cloud is not
+        kept here, NOT_FOUND/DEVICE_NOT_FOUND, UNAVAILABLE/BROKER_UNREACHABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteStack(self, request, context):
         """Forgets an empty stack and its history. FAILED_PRECONDITION/STACK_NOT_EMPTY while something may be left of it.
         """
@@ -300,6 +313,11 @@ def add_StackServiceServicer_to_server(servicer, server):
                     servicer.WatchTelemetry,
                     request_deserializer=benchline_dot_v1_dot_stack__pb2.WatchTelemetryRequest.FromString,
                     response_serializer=benchline_dot_v1_dot_stack__pb2.WatchTelemetryResponse.SerializeToString,
+            ),
+            'SendToDevice': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendToDevice,
+                    request_deserializer=benchline_dot_v1_dot_stack__pb2.SendToDeviceRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_stack__pb2.SendToDeviceResponse.SerializeToString,
             ),
             'DeleteStack': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteStack,
@@ -687,6 +705,33 @@ class StackService:
             '/benchline.v1.StackService/WatchTelemetry',
             benchline_dot_v1_dot_stack__pb2.WatchTelemetryRequest.SerializeToString,
             benchline_dot_v1_dot_stack__pb2.WatchTelemetryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendToDevice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/benchline.v1.StackService/SendToDevice',
+            benchline_dot_v1_dot_stack__pb2.SendToDeviceRequest.SerializeToString,
+            benchline_dot_v1_dot_stack__pb2.SendToDeviceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -73,6 +73,10 @@ class StackServiceStub:
     """Streams the newest messages of the devices of a local cloud, up to 200 of each, then live ones; a heartbeat every 5 s.
     They are kept while the control plane runs. FAILED_PRECONDITION/TELEMETRY_NOT_READ when no local cloud gives any.
     """
+    SendToDevice: _grpc.UnaryUnaryMultiCallable[_stack_pb2.SendToDeviceRequest, _stack_pb2.SendToDeviceResponse]
+    """Publishes a message to a device of a local cloud. FAILED_PRECONDITION/TELEMETRY_NOT_READ where the cloud is not
+    kept here, NOT_FOUND/DEVICE_NOT_FOUND, UNAVAILABLE/BROKER_UNREACHABLE.
+    """
     DeleteStack: _grpc.UnaryUnaryMultiCallable[_stack_pb2.DeleteStackRequest, _stack_pb2.DeleteStackResponse]
     """Forgets an empty stack and its history. FAILED_PRECONDITION/STACK_NOT_EMPTY while something may be left of it."""
 
@@ -120,6 +124,10 @@ class StackServiceAsyncStub(StackServiceStub):
     WatchTelemetry: _aio.UnaryStreamMultiCallable[_stack_pb2.WatchTelemetryRequest, _stack_pb2.WatchTelemetryResponse]  # type: ignore[assignment]
     """Streams the newest messages of the devices of a local cloud, up to 200 of each, then live ones; a heartbeat every 5 s.
     They are kept while the control plane runs. FAILED_PRECONDITION/TELEMETRY_NOT_READ when no local cloud gives any.
+    """
+    SendToDevice: _aio.UnaryUnaryMultiCallable[_stack_pb2.SendToDeviceRequest, _stack_pb2.SendToDeviceResponse]  # type: ignore[assignment]
+    """Publishes a message to a device of a local cloud. FAILED_PRECONDITION/TELEMETRY_NOT_READ where the cloud is not
+    kept here, NOT_FOUND/DEVICE_NOT_FOUND, UNAVAILABLE/BROKER_UNREACHABLE.
     """
     DeleteStack: _aio.UnaryUnaryMultiCallable[_stack_pb2.DeleteStackRequest, _stack_pb2.DeleteStackResponse]  # type: ignore[assignment]
     """Forgets an empty stack and its history. FAILED_PRECONDITION/STACK_NOT_EMPTY while something may be left of it."""
@@ -249,6 +257,16 @@ class StackServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_stack_pb2.WatchTelemetryResponse], _abc.AsyncIterator[_stack_pb2.WatchTelemetryResponse]]:
         """Streams the newest messages of the devices of a local cloud, up to 200 of each, then live ones; a heartbeat every 5 s.
         They are kept while the control plane runs. FAILED_PRECONDITION/TELEMETRY_NOT_READ when no local cloud gives any.
+        """
+
+    @_abc_1.abstractmethod
+    def SendToDevice(
+        self,
+        request: _stack_pb2.SendToDeviceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_stack_pb2.SendToDeviceResponse, _abc.Awaitable[_stack_pb2.SendToDeviceResponse]]:
+        """Publishes a message to a device of a local cloud. FAILED_PRECONDITION/TELEMETRY_NOT_READ where the cloud is not
+        kept here, NOT_FOUND/DEVICE_NOT_FOUND, UNAVAILABLE/BROKER_UNREACHABLE.
         """
 
     @_abc_1.abstractmethod

@@ -47,6 +47,7 @@ from controlplane.pipeline.rollout import Rollouts
 from controlplane.pipeline.rollout_parts import RolloutParts
 from controlplane.pipeline.typist import BoardTypist
 from controlplane.provisioning.localcloud.clouds import LocalClouds
+from controlplane.provisioning.localcloud.sender import Sender
 from controlplane.provisioning.localcloud.telemetry import Telemetry
 from controlplane.simulators.ladder import SimulatorLadder, all_simulators
 from controlplane.storage.answers import AnswerStore
@@ -221,7 +222,8 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
     async with LeaseBook(database, boards) as book, LiveSimulations(live_parts) as lives:
         orders = Commands(commands, registry)
         bindings = CloudBindings(database, boards)
-        telemetry = Telemetry(LocalClouds(tmp_path / "stacks"))
+        clouds = LocalClouds(tmp_path / "stacks")
+        telemetry = Telemetry(clouds)
         care, recoveries, health = care_of(tmp_path, database, boards, book, orders)
         rollouts = Rollouts(
             RolloutParts(
@@ -279,6 +281,7 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
                 journal,
                 AnswerStore(database),
                 telemetry,
+                Sender(clouds),
                 heartbeat_s=HEARTBEAT_S,
             ),
             bench=BenchService(boards, book, care, recoveries, heartbeat_s=HEARTBEAT_S),

@@ -172,6 +172,7 @@ def test_what_changes_something_needs_more_than_a_viewer() -> None:
         "StackService.DetectDrift",
         "StackService.PlanStack",
         "StackService.RejectPlan",
+        "StackService.SendToDevice",
     }
 
 

@@ -212,3 +212,10 @@ async def test_telemetry_is_read_of_local_clouds_that_give_some(edge: Edge) -> N
     call = stub_of(edge).WatchTelemetry(request)
 
     assert await refusal(anext(aiter(call))) == ("FAILED_PRECONDITION", "TELEMETRY_NOT_READ")
+
+
+async def test_messages_go_only_where_a_cloud_is_kept(edge: Edge) -> None:
+    await create(edge)
+    request = stack_pb2.SendToDeviceRequest(name=NAME, device="d", topic="lamp", payload=b"on")
+    told = await refusal(stub_of(edge).SendToDevice(request))
+    assert told == ("FAILED_PRECONDITION", "TELEMETRY_NOT_READ")
