@@ -10,7 +10,7 @@ from benchline.v1 import event_pb2, provisioning_pb2, stack_pb2
 from tui.client import stacks as calls
 from tui.client.connection import Connection
 from tui.client.stack_facts import plan_of, stack_of, telemetry_of
-from tui.client.translate import event_of
+from tui.client.translate import cloud_words, event_of
 from tui.client.watch import Back
 from tui.headless import local
 from tui.headless.output import (
@@ -248,8 +248,12 @@ async def _show(connection: Connection, options: argparse.Namespace) -> int:
             found.plan.CopyFrom(plan)
         data(json_line(found, whole=True))
         return 0
-    for line in stack_lines(stack_of(found)):
+    shown = stack_of(found)
+    for line in stack_lines(shown):
         data(line)
+    for board in await connection.all_boards():
+        if board.cloud.stack == shown.stack_id:
+            data(visible(f"board    {board.name}  {cloud_words(board.cloud)}"))
     if plan is not None and plan_of(plan).open:
         for line in plan_lines(plan_of(plan)):
             data(line)

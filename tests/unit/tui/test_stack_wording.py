@@ -2,7 +2,16 @@
 
 import pytest
 
-from tui.stack_wording import plan_lines, stack_cells, stack_event_lines, stack_lines
+from benchline.v1 import bench_pb2, stack_pb2
+from tui.client.stack_facts import telemetry_of
+from tui.client.translate import board_of, cloud_words
+from tui.stack_wording import (
+    plan_lines,
+    stack_cells,
+    stack_event_lines,
+    stack_lines,
+    telemetry_line,
+)
 from tui.state.fact import Fact
 from tui.state.stack import (
     AttributeMoved,
@@ -18,6 +27,7 @@ from tui.state.stack import (
     StackMoved,
 )
 from tui.verbs import build_parser
+from tui.wording import board_line
 
 DIGEST = "ab" * 32
 
@@ -146,3 +156,32 @@ def test_a_device_and_an_approval_belong_to_a_stack(words: list[str], wrong: str
     options = build_parser().parse_args(words)
     check = options.verb_entry.check(options)
     assert (wrong is None and check is None) or (wrong is not None and wrong in check)
+
+
+def test_a_board_says_which_device_it_is_and_what_its_gateway_does() -> None:
+    cloud = bench_pb2.BoardCloud(
+        stack="lab",
+        device="d1",
+        state=bench_pb2.BoardCloud.STATE_CONNECTED,
+        published=12,
+        dropped=3,
+    )
+    assert cloud_words(cloud) == "d1 of stack lab: connected, 12 published, 3 dropped"
+    lost = bench_pb2.BoardCloud(
+        stack="lab",
+        device="d1",
+        state=bench_pb2.BoardCloud.STATE_REFUSED,
+        message="revoked\x1b[2J",
+    )
+    board = board_of(bench_pb2.Board(name="agents/bench/boards/b1", health="ok", cloud=lost))
+    assert board_line(board)[-1] == "d1 of stack lab: refused: revoked␛[2J"
+    silent = bench_pb2.BoardCloud(
+        stack="lab", device="d1", state=bench_pb2.BoardCloud.STATE_UNKNOWN
+    )
+    assert cloud_words(silent) == "d1 of stack lab: not told by its agent"
+    assert board_of(bench_pb2.Board(name="agents/bench/boards/b1")).cloud == ""
+
+
+def test_telemetry_is_shown_as_text_whatever_its_bytes() -> None:
+    message = stack_pb2.TelemetryMessage(device="d1", topic="lab/t", payload=b"21.5\x1b\xff")
+    assert telemetry_line(telemetry_of(message)).endswith("  d1  lab/t  21.5␛\\xff")
