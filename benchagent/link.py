@@ -12,7 +12,8 @@ import grpc
 
 from benchagent.bench import Boards
 from benchagent.command import Command, ConsoleHead, Progress, RecoveryProgress, Result
-from benchagent.gateway.binding import Binding, Credential, GatewayNews, RefusedError
+from benchagent.gateway.binding import Binding, Credential, GatewayNews
+from benchagent.gateway.credentials import CredentialReader
 from benchagent.inbox import CommandState, Inbox
 from benchagent.outbox import Outbox, Said
 from benchagent.upload import DEFAULT_CREDIT_BYTES, Message, Uploader, UploadLostError
@@ -30,7 +31,7 @@ from benchagent.wire import (
     timestamp,
 )
 from benchline.channel import open_channel
-from benchline.errors import ConflictError, NotFoundError, NotPermittedError, error_from
+from benchline.errors import ConflictError, error_from
 from benchline.v1 import agent_link_pb2 as pb
 from benchline.v1.agent_link_pb2_grpc import AgentLinkServiceStub
 from benchline.v1.artifact_pb2 import ReadArtifactRequest
@@ -50,7 +51,6 @@ _HEARTBEAT_RANGE_S = (1, 60)
 MISSED_HEARTBEATS = 3
 REPEAT_RESULTS_S = 5.0
 READ_S = 20.0
-CREDENTIAL_S = 30.0
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 0.1, 2.0
 SUPERSEDED_S = 10.0
 
@@ -109,7 +109,7 @@ class Link:
         self._outbox = outbox
         self._handlers = handlers
         self._uploader: Uploader | None = None
-        self._credentials: _Credentials | None = None
+        self._credentials: CredentialReader | None = None
         self._beat = asyncio.Event()
         self._new_console = asyncio.Event()
         self.connected = asyncio.Event()
@@ -176,7 +176,7 @@ class Link:
                 acked=offsets,
                 credit_bytes=welcome.console_credit_bytes or DEFAULT_CREDIT_BYTES,
             )
-            self._credentials = _Credentials(stub, self._identity.agent, welcome.link_epoch)
+            self._credentials = CredentialReader(stub, self._identity.agent, welcome.link_epoch)
             self.connected.set()
             low, high = _HEARTBEAT_RANGE_S
             period_s = float(min(max(welcome.heartbeat_seconds or HEARTBEAT_S, low), high))
@@ -315,34 +315,6 @@ class Link:
         except TimeoutError as error:
             raise LinkLostError("the stream does not end") from error
         raise _ended(code is grpc.StatusCode.ABORTED, f"{code}: {details}")
-
-
-class _Credentials:
-    """Asks for credentials of devices over one connection."""
-
-    def __init__(self, stub: "AgentLinkServiceAsyncStub", agent: str, link_epoch: int) -> None:
-        self._stub = stub
-        self._agent = agent
-        self._link_epoch = link_epoch
-
-    async def fetch(self, binding: Binding) -> Credential:
-        """Raises RefusedError or ConnectionError, as `Link.fetch_credential`."""
-        request = pb.FetchDeviceCredentialRequest(
-            agent=self._agent,
-            link_epoch=self._link_epoch,
-            board=binding.board,
-            credential_ref=binding.credential_ref,
-        )
-        try:
-            found = await self._stub.FetchDeviceCredential(request, timeout=CREDENTIAL_S)
-        except grpc.RpcError as error:
-            why = error_from(error)
-            if isinstance(why, NotPermittedError | NotFoundError):
-                raise RefusedError(f"{why.reason}: {why.message}") from error
-            raise ConnectionError(f"{why.reason}: {why.message}") from error
-        return Credential(
-            certificate_pem=found.certificate_pem, key_pem=found.key_pem, ca_pem=found.ca_pem
-        )
 
 
 class _Upload:

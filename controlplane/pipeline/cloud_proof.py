@@ -27,6 +27,14 @@ class CloudVerdict:
     message: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudMark:
+    """Where telemetry and the gateway stood before a board was written."""
+
+    number: int = 0
+    published: int = 0
+
+
 class CloudProof:
     """Waits for the first telemetry of a board over the real broker, `least_s` at least."""
 
@@ -37,14 +45,26 @@ class CloudProof:
         self._boards = boards
         self._least_s = least_s
 
-    def mark(self, binding: CloudBinding) -> int:
-        """Where telemetry stands; what comes later is of the images that are written next."""
-        return self._telemetry.head(binding.stack)
+    async def mark(self, binding: CloudBinding, board: str) -> CloudMark:
+        """Where everything stands; what comes later is of the images that are written next."""
+        cloud = (await self._boards.get(board)).cloud
+        is_same = cloud is not None and (cloud.stack, cloud.device) == (
+            binding.stack,
+            binding.device,
+        )
+        return CloudMark(
+            number=self._telemetry.head(binding.stack),
+            published=cloud.published if cloud is not None and is_same else 0,
+        )
 
     async def verdict(
-        self, binding: CloudBinding, board: str, design: Design | None, mark: int
+        self, binding: CloudBinding, board: str, design: Design | None, mark: CloudMark | None
     ) -> CloudVerdict:
-        """What arrived since a mark, waited for as long as the design lets expect it."""
+        """What arrived since a mark, waited for as long as the design lets expect it.
+
+        Without a mark the control plane ended since the board was written: what had arrived by
+        then is known from the broker's acknowledgements alone.
+        """
         period_ms = first_publish_ms(design)
         expects = period_ms is not None and period_ms <= _LONGEST_PERIOD_S * 1000
         limit_s = self._least_s
@@ -66,16 +86,16 @@ class CloudProof:
                 return _missing(binding, cloud, limit_s)
 
     def _arrived(
-        self, binding: CloudBinding, cloud: BoardCloud | None, mark: int
+        self, binding: CloudBinding, cloud: BoardCloud | None, mark: CloudMark | None
     ) -> CloudVerdict | None:
         """The first messages; where telemetry is not read here, those that the broker took."""
-        if self._telemetry.reads(binding.stack):
-            found = self._telemetry.after(binding.stack, mark, binding.device)
-            if not found:
-                return None
+        since = mark or CloudMark()
+        reads = self._telemetry.reads(binding.stack)
+        found = self._telemetry.after(binding.stack, since.number, binding.device)
+        if found:
             count, last = len(found), found[-1]
             said = f"{count} {'messages' if count > 1 else 'message'}, the last on {last.topic}"
-        elif cloud is None or not cloud.published:
+        elif cloud is None or cloud.published in (0, since.published) or (reads and mark):
             return None
         else:
             said = f"{cloud.published} acknowledged by the broker"

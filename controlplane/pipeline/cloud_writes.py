@@ -31,7 +31,6 @@ class CloudWrites:
         self._board = board.name
         self._carried = tuple(ImageRole) if board.kind is BoardKind.VIRTUAL else _LEFT
         self._address = address
-        self._from_epoch = 0
 
     async def before(
         self, role: ImageRole, pieces: tuple[FlashPiece, ...], epoch: int
@@ -44,12 +43,14 @@ class CloudWrites:
             return None
         if self.binding is not None:
             is_carried = role in self._carried
-            if is_carried:
-                self._from_epoch = self._from_epoch or epoch
+            known = await self._bindings.find(self._board)
+            goes_on = is_carried and known is not None and known.active
+            if known is not None and goes_on and known.binding == self.binding:
+                epoch = known.from_epoch
             bound = BoundBoard(
                 board=self._board,
                 address=self._address,
-                from_epoch=self._from_epoch or epoch,
+                from_epoch=epoch,
                 active=is_carried,
                 binding=self.binding,
             )

@@ -147,7 +147,9 @@ class DeployStage:
         release = await segments_of(artifacts, images.release, base=memory.base, table=memory.table)
         flasher = await self._flasher(run, project, lease, board)
         binding = flasher.cloud.binding
-        mark = self._parts.cloud_proof.mark(binding) if binding is not None else 0
+        mark = None
+        if binding is not None and run.runs == 1:
+            mark = await self._parts.cloud_proof.mark(binding, board.name)
         results: list[ScenarioResult] = []
         trouble = ""
         try:
@@ -188,10 +190,15 @@ class DeployStage:
         )
 
     async def _cloud(self, run: StageRun, project: Project, board: Board) -> CloudWrites:
-        """The cloud that PROVISION found; text-only firmware finds none in its flash."""
-        binding = None if project.text_only else read_binding(await run.kept(CLOUD_KEY))
-        address = 0 if project.text_only else project.core.config_address
-        return CloudWrites(self._parts.bindings, board, binding=binding, address=address)
+        """The cloud that PROVISION found; firmware that is not of the bench core is not told."""
+        binding = read_binding(await run.kept(CLOUD_KEY))
+        if not project.text_only:
+            address = project.core.config_address
+            return CloudWrites(self._parts.bindings, board, binding=binding, address=address)
+        if binding is not None:
+            why = f"the image is told nothing of {binding.device}: it is not of the bench core"
+            await run.record(Note(text=why))
+        return CloudWrites(self._parts.bindings, board)
 
     async def _prove_text(
         self, run: StageRun, project: Project, lease: Lease, board: Board

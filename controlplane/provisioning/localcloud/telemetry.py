@@ -114,14 +114,16 @@ class Telemetry:
                 await rung.wait()
 
     async def _read(self, stack_id: str, stack: _Stack) -> None:
-        pause_s = _PAUSE_FIRST_S
+        pause_s, trouble = _PAUSE_FIRST_S, ""
         while True:
             try:
                 await self._connection(stack_id, stack)
             except (aiomqtt.MqttError, BenchlineError, ssl.SSLError) as error:
                 if stack.connected:
-                    pause_s = _PAUSE_FIRST_S
-                log.info("telemetry not read", extra={"stack": stack_id, "why": str(error)})
+                    pause_s, trouble = _PAUSE_FIRST_S, ""
+                if str(error) != trouble:
+                    trouble = str(error)
+                    log.info("telemetry not read", extra={"stack": stack_id, "why": trouble})
             stack.connected = False
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _PAUSE_LAST_S)

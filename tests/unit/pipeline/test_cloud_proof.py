@@ -8,7 +8,7 @@ import pytest
 from controlplane.domain.bench import Board, BoardCloud, BoardKind, BoardState, GatewayState
 from controlplane.domain.stack import CloudBinding
 from controlplane.domain.verdict import Outcome
-from controlplane.pipeline.cloud_proof import CloudProof, CloudVerdict
+from controlplane.pipeline.cloud_proof import CloudMark, CloudProof, CloudVerdict
 from controlplane.provisioning.localcloud.clouds import LocalClouds
 from controlplane.provisioning.localcloud.telemetry import Telemetry
 from controlplane.storage.boards import BoardStore
@@ -49,11 +49,13 @@ async def boards(tmp_path: Path) -> AsyncIterator[BoardStore]:
     await database.close()
 
 
-async def judged(boards: BoardStore, tmp_path: Path, cloud: BoardCloud | None) -> CloudVerdict:
+async def judged(
+    boards: BoardStore, tmp_path: Path, cloud: BoardCloud | None, *, published: int = 0
+) -> CloudVerdict:
     if cloud is not None:
         boards.tell_gateway(BOARD, cloud)
     proof = CloudProof(Telemetry(LocalClouds(tmp_path / "stacks")), boards, least_s=0)
-    return await proof.verdict(CLOUD, BOARD, None, proof.mark(CLOUD))
+    return await proof.verdict(CLOUD, BOARD, None, CloudMark(published=published))
 
 
 async def test_what_the_broker_acknowledged_is_evidence_where_nobody_reads(
@@ -91,3 +93,15 @@ async def test_firmware_of_which_nothing_is_due_has_to_be_connected(
     found = await judged(boards, tmp_path, cloud)
     assert found.outcome is Outcome.PASSED
     assert "no telemetry is due" in found.message
+
+
+async def test_what_was_acknowledged_before_is_no_evidence_of_another_image(
+    boards: BoardStore, tmp_path: Path
+) -> None:
+    cloud = BoardCloud(stack="lab", device="d1", state=GatewayState.CONNECTED, published=3)
+    boards.tell_gateway(BOARD, cloud)
+    proof = CloudProof(Telemetry(LocalClouds(tmp_path / "stacks")), boards)
+    assert await proof.mark(CLOUD, BOARD) == CloudMark(number=0, published=3)
+
+    found = await judged(boards, tmp_path, cloud, published=3)
+    assert "acknowledged" not in found.message
