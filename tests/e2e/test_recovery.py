@@ -88,6 +88,10 @@ def test_a_worn_board_stays_out_until_a_person_returns_it(lone_operator: Operato
     assert kept.code == 0, kept
     assert lone_operator("boards", "recover", OTHER, timeout=300).code == 0
     assert board(lone_operator, OTHER)["state"] == "STATE_QUARANTINED"
+    # It is there, so nobody waits for it.
+    up = lone_operator("up")
+    assert up.code == 0, up
+    assert f"{OTHER}  olimex-stm32-h405  out of service" in up.out
     assert lone_operator("boards", "return", OTHER).code == 0
     assert board(lone_operator, OTHER)["state"] == "STATE_ACTIVE"
 

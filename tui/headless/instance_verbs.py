@@ -9,7 +9,7 @@ import sys
 import grpc
 
 from benchline.instance import current_instance
-from benchline.v1 import server_pb2
+from benchline.v1 import bench_pb2, server_pb2
 from tui.client.connection import Connection
 from tui.headless import local, starting
 from tui.headless.output import EXIT_USAGE, data, json_line, talk
@@ -41,7 +41,8 @@ async def up(options: argparse.Namespace) -> int:
     data(f"target  {instance.target}")
     data(f"data    {instance.data_dir}")
     for board in boards:
-        data(f"board   {board.name}  {board.model}")
+        out = board.state == bench_pb2.Board.STATE_QUARANTINED
+        data(f"board   {board.name}  {board.model}{'  out of service' if out else ''}")
     talk("`benchline run PROMPT` starts a session, `benchline down` stops everything")
     return 0
 

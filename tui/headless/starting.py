@@ -28,6 +28,11 @@ BOARDS_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 60.0
 _LOG_TAIL_LINES = 8
 _MOST_STARTS = 6
+_THERE = (
+    bench_pb2.Board.STATE_ACTIVE,
+    bench_pb2.Board.STATE_LEASED,
+    bench_pb2.Board.STATE_QUARANTINED,
+)
 
 
 def start_supervisor(instance: Instance) -> None:
@@ -74,16 +79,18 @@ async def wait_until_serving(
 async def boards_ready(
     connection: Connection, instance: Instance, timeout_s: float = BOARDS_TIMEOUT_S
 ) -> bool:
-    """Wait until every virtual board is connected, by the server's own announcements."""
+    """Wait until every virtual board is connected, by the server's own announcements.
+
+    One that is out of service stays so over restarts, and is not waited for.
+    """
     record = read_record(instance)
     wanted = frozenset(record.boards if record else ())
-    usable = (bench_pb2.Board.STATE_ACTIVE, bench_pb2.Board.STATE_LEASED)
     try:
         async with asyncio.timeout(timeout_s):
             async for inventory in watch_boards(connection):
                 if isinstance(inventory, Back):
                     continue
-                there = {b.name.rpartition("/")[2] for b in inventory.boards if b.state in usable}
+                there = {b.name.rpartition("/")[2] for b in inventory.boards if b.state in _THERE}
                 if there >= wanted:
                     return True
     except TimeoutError:
