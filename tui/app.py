@@ -32,6 +32,7 @@ class BenchlineApp(App[int]):
         Binding("1", "runs", "Runs", id="app.runs"),
         Binding("2", "bench", "Bench", id="app.bench"),
         Binding("3", "designs", "Designs", id="app.designs"),
+        Binding("4", "clouds", "Cloud", id="app.clouds"),
         Binding("n", "new_run", "New", id="app.new"),
         Binding("question_mark", "help", "Keys", id="app.help", key_display="?"),
         Binding("q", "leave", "Leave", id="app.leave"),
@@ -163,6 +164,19 @@ class BenchlineApp(App[int]):
 
         self._go_home()
         self.push_screen(DesignsScreen(self.session))
+
+    def action_clouds(self) -> None:
+        """The device clouds, from anywhere."""
+        from tui.screens.clouds import CloudsScreen
+
+        self._go_home()
+        self.push_screen(CloudsScreen(self.session))
+
+    def open_stack(self, name: str, *, plan: bool = False) -> None:
+        """Show one device cloud, and plan it if that is wished."""
+        from tui.screens.cloud import CloudScreen
+
+        self.push_screen(CloudScreen(self.session, name, plan=plan))
 
     def open_design(self, name: str) -> None:
         """Show one design: of a session, or kept."""

@@ -3,8 +3,12 @@
 import time
 from collections.abc import Callable, Coroutine
 
+import grpc
+
 from benchline.v1 import event_pb2, session_pb2
-from tui.client.connection import Connection
+from tui.client.connection import Connection, is_absent, is_away
+from tui.client.stack_facts import plan_of, stack_of
+from tui.client.stacks import all_stacks, newest_plan, stack_if_any, watch_stack
 from tui.client.translate import event_of, inventory_of, summary_of
 from tui.client.watch import (
     Away,
@@ -14,16 +18,24 @@ from tui.client.watch import (
     watch_session,
     watch_sessions,
 )
+from tui.state.cloud import moves, waits_for_approval
 from tui.state.model import (
     EventsRead,
     InventorySeen,
     Link,
     LinkChanged,
+    PlanReviewed,
     RolloutRead,
     RolloutShown,
     SessionSeen,
     SessionsListed,
+    StackGone,
+    StackRead,
+    StackSeen,
+    StacksListed,
     Store,
+    run_of,
+    summary_of_run,
 )
 
 NEWEST_SESSIONS = 200
@@ -67,6 +79,8 @@ class Feeds:
                 self._store.dispatch(SessionSeen(one))
                 if not one.state.ended:
                     self.follow(one.name)
+                if waits_for_approval(one):
+                    self.follow_stack(one.stack)
 
     def follow(self, name: str) -> None:
         """Follow a session to its end; asking again changes nothing."""
@@ -88,8 +102,70 @@ class Feeds:
                         self._store.dispatch(SessionSeen(summary_of(told)))
                     case _:
                         self._store.dispatch(EventsRead(name, (event_of(told),)))
+                        self._follow_plan_of(name)
         finally:
             self._followed.discard(name)
+
+    def _follow_plan_of(self, session: str) -> None:
+        """A session that waits for approval is shown with the plan that it waits for."""
+        stack = summary_of_run(self._store.model, session).stack
+        if stack and waits_for_approval(run_of(self._store.model, session)):
+            self.follow_stack(stack)
+
+    async def read_stacks(self) -> None:
+        """The list of stacks; each is followed from then on."""
+        found = tuple(stack_of(one) for one in await all_stacks(self._connection))
+        self._store.dispatch(StacksListed(found))
+        for one in found:
+            self.follow_stack(one.name)
+
+    def follow_stack(self, name: str) -> None:
+        """Follow a stack until it is forgotten; asking again changes nothing."""
+        if name not in self._followed:
+            self._followed.add(name)
+            self._spawn(f"stack {name}", self._follow_stack(name))
+
+    async def _follow_stack(self, name: str) -> None:
+        try:
+            await self._read_stack(name)
+            known = self._store.model.stacks.get(name)
+            if known is None:
+                return
+            async for told in watch_stack(
+                self._connection, name, from_sequence=known.last_sequence + 1, on_away=self._away
+            ):
+                self._live()
+                if isinstance(told, Back):
+                    await self._read_stack(name)
+                    continue
+                event = event_of(told)
+                self._store.dispatch(StackRead(name, (event,)))
+                known = self._store.model.stacks.get(name)
+                new = known is not None and event.sequence > known.fact.last_sequence
+                if new and moves(event.fact):
+                    await self._read_stack(name)
+            self._store.dispatch(StackGone(name))
+        except grpc.aio.AioRpcError as error:
+            if not is_absent(error):
+                raise
+            self._store.dispatch(StackGone(name))
+        finally:
+            self._followed.discard(name)
+
+    async def _read_stack(self, name: str) -> None:
+        """The stack as it stands, with the changes of a plan that is open."""
+        try:
+            found = await stack_if_any(self._connection, name)
+            if found is None:
+                self._store.dispatch(StackGone(name))
+                return
+            self._store.dispatch(StackSeen(stack_of(found)))
+            if self._store.model.stacks[name].unread_plan:
+                plan = plan_of(await newest_plan(self._connection, name))
+                self._store.dispatch(PlanReviewed(name, plan))
+        except grpc.aio.AioRpcError as error:
+            if not (is_away(error) or is_absent(error)):  # the watch tells of both
+                raise
 
     def follow_deployment(self, name: str) -> None:
         """Show a deployment and follow it to its end; asking again changes nothing."""

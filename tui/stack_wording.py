@@ -33,7 +33,12 @@ _DONE = {
     "DELETE": "destroyed",
     "READ": "read",
 }
-_KIND = {"PLAN": "plan", "APPLY": "apply", "DESTROY": "destroy", "DRIFT": "look for drift"}
+OPERATION_WORDS = {
+    "PLAN": "plan",
+    "APPLY": "apply",
+    "DESTROY": "destroy",
+    "DRIFT": "look for drift",
+}
 _MARK = {"SUCCEEDED": "✓", "FAILED": "✗", "CANCELLED": "x", "INTERRUPTED": "!"}
 _VALUE_WIDTH = 60
 
@@ -48,7 +53,7 @@ def stack_event_lines(fact: Fact) -> list[str]:
         case PlanMoved():
             return _plan_event_lines(fact)
         case ResourceAdvanced() if fact.phase in ("STARTED", "DONE", "FAILED"):
-            return [f"  {_advanced(fact)}"]
+            return [f"  {advanced_line(fact)}"]
         case ResourceDrifted():
             gone = "is gone" if fact.action == "DELETE" else "was changed outside"
             return [f"  ! {visible(fact.address)} {gone}"]
@@ -63,7 +68,7 @@ def stack_event_lines(fact: Fact) -> list[str]:
 
 
 def _operation_lines(fact: OperationMoved) -> list[str]:
-    kind = _KIND.get(fact.kind, fact.kind.lower())
+    kind = OPERATION_WORDS.get(fact.kind, fact.kind.lower())
     if not fact.ended:
         asked = "was asked to end" if fact.cancel_requested else f"for {fact.principal}"
         return [f"▶ {kind} {asked}"]
@@ -89,15 +94,17 @@ def _plan_event_lines(fact: PlanMoved) -> list[str]:
             return []
 
 
-def _advanced(fact: ResourceAdvanced) -> str:
+def advanced_line(fact: ResourceAdvanced) -> str:
+    """``✓ created benchline_broker.this in 1 s``."""
     address = visible(fact.address)
     match fact.phase:
-        case "STARTED":
-            return f"… {_DOING.get(fact.action, 'working on')} {address}"
         case "FAILED":
             return f"✗ {address} failed after {fact.elapsed_s} s"
-        case _:
+        case "DONE":
             return f"✓ {_DONE.get(fact.action, 'done with')} {address} in {fact.elapsed_s} s"
+        case _:
+            spent = f"  {fact.elapsed_s} s" if fact.elapsed_s else ""
+            return f"… {_DOING.get(fact.action, 'working on')} {address}{spent}"
 
 
 def _said_lines(fact: ProvisioningSaid) -> list[str]:

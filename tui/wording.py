@@ -3,6 +3,7 @@
 import re
 import textwrap
 
+from tui.state.cloud import waits_for_approval
 from tui.state.fact import (
     Assertion,
     AttemptMoved,
@@ -251,8 +252,10 @@ def busy_sentence(board: BoardFact) -> str:
 
 
 def standing(session: SessionSummary) -> str:
-    """How a session stands; one that asks says so."""
+    """How a session stands; one that waits for a person says what for."""
     stands = ending(session.state, session.outcome, session.evidence)
+    if waits_for_approval(session):
+        return f"{stands} for approval"
     return f"{stands} for you" if session.asks else stands
 
 

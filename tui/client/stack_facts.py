@@ -88,6 +88,9 @@ def operation_of(wire: provisioning_pb2.StackOperation) -> s.OperationMoved:
         next_action=wire.failure.next_action,
         drifted=wire.drifted,
         cancel_requested=wire.cancel_requested,
+        start_ms=_milliseconds(wire.start_time),
+        end_ms=_milliseconds(wire.end_time),
+        first_sequence=wire.first_sequence,
     )
 
 

@@ -350,6 +350,7 @@ def summary_of(wire: session_pb2.Session) -> f.SessionSummary:
         name=wire.name,
         title=wire.prompt or _started_from(wire.design),
         design=wire.design,
+        stack=wire.stack,
         state=state_of(wire.state),
         outcome=outcome_of(wire.outcome),
         evidence=evidence_of(wire.evidence),

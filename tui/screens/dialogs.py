@@ -12,6 +12,7 @@ from textual.widgets import Static
 HELP = """\
 1       runs                           n       new run
 2       bench                          3       designs that are kept
+4       device clouds                  c       a run: the cloud of its device
 enter   open what is under the cursor  esc     back
 tab     next pane of a run             d       design and sketch
 t       a run's attempts and costs     D       a run's design view
@@ -28,6 +29,11 @@ R       flash again what did not pass  x       abort a flash (asks)
 i       a board: ask its chip          r       a board: reset it
 v       a board: recover it            h       a board: its health
 Q       a board: quarantine or return  y       copy its name
+n       the clouds: describe a stack   p       a stack: plan it
+a, x    a stack: approve, reject       A       a stack: apply the plan
+d, D    a stack: look for drift; plan  c       a stack: cancel what runs
+        to destroy it                  o       a stack: sensitive outputs
+e       a stack: devices and settings  delete  a stack: forget an empty one
 q       leave; runs go on without you  ?       these keys
 
 ▶ running   … waiting   ✓ PASSED   ✗ FAILED: the firmware is wrong

@@ -18,6 +18,7 @@ _PLACES = (
     ("1", "app.runs"),
     ("2", "app.bench"),
     ("3", "app.designs"),
+    ("4", "app.clouds"),
     ("n", "app.new_run"),
     ("q", "app.leave"),
 )

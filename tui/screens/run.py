@@ -21,6 +21,7 @@ from tui.headless.summary import design_lines, source_lines
 from tui.screens.dialogs import TextScreen
 from tui.screens.frame import ELSEWHERE, FramedScreen
 from tui.session import ConsoleSession
+from tui.state.cloud import waits_for_approval
 from tui.state.console import ConsoleText
 from tui.state.fact import UPLOADED, Assertion, Bytes, Outcome, State
 from tui.state.model import Model, run_of, summary_of_run
@@ -59,6 +60,7 @@ class RunScreen(FramedScreen):
         Binding("D", "open_design", "Design view", id="run.design_view", show=False),
         Binding("l", "live", "Live", id="run.live"),
         Binding("r", "again", "Again", id="run.again"),
+        Binding("c", "open_cloud", "Cloud", id="run.cloud"),
         Binding("x", "cancel_run", "Cancel", id="run.cancel"),
         Binding("y", "copy", "Copy", id="run.copy", show=False),
         *ELSEWHERE,
@@ -128,7 +130,10 @@ class RunScreen(FramedScreen):
 
     def _paint_checks(self, run: RunView) -> None:
         options = self.query_one("#checks", OptionList)
-        rows = check_rows(run, max(20, options.size.width - 3) if options.size.width else 0)
+        room = max(20, options.size.width - 3) if options.size.width else 0
+        stack = self.model.stacks.get(self._stack)
+        plan = stack.plan if stack is not None and waits_for_approval(run) else None
+        rows = check_rows(run, room, plan)
         if rows == self._rows:
             return
         kept = options.highlighted
@@ -218,6 +223,8 @@ class RunScreen(FramedScreen):
             return "its source was uploaded: `benchline run --from DIR` runs it again"
         if action == "answer" and self.run.open_round is None:
             return "this run asks nothing"
+        if action == "open_cloud" and not self._stack:
+            return "this run has no cloud: `benchline run --stack NAME` gives its device one"
         if action == "live" and not has_firmware(self.run):
             return "this run has built no firmware to run live" + (
                 "" if self.run.state.ended else ", yet"
@@ -270,6 +277,14 @@ class RunScreen(FramedScreen):
     def action_open_design(self) -> None:
         """The design whole: wiring, pins, findings, parts list."""
         self.app.open_design(self._run_name)  # type: ignore[attr-defined]
+
+    @property
+    def _stack(self) -> str:
+        return summary_of_run(self.model, self._run_name).stack
+
+    def action_open_cloud(self) -> None:
+        """The cloud of its device; at the plan, when the run waits for one."""
+        self.app.open_stack(self._stack)  # type: ignore[attr-defined]
 
     def action_live(self) -> None:
         """Its firmware live in a simulator."""
@@ -380,6 +395,8 @@ def next_keys(run: RunView) -> str:
     """What to press after a verdict; the shell's way is shown by the verbs."""
     if run.state is State.CANCELLED:
         return "cancelled; r runs it again"
+    if waits_for_approval(run):
+        return "c: the plan, to approve or reject it   it waits, and holds nothing   x: cancel"
     if run.open_round is not None:
         return "a: answer   it waits for you as long as it takes, and holds nothing   x: cancel"
     match run.outcome:

@@ -13,6 +13,7 @@ from textual.widgets.data_table import ColumnKey
 from tui.prompts import EXAMPLES
 from tui.screens.frame import FramedScreen
 from tui.session import ConsoleSession
+from tui.state.cloud import StackView, waits_for_approval
 from tui.state.fact import SessionSummary
 from tui.state.model import Link, Model, current_summary
 from tui.widgets.paint import DIM, outcome_style, rail_glyphs
@@ -83,7 +84,7 @@ class RunsScreen(FramedScreen):
 
     @property
     def _widths(self) -> dict[str, int]:
-        return {"Run": 12, "Started": 8, "Verdict": 18, "Stages": 12 if self._wide else 6}
+        return {"Run": 12, "Started": 8, "Verdict": 20, "Stages": 12 if self._wide else 6}
 
     @property
     def _title_width(self) -> int:
@@ -132,7 +133,7 @@ class RunsScreen(FramedScreen):
         self._shown = [one.name for one in rows]
         self._cells = {}
         for one in rows:
-            cells = _cells(one, self._title_width, wide=self._wide)
+            cells = self._row(one)
             table.add_row(*cells, key=one.name)
             self._cells[one.name] = cells
         if kept in self._shown:
@@ -140,8 +141,12 @@ class RunsScreen(FramedScreen):
         if self.is_current:
             table.focus()
 
+    def _row(self, one: SessionSummary) -> tuple[Text, ...]:
+        todo = todo_words(one, self.model.stacks.get(one.stack), wide=self._wide)
+        return _cells(one, todo, self._title_width, wide=self._wide)
+
     def _update(self, one: SessionSummary) -> None:
-        cells = _cells(one, self._title_width, wide=self._wide)
+        cells = self._row(one)
         if self._cells.get(one.name) == cells:
             return
         self._cells[one.name] = cells
@@ -190,13 +195,20 @@ class RunsScreen(FramedScreen):
             self.notify(f"copied {self.selected.session_id}")
 
 
-def _cells(one: SessionSummary, width: int, *, wide: bool) -> tuple[Text, ...]:
+def todo_words(one: SessionSummary, stack: StackView | None, *, wide: bool) -> str:
+    """What a run that waits for a person wants of them; "" when none does. Pure."""
+    if waits_for_approval(one):
+        command = stack.fact.next_action if stack is not None and wide else ""
+        return f"{command} or enter, c  " if command else "enter, c: the plan  "
+    return "enter, then a: answer  " if one.asks else ""
+
+
+def _cells(one: SessionSummary, todo: str, width: int, *, wide: bool) -> tuple[Text, ...]:
     started = datetime.datetime.fromtimestamp(one.create_ms / 1000, tz=datetime.UTC).astimezone()
     today = datetime.datetime.now(tz=datetime.UTC).astimezone().date()
     when = f"{started:%H:%M:%S}" if started.date() == today else f"{started:%d %b}"
-    style = "bold yellow" if one.asks else outcome_style(one.outcome, one.state)
+    style = "bold yellow" if todo else outcome_style(one.outcome, one.state)
     verdict = Text(standing(one), style)
-    todo = "enter, then a: answer  " if one.asks else ""
     return (
         Text(one.session_id[:12]),
         Text(when, DIM),

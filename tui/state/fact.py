@@ -401,6 +401,8 @@ class SessionSummary:
     best_attempt: int = 0
     attempts: tuple[AttemptMoved, ...] = ()
     design: str = ""
+    stack: str = ""
+    """The stack that its device belongs to; "" without a cloud."""
 
     @property
     def session_id(self) -> str:

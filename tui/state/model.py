@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from tui.state.cloud import StackView, reduce_stack_events, see_stack
 from tui.state.fact import Event, Inventory, SessionSummary, State
 from tui.state.rollout import RolloutView, reduce_rollouts
 from tui.state.run import RunView, begin, reduce_all
+from tui.state.stack import PlanMoved, StackFact
 
 
 class Link(StrEnum):
@@ -31,6 +33,8 @@ class Model:
     marked: frozenset[str] = frozenset()
     rollouts: Mapping[str, RolloutView] = field(default_factory=dict)
     shown_rollout: str = ""
+    stacks_listed: bool = False
+    stacks: Mapping[str, StackView] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,43 @@ class RolloutRead:
     events: tuple[Event, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class StacksListed:
+    """All stacks."""
+
+    stacks: tuple[StackFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StackSeen:
+    """One stack as it stands."""
+
+    stack: StackFact
+
+
+@dataclass(frozen=True, slots=True)
+class StackRead:
+    """More events of a stack."""
+
+    name: str
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReviewed:
+    """The newest plan of a stack, with its changes."""
+
+    name: str
+    plan: PlanMoved
+
+
+@dataclass(frozen=True, slots=True)
+class StackGone:
+    """A stack was forgotten."""
+
+    name: str
+
+
 Action = (
     LinkChanged
     | SessionsListed
@@ -102,6 +143,11 @@ Action = (
     | BoardMarked
     | RolloutShown
     | RolloutRead
+    | StacksListed
+    | StackSeen
+    | StackRead
+    | PlanReviewed
+    | StackGone
 )
 
 
@@ -132,6 +178,31 @@ def reduce_model(model: Model, action: Action) -> Model:
             return replace(model, inventory=action.inventory, marked=model.marked & there)
         case BoardMarked() | RolloutShown() | RolloutRead():
             return _with_rollout(model, action)
+        case StacksListed() | StackSeen() | StackRead() | PlanReviewed() | StackGone():
+            return _with_stacks(model, action)
+
+
+def _with_stacks(
+    model: Model, action: StacksListed | StackSeen | StackRead | PlanReviewed | StackGone
+) -> Model:
+    stacks = dict(model.stacks)
+    match action:
+        case StacksListed():
+            known = {one.name: see_stack(stacks.get(one.name), one) for one in action.stacks}
+            return replace(model, stacks=known, stacks_listed=True)
+        case StackSeen():
+            stacks[action.stack.name] = see_stack(stacks.get(action.stack.name), action.stack)
+        case StackGone():
+            stacks.pop(action.name, None)
+        case StackRead() | PlanReviewed():
+            before = stacks.get(action.name)
+            if before is None:
+                return model
+            if isinstance(action, StackRead):
+                stacks[action.name] = reduce_stack_events(before, action.events)
+            else:
+                stacks[action.name] = replace(before, reviewed=action.plan)
+    return model if stacks == model.stacks else replace(model, stacks=stacks)
 
 
 def _with_rollout(model: Model, action: BoardMarked | RolloutShown | RolloutRead) -> Model:

@@ -14,7 +14,7 @@ class StackMoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationMoved:
-    """A run of Terraform began or ended."""
+    """A run of Terraform began or ended. Times are Unix milliseconds, 0 when not set."""
 
     operation_id: str
     kind: str
@@ -25,6 +25,9 @@ class OperationMoved:
     next_action: str = ""
     drifted: int = 0
     cancel_requested: bool = False
+    start_ms: int = 0
+    end_ms: int = 0
+    first_sequence: int = 0
 
     @property
     def ended(self) -> bool:

@@ -16,7 +16,9 @@ from tui.state.fact import (
     State,
 )
 from tui.state.run import FlashView, RunView, ScenarioView
+from tui.state.stack import PlanMoved
 from tui.widgets.paint import BOLD, DIM, outcome_style
+from tui.widgets.stack_text import plan_rows
 from tui.wording import (
     bare_message,
     clock,
@@ -40,6 +42,7 @@ _TOLD = (Stage.DESIGN, Stage.BUILD)
 _DOING = {
     Stage.DESIGN: "finding board, pins and scenarios for the sentence",
     Stage.BUILD: "compiling; the first build also compiles the bench core",
+    Stage.PROVISION: "making the device's place in its cloud",
 }
 _BAD = (Outcome.FAILED, Outcome.BROKEN)
 _ROOMY = 64
@@ -57,22 +60,28 @@ class Row:
     scenario: ScenarioView | None = None
 
 
-def check_rows(run: RunView, width: int = 0) -> list[Row]:
-    """All lines in the order in which a person reads them; those that may be cut to ``width``."""
-    rows = _rows(run, words=not width or width >= _ROOMY)
+def check_rows(run: RunView, width: int = 0, plan: PlanMoved | None = None) -> list[Row]:
+    """All lines in the order in which a person reads them; those that may be cut to ``width``.
+
+    ``plan`` is what the run waits for.
+    """
+    rows = _rows(run, plan, words=not width or width >= _ROOMY)
     for row in rows:
         if width and row.text.no_wrap:
             row.text.truncate(width, overflow="ellipsis")
     return rows
 
 
-def _rows(run: RunView, *, words: bool) -> list[Row]:
+def _rows(run: RunView, plan: PlanMoved | None, *, words: bool) -> list[Row]:
     rows = [Row(_stage(one), one) for one in run.stages if one.stage in _TOLD and _begun(one)]
     rows += [Row(_finding(one), one) for one in run.findings]
     rows += [Row(_diagnostic(one), one) for one in run.diagnostics]
     simulated = [one for one in run.scenarios if one.stage is not Stage.DEPLOY]
     on_boards = [one for one in run.scenarios if one.stage is Stage.DEPLOY]
     rows += [row for one in simulated for row in _scenario(one, words=words)]
+    provisions = (one for one in run.stages if one.stage is Stage.PROVISION)
+    rows += [Row(_stage(one), one) for one in provisions if _begun(one)]
+    rows += [Row(one, one.plain) for one in (plan_rows(plan) if plan is not None else ())]
     rows += [Row(_flash(one), one) for one in run.flashes]
     rows += [row for one in on_boards for row in _scenario(one, words=words)]
     rows += [Row(Text(f"  {one_line(note, 200)}", DIM), note) for note in run.notes]
@@ -84,7 +93,7 @@ def _begun(stage: StageMoved) -> bool:
 
 
 def _stage(one: StageMoved) -> Text:
-    """Design and build in a line each: they have no checks that would tell."""
+    """A stage in a line, where no checks tell of it."""
     text = Text(no_wrap=one.outcome not in _BAD)
     text.append(f"{glyph(one.outcome, one.state)} ", outcome_style(one.outcome, one.state))
     text.append(one.stage.value.lower(), BOLD)

@@ -35,10 +35,12 @@ from benchline.v1 import (
     server_pb2_grpc,
     session_pb2,
     session_pb2_grpc,
+    stack_pb2_grpc,
     verdict_pb2,
 )
 from tests.wire.tui.fake_care import FakeCare
 from tests.wire.tui.fake_lives import FakeLives
+from tests.wire.tui.fake_stacks import FakeStacks
 
 BOARD = "agents/bench/boards/vf405-01"
 CONSOLE = f"consoles/{BOARD}"
@@ -221,6 +223,7 @@ class FakeControlPlane:
         self.busy = False
         self.cared: list[str] = []
         self.lives = FakeLives()
+        self.stacks = FakeStacks()
         self.recovers: verdict_pb2.Outcome.ValueType = verdict_pb2.OUTCOME_PASSED
         self.break_after: int | None = None
         self.hold_at: int | None = None
@@ -359,6 +362,7 @@ class FakeControlPlane:
         deployment_pb2_grpc.add_DeploymentServiceServicer_to_server(_Deployments(self), server)
         server_pb2_grpc.add_ServerServiceServicer_to_server(_Server(self), server)
         live_simulation_pb2_grpc.add_LiveSimulationServiceServicer_to_server(self.lives, server)
+        stack_pb2_grpc.add_StackServiceServicer_to_server(self.stacks, server)
         server.add_insecure_port(target)
         await server.start()
         self._server = server

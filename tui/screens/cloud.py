@@ -1,0 +1,365 @@
+"""One device cloud: its plan, what it gives, what Terraform does, and what happened."""
+
+import time
+from collections.abc import Awaitable
+from typing import ClassVar
+
+import grpc
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Static
+
+from benchline.v1 import stack_pb2
+from tui.client import stacks
+from tui.client.connection import failure_of
+from tui.client.stack_facts import stack_of
+from tui.cloud_wording import approval_lines, next_step, work_head
+from tui.screens.dialogs import AskScreen, TextScreen
+from tui.screens.frame import ELSEWHERE, FramedScreen
+from tui.screens.stack_dialogs import StackForm, StackFormScreen, TypeNameScreen
+from tui.session import ConsoleSession
+from tui.state.cloud import StackView, reason_against_stack
+from tui.state.model import Link, Model, StackGone, StackSeen
+from tui.widgets.paint import DIM
+from tui.widgets.stack_text import (
+    history_text,
+    plan_text,
+    stack_text,
+    stack_title,
+    work_text,
+)
+from tui.wording import one_line, visible
+
+PANES = {"plan": "Plan", "stack": "Outputs & devices", "history": "History", "work": "Terraform"}
+_WIDE = 100  # as the breakpoint of the style sheet
+_WIDE_LEFT = ("plan", "stack", "history")
+_READS = ("back", "next_pane", "copy")
+_MISSING = "Reading the stack…"
+ABOUT_CHANGE = "What is typed here changes what the stack is to be; a plan of it is made at once.\n"
+
+
+class CloudScreen(FramedScreen):
+    """Shows one stack. Wide terminals show two panes, narrow ones one at a time."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", id="cloud.back"),
+        Binding("tab", "next_pane", "Pane", id="cloud.pane", priority=True),
+        Binding("p", "plan", "Plan", id="cloud.plan"),
+        Binding("a", "approve", "Approve", id="cloud.approve"),
+        Binding("x", "reject", "Reject", id="cloud.reject"),
+        Binding("A", "apply", "Apply", id="cloud.apply"),
+        Binding("d", "drift", "Drift", id="cloud.drift"),
+        Binding("D", "destroy", "Destroy", id="cloud.destroy"),
+        Binding("c", "cancel_operation", "Cancel", id="cloud.cancel"),
+        Binding("e", "change", "Change", id="cloud.change", show=False),
+        Binding("o", "secrets", "Secrets", id="cloud.secrets", show=False),
+        Binding("delete", "forget", "Forget", id="cloud.forget", show=False),
+        Binding("y", "copy", "Copy", id="cloud.copy", show=False),
+        *ELSEWHERE,
+    ]
+
+    def __init__(self, session: ConsoleSession, name: str, *, plan: bool = False) -> None:
+        super().__init__(session)
+        self._stack_name = name
+        self._plan_at_once = plan
+        self._pane = ""
+        self._seen_digest = ""
+        self._seen_work = ""
+        self._said = ""
+        self._shown: StackView | None = None
+
+    @property
+    def view(self) -> StackView | None:
+        """The stack as far as it is known."""
+        return self.model.stacks.get(self._stack_name)
+
+    @property
+    def stack_id(self) -> str:
+        """The name without its collection."""
+        return self._stack_name.rpartition("/")[2]
+
+    def compose_body(self) -> ComposeResult:
+        """Title, panes, what moves, what to press."""
+        yield Static(_MISSING, id="run-title", markup=False)
+        with Horizontal(id="panes"):
+            for name, title in PANES.items():
+                with VerticalScroll(id=f"{name}-pane", classes="pane", can_focus=True) as pane:
+                    pane.border_title = title
+                    yield Static(id=f"{name}-text", markup=False)
+        yield Static(id="last", markup=False)
+        yield Static(id="next", markup=False)
+
+    def on_mount(self) -> None:
+        """Follow the stack from its first event."""
+        self.session.feeds.follow_stack(self._stack_name)
+        self.set_interval(0.5, self._paint_moving)
+        self._show_pane("plan")
+        if self._plan_at_once:
+            self._act(stacks.plan_stack(self.session.connection, self.stack_id))
+
+    def paint(self, model: Model) -> None:
+        """Everything that the events decide."""
+        view = self.view
+        if view is None:
+            gone = "It is forgotten; esc goes back." if self._shown is not None else _MISSING
+            self.put("#run-title", gone)
+            return
+        self._choose_pane(view)
+        self.put("#run-title", stack_title(view.fact))
+        self.put("#stack-text", stack_text(view.fact))
+        if self._shown is None or view.history != self._shown.history:
+            self._paint_history(view)
+        self._shown = view
+        self._paint_moving()
+
+    def _paint_history(self, view: StackView) -> None:
+        pane = self.query_one("#history-pane", VerticalScroll)
+        at_end = pane.scroll_offset.y >= pane.max_scroll_y
+        self.put("#history-text", history_text(view))
+        if at_end:
+            pane.scroll_end(animate=False)
+
+    def _paint_moving(self) -> None:
+        """What changes with the clock alone: the time that is left, the time that was spent."""
+        view = self.view
+        if view is None or not self.is_mounted:
+            return
+        now_ms = _now_ms()
+        self.put("#plan-text", plan_text(view, now_ms))
+        self.put("#work-text", work_text(view, now_ms))
+        busy = view.work is not None and not view.work.operation.ended
+        told = work_head(view.work, now_ms) if busy and view.work else view.fact.message
+        line = self._said or one_line(told, 300)
+        style = "yellow" if self._said else "cyan" if busy else DIM
+        self.put("#last", Text(f" {line}", style, no_wrap=True, overflow="ellipsis"))
+        step = next_step(view.fact, now_ms)
+        self.put("#next", Text(f" {step}", DIM, no_wrap=True, overflow="ellipsis"))
+
+    def _choose_pane(self, view: StackView) -> None:
+        """A new plan, a new run of Terraform and its end each show the pane that tells of them."""
+        plan, operation = view.fact.plan, view.fact.operation
+        digest = plan.digest if plan is not None and plan.open else ""
+        work = f"{operation.operation_id} {operation.ended}" if operation is not None else ""
+        first = self._shown is None
+        new_plan, new_work = digest != self._seen_digest, work != self._seen_work
+        self._seen_digest, self._seen_work = digest, work
+        if new_plan and digest:
+            self._show_pane("plan")
+        elif new_work and view.fact.busy:
+            self._show_pane("work")
+        elif new_work and not first and operation is not None:
+            self._show_pane("stack" if operation.state == "SUCCEEDED" else "work")
+        elif first:
+            self._show_pane("stack")
+
+    @property
+    def _wide(self) -> bool:
+        return self.app.size.width >= _WIDE
+
+    def _show_pane(self, pane: str) -> None:
+        if pane in _WIDE_LEFT or not self._wide:
+            self._pane = pane
+            for name in PANES:
+                self.set_class(name == pane, f"pane-{name}")
+        self.query_one(f"#{pane}-pane").focus()
+
+    def on_resize(self) -> None:
+        """From two panes to one, and back."""
+        if self._wide and self._pane == "work":
+            self._show_pane("stack")
+
+    def reason_against(self, action: str) -> str | None:
+        """What the stack allows; nothing while the control plane is away."""
+        reason = reason_against_stack(self.view, action, _now_ms())
+        known = action not in _READS and hasattr(self, f"action_{action}")
+        if known and self.model.link is not Link.LIVE:
+            return "not connected; it comes back by itself"
+        return reason or super().reason_against(action)
+
+    def action_next_pane(self) -> None:
+        """Around; a wide terminal shows Terraform's beside each of the others."""
+        names = list(PANES)
+        focused = next((n for n in names if self.query_one(f"#{n}-pane").has_focus), self._pane)
+        self._show_pane(names[(names.index(focused) + 1) % len(names)])
+
+    def action_plan(self) -> None:
+        """What would be made or changed."""
+        self._act(stacks.plan_stack(self.session.connection, self.stack_id))
+
+    def action_drift(self) -> None:
+        """What was changed outside."""
+        self._act(stacks.detect_drift(self.session.connection, self.stack_id))
+
+    def action_apply(self) -> None:
+        """Apply what was approved."""
+        self._act(stacks.apply_stack(self.session.connection, self.stack_id))
+
+    def action_cancel_operation(self) -> None:
+        """Ask what runs to end."""
+        self._act(stacks.cancel_operation(self.session.connection, self.stack_id))
+        self._say("asked it to end: what is being made is finished or undone first")
+
+    def action_approve(self) -> None:
+        """Ask, then approve the plan that is shown; what goes away takes the stack's name."""
+        view = self.view
+        plan = view.plan if view is not None else None
+        if view is None or plan is None:
+            return
+        digest, lines = plan.digest, approval_lines(view.fact, plan)
+
+        def typed(name: str | None) -> None:
+            if name:
+                self._approve(digest, confirmation=name)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._approve(digest)
+
+        if plan.confirmation_needed:
+            title = f"Approve what takes something away from {self.stack_id}?"
+            self.app.push_screen(TypeNameScreen(title, lines, self.stack_id), typed)
+        else:
+            self.app.push_screen(AskScreen("Approve this plan?", "\n".join(lines)), answered)
+
+    def _approve(self, digest: str, *, confirmation: str = "") -> None:
+        connection = self.session.connection
+        self._act(stacks.approve_plan(connection, self.stack_id, digest, confirmation=confirmation))
+
+    def action_reject(self) -> None:
+        """Ask, then give the plan up."""
+        view = self.view
+        plan = view.plan if view is not None else None
+        if plan is None:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._act(stacks.reject_plan(self.session.connection, self.stack_id, plan.digest))
+
+        consequence = "The cloud stays as it is. A session that waits for it ends REFUSED."
+        self.app.push_screen(AskScreen("Reject this plan?", consequence), answered)
+
+    def action_destroy(self) -> None:
+        """Ask, then plan the destruction; approving that plan takes the stack's name."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._act(stacks.destroy_stack(self.session.connection, self.stack_id))
+
+        consequence = (
+            "It is planned; nothing goes away yet. You see everything that would be\n"
+            f"destroyed, and approve it with a by typing {self.stack_id}."
+        )
+        self.app.push_screen(AskScreen(f"Plan to destroy {self.stack_id}?", consequence), answered)
+
+    def action_forget(self) -> None:
+        """Ask, then forget an empty stack."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.run_worker(self._forget(), group="act")
+
+        consequence = "Nothing of it is left; its history goes with it."
+        self.app.push_screen(AskScreen(f"Forget {self.stack_id}?", consequence), answered)
+
+    async def _forget(self) -> None:
+        try:
+            await stacks.delete_stack(self.session.connection, self.stack_id)
+        except grpc.aio.AioRpcError as error:
+            self._say(failure_of(error).message)
+            return
+        self.session.store.dispatch(StackGone(self._stack_name))
+        self.app.pop_screen()
+
+    def action_change(self) -> None:
+        """Devices and settings; a plan of them is made at once."""
+        title = f"Devices and settings of {self.stack_id}"
+        form = StackFormScreen(title, ABOUT_CHANGE, new=False, take=self._change)
+        self.app.push_screen(form)
+
+    async def _change(self, form: StackForm) -> str:
+        try:
+            await stacks.plan_stack(
+                self.session.connection,
+                self.stack_id,
+                add=form.add,
+                remove=form.remove,
+                settings=dict(form.settings),
+            )
+        except grpc.aio.AioRpcError as error:
+            return one_line(failure_of(error).message, 300)
+        return ""
+
+    def action_secrets(self) -> None:
+        """Ask, then show the sensitive outputs."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._say("reading the sensitive outputs…")
+                self.run_worker(self._read_secrets(), group="act")
+
+        consequence = (
+            "The history will tell that you read them, not what they hold.\n"
+            "Outputs that are not sensitive are shown without asking."
+        )
+        question = AskScreen("Show the sensitive outputs?", consequence)
+        self.app.push_screen(question, answered)
+
+    async def _read_secrets(self) -> None:
+        try:
+            answer = await stacks.stack_outputs(
+                self.session.connection, self.stack_id, sensitive=True
+            )
+        except grpc.aio.AioRpcError as error:
+            self._say(failure_of(error).message)
+            return
+        self._say("")
+        lines = [visible(f"{one.name} = {one.json}") for one in answer.sensitive]
+        none = ["This stack has no sensitive outputs: keys and certificates stay where they are."]
+        self.app.push_screen(TextScreen("Sensitive outputs", lines or none))
+
+    def _act(self, call: Awaitable[object]) -> None:
+        self._said = ""
+        self.run_worker(self._done(call), group="act")
+
+    async def _done(self, call: Awaitable[object]) -> None:
+        """Make a call; what it does is told by the events of the stack."""
+        try:
+            answer = await call
+        except grpc.aio.AioRpcError as error:
+            failure = failure_of(error)
+            self._say(f"{failure.reason}: {failure.message}")
+            return
+        if isinstance(answer, stack_pb2.Stack):
+            self.session.store.dispatch(StackSeen(stack_of(answer)))
+
+    def _say(self, text: str) -> None:
+        """Show a sentence until something else happens."""
+        self._said = one_line(text, 300)
+        self._paint_moving()
+
+    def action_copy(self) -> None:
+        """Copy what the focused pane shows."""
+        focused = self.focused
+        name = (focused.id or "").removesuffix("-pane") if focused is not None else ""
+        view = self.view
+        if view is None:
+            return
+        texts = {
+            "plan": lambda: plan_text(view, _now_ms()),
+            "work": lambda: work_text(view, _now_ms()),
+            "history": lambda: history_text(view),
+        }
+        text = texts[name]() if name in texts else stack_text(view.fact)
+        self.app.copy_to_clipboard(f"stack {self.stack_id} {view.fact.state}\n{text.plain}")
+        self.notify(f"copied: {PANES.get(name, PANES['stack'])}")
+
+    def action_back(self) -> None:
+        """To the screen before."""
+        self.app.pop_screen()
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
