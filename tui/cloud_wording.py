@@ -9,8 +9,8 @@ from tui.stack_wording import (
     plan_counts,
     stack_event_lines,
 )
-from tui.state.cloud import Gap, StackView, Told, Work, is_empty
-from tui.state.stack import OperationMoved, PlanMoved, StackFact
+from tui.state.cloud import Gap, StackView, Telemetry, Told, Work, is_empty
+from tui.state.stack import OperationMoved, PlanMoved, StackFact, TelemetryTold
 from tui.wording import clock, one_line, visible
 
 _MOST_RESOURCES = 60
@@ -180,6 +180,25 @@ def _resource_lines(work: Work) -> list[str]:
     lines = [*by_phase["FAILED"], *by_phase["RUNNING"], *by_phase["DONE"][::-1], *waiting]
     rest = len(lines) - _MOST_RESOURCES
     return lines if rest <= 0 else [*lines[:_MOST_RESOURCES], f"and {rest} more"]
+
+
+def telemetry_lines(telemetry: Telemetry) -> list[str]:
+    """Of each device how much it published, and its newest messages, the newest first."""
+    lines: list[str] = []
+    for device, messages in sorted(telemetry.items()):
+        count = messages[-1].count
+        lines.append(f"{visible(device)}  {count:,} message{'s' * (count != 1)}")
+        lines += [f"  {_message_line(one)}" for one in reversed(messages)]
+    return lines or [
+        "No device published anything since the control plane began.",
+        "",
+        "A run with --stack flashes a board whose firmware publishes.",
+    ]
+
+
+def _message_line(told: TelemetryTold) -> str:
+    when = f"{told.receive_time.astimezone():%H:%M:%S}"
+    return f"{when}  {one_line(told.topic, 64)}  {one_line(told.payload, 200)}"
 
 
 def history_lines(view: StackView) -> list[str]:

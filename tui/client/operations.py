@@ -13,13 +13,14 @@ from tui.state.fact import SessionSummary, Stage
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunWish:
     """What a new run is asked for. ``until`` NONE runs all stages, a ceiling of 0 is that of the
-    server."""
+    server, without a ``stack`` its device has no cloud."""
 
     prompt: str
     board: str = ""
     designer: str = ""
     until: Stage = Stage.NONE
     ceiling_micro_usd: int = 0
+    stack: str = ""
 
 
 async def start_session(connection: Connection, wish: RunWish) -> SessionSummary:
@@ -29,6 +30,7 @@ async def start_session(connection: Connection, wish: RunWish) -> SessionSummary
         prompt=wish.prompt,
         board=wish.board,
         designer=wish.designer,
+        stack=wish.stack,
     )
     if wish.until is not Stage.NONE:
         request.until = verdict_pb2.Stage.Value(f"STAGE_{wish.until.value}")

@@ -185,4 +185,5 @@ def telemetry_of(wire: stack_pb2.TelemetryMessage) -> s.TelemetryTold:
         topic=wire.topic,
         payload=wire.payload.decode("utf-8", "backslashreplace"),
         receive_time=wire.receive_time.ToDatetime(UTC),
+        count=wire.count,
     )

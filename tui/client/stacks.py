@@ -7,7 +7,7 @@ import grpc
 
 from benchline.v1 import event_pb2, provisioning_pb2, stack_pb2, verdict_pb2
 from tui.client.connection import CALL_TIMEOUT_S, Connection, is_absent, new_request_id
-from tui.client.watch import Away, Back, follow_to_end, ignore
+from tui.client.watch import Away, Back, follow_to_end, ignore, without_end
 
 _PAGE = 200
 
@@ -254,6 +254,27 @@ async def send_to_device(
         stack_pb2.SendToDeviceRequest(name=name, device=device, topic=topic, payload=payload),
         timeout=CALL_TIMEOUT_S,
     )
+
+
+async def follow_telemetry(
+    connection: Connection, name: str, *, on_away: Away = ignore
+) -> AsyncIterator[stack_pb2.TelemetryMessage | Back]:
+    """What devices published lately and publish, without end; after each `Back` from the beginning.
+
+    Raises:
+        grpc.aio.AioRpcError: any failure but an unreachable server.
+    """
+
+    def opened() -> AsyncIterable[stack_pb2.WatchTelemetryResponse]:
+        request = stack_pb2.WatchTelemetryRequest(name=name, follow=True)
+        return connection.stacks.WatchTelemetry(request)
+
+    async for answer in without_end(opened, on_away):
+        if isinstance(answer, Back):
+            yield answer
+            continue
+        for message in answer.messages:
+            yield message
 
 
 def _settings(settings: Mapping[str, str]) -> list[stack_pb2.StackSetting]:

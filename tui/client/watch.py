@@ -49,7 +49,7 @@ class _Pause:
         self._next_s = min(self._next_s * 2, LONGEST_PAUSE_S)
 
 
-async def _without_end(
+async def without_end(
     open_stream: Callable[[], AsyncIterable[_T]], on_away: Away
 ) -> AsyncIterator[_T | Back]:
     """The messages of a stream that is opened again whenever it ends."""
@@ -161,7 +161,7 @@ async def watch_sessions(
         request = session_pb2.WatchSessionsRequest(initial_count=newest)
         return connection.sessions.WatchSessions(request)
 
-    async for answer in _without_end(opened, on_away):
+    async for answer in without_end(opened, on_away):
         yield answer
 
 
@@ -174,7 +174,7 @@ async def watch_boards(
         return connection.bench.WatchBoards(bench_pb2.WatchBoardsRequest())
 
     told = False
-    async for answer in _without_end(opened, on_away):
+    async for answer in without_end(opened, on_away):
         # A heartbeat carries neither; so does the inventory of a server without a bench.
         if isinstance(answer, Back) or answer.boards or answer.agents or not told:
             told = told or not isinstance(answer, Back)
@@ -199,7 +199,7 @@ async def follow_console(
         )
         return connection.consoles.ReadConsole(request)
 
-    async for answer in _without_end(opened, on_away):
+    async for answer in without_end(opened, on_away):
         if isinstance(answer, Back):
             yield answer
             continue

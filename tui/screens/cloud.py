@@ -14,7 +14,8 @@ from textual.widgets import Static
 from benchline.v1 import stack_pb2
 from tui.client import stacks
 from tui.client.connection import failure_of
-from tui.client.stack_facts import stack_of
+from tui.client.stack_facts import stack_of, telemetry_of
+from tui.client.watch import Back
 from tui.cloud_wording import approval_lines, next_step, work_head
 from tui.screens.dialogs import AskScreen, TextScreen
 from tui.screens.frame import ELSEWHERE, FramedScreen
@@ -30,11 +31,18 @@ from tui.widgets.stack_text import (
     stack_title,
     work_text,
 )
+from tui.widgets.telemetry_pane import TelemetryPane
 from tui.wording import one_line, visible
 
-PANES = {"plan": "Plan", "stack": "Outputs & devices", "history": "History", "work": "Terraform"}
+PANES = {
+    "plan": "Plan",
+    "stack": "Outputs & devices",
+    "telemetry": "Telemetry",
+    "history": "History",
+    "work": "Terraform",
+}
 _WIDE = 100  # as the breakpoint of the style sheet
-_WIDE_LEFT = ("plan", "stack", "history")
+_WIDE_LEFT = ("plan", "stack", "telemetry", "history")
 _READS = ("back", "next_pane", "copy")
 _MISSING = "Reading the stack…"
 ABOUT_CHANGE = "What is typed here changes what the stack is to be; a plan of it is made at once.\n"
@@ -69,6 +77,7 @@ class CloudScreen(FramedScreen):
         self._seen_work = ""
         self._said = ""
         self._shown: StackView | None = None
+        self._heard = ""
 
     @property
     def view(self) -> StackView | None:
@@ -85,6 +94,11 @@ class CloudScreen(FramedScreen):
         yield Static(_MISSING, id="run-title", markup=False)
         with Horizontal(id="panes"):
             for name, title in PANES.items():
+                if name == "telemetry":
+                    telemetry = TelemetryPane(id="telemetry-pane", classes="pane")
+                    telemetry.border_title = title
+                    yield telemetry
+                    continue
                 with VerticalScroll(id=f"{name}-pane", classes="pane", can_focus=True) as pane:
                     pane.border_title = title
                     yield Static(id=f"{name}-text", markup=False)
@@ -113,6 +127,30 @@ class CloudScreen(FramedScreen):
             self._paint_history(view)
         self._shown = view
         self._paint_moving()
+        self._hear(view)
+
+    def _hear(self, view: StackView) -> None:
+        """Follow the telemetry of a cloud that was made, and anew after each apply."""
+        operation = view.fact.operation
+        made = operation.operation_id if operation is not None and operation.ended else ""
+        source = f"{view.fact.endpoint} {made}" if view.fact.endpoint else ""
+        if source == self._heard:
+            return
+        self._heard = source
+        if source:
+            self.run_worker(self._follow_telemetry(), group="telemetry", exclusive=True)
+
+    async def _follow_telemetry(self) -> None:
+        pane = self.query_one(TelemetryPane)
+        pane.begin()
+        try:
+            async for told in stacks.follow_telemetry(self.session.connection, self.stack_id):
+                if isinstance(told, Back):
+                    pane.begin()
+                else:
+                    pane.hear(telemetry_of(told))
+        except grpc.aio.AioRpcError as error:
+            pane.say(visible(failure_of(error).message))
 
     def _paint_history(self, view: StackView) -> None:
         pane = self.query_one("#history-pane", VerticalScroll)
@@ -163,7 +201,10 @@ class CloudScreen(FramedScreen):
             self._pane = pane
             for name in PANES:
                 self.set_class(name == pane, f"pane-{name}")
-        self.query_one(f"#{pane}-pane").focus()
+        shown = self.query_one(f"#{pane}-pane", VerticalScroll)
+        shown.focus()
+        if pane == "history":  # the newest stands at its end
+            shown.call_after_refresh(shown.scroll_end, animate=False)
 
     def on_resize(self) -> None:
         """From two panes to one, and back."""
@@ -350,6 +391,7 @@ class CloudScreen(FramedScreen):
         texts = {
             "plan": lambda: plan_text(view, _now_ms()),
             "work": lambda: work_text(view, _now_ms()),
+            "telemetry": lambda: self.query_one(TelemetryPane).text,
             "history": lambda: history_text(view),
         }
         text = texts[name]() if name in texts else stack_text(view.fact)

@@ -16,25 +16,27 @@ from tui.client.asking import answer_questions
 from tui.client.connection import failure_of
 from tui.client.operations import session_design
 from tui.client.watch import Back, follow_console, read_console
-from tui.headless.progress import moving_line
 from tui.headless.summary import design_lines, source_lines
 from tui.screens.dialogs import TextScreen
 from tui.screens.frame import ELSEWHERE, FramedScreen
 from tui.session import ConsoleSession
 from tui.state.cloud import waits_for_approval
 from tui.state.console import ConsoleText
-from tui.state.fact import UPLOADED, Assertion, Bytes, Outcome, State
+from tui.state.fact import UPLOADED, Assertion, Bytes, Outcome, StageMoved, State
 from tui.state.model import Model, run_of, summary_of_run
 from tui.state.run import FlashView, RunView, has_firmware, live_console
 from tui.widgets.checks import Row, check_rows, detail_of
 from tui.widgets.console_pane import ConsolePane
 from tui.widgets.paint import BOLD, DIM, outcome_style, stage_rail
 from tui.widgets.question_panel import AnswerLine, QuestionPanel
+from tui.widgets.run_lines import last_line, next_line
 from tui.wording import ending, one_line, passed_count
 
 PANES = ("checks", "console", "design")
 _TAIL_BYTES = 256 * 1024
 _EXCERPTS = 6
+_PLAN_ROWS = 4
+"""Rows of a plan that are brought into view."""
 _NO_DESIGN = "No design came of this run: its findings say why."
 _EXCERPT_BYTES = 600
 _BAD = (Outcome.FAILED, Outcome.BROKEN)
@@ -366,11 +368,13 @@ def console_title(console: str) -> str:
 
 
 def _newest(rows: list[Row]) -> int:
-    """The row that was decided last, or the write to flash that goes on."""
+    """The row that was decided last, the write to flash that goes on, or the plan to decide."""
     for index in range(len(rows) - 1, -1, -1):
         match rows[index].subject:
             case FlashView(outcome=Outcome.NONE):
                 return index
+            case StageMoved(state=State.WAITING):
+                return min(index + _PLAN_ROWS, len(rows) - 1)
             case Assertion(outcome=outcome) if outcome is not Outcome.NONE:
                 return index
             case _:
@@ -384,42 +388,3 @@ def _first_bad(rows: list[Row]) -> int:
         if isinstance(row.subject, Assertion) and row.subject.outcome in _BAD:
             return index
     return 0
-
-
-def next_line(run: RunView) -> Text:
-    """What to do now: while it runs, and after the verdict. Pure."""
-    return Text(f" {next_keys(run)}", DIM, no_wrap=True, overflow="ellipsis")
-
-
-def next_keys(run: RunView) -> str:
-    """What to press after a verdict; the shell's way is shown by the verbs."""
-    if run.state is State.CANCELLED:
-        return "cancelled; r runs it again"
-    if waits_for_approval(run):
-        return "c: the plan, to approve or reject it   it waits, and holds nothing   x: cancel"
-    if run.open_round is not None:
-        return "a: answer   it waits for you as long as it takes, and holds nothing   x: cancel"
-    match run.outcome:
-        case Outcome.PASSED:
-            return "enter: evidence   d: sketch and wiring   y: copy the verdicts   r: again"
-        case Outcome.FAILED:
-            again = "" if run.title == UPLOADED else "   r: again"
-            return f"the firmware is wrong   enter on ✗: what came instead   d: sketch{again}"
-        case Outcome.BROKEN:
-            return "lab or tool at fault, not the firmware: `benchline doctor`   r: again"
-        case Outcome.REFUSED:
-            return "r: say it differently   enter: the whole reason"
-        case Outcome.SKIPPED:
-            return "nothing was judged: a capability is missing   2: the boards   r: again"
-        case Outcome.NONE:
-            return "leaving does not stop it   d: design   tab: console   x: cancel"
-
-
-def last_line(run: RunView, now_ms: float) -> Text:
-    """The sentence at the bottom: what moves now, the newest note, or the verdict. Pure."""
-    moving = moving_line(run, now_ms).strip()
-    if moving:
-        return Text(f" {moving}", "cyan", no_wrap=True, overflow="ellipsis")
-    text = run.message or (run.notes[-1] if run.notes else "")
-    style = outcome_style(run.outcome, run.state) if run.outcome is not Outcome.NONE else DIM
-    return Text(f" {one_line(text, 300)}", style, no_wrap=True, overflow="ellipsis")

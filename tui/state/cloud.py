@@ -15,6 +15,7 @@ from tui.state.stack import (
     ResourcePlanned,
     StackFact,
     StackMoved,
+    TelemetryTold,
 )
 
 HISTORY = 400
@@ -174,6 +175,19 @@ def _worth_telling(fact: Fact) -> bool:
     return not isinstance(fact, ResourcePlanned | OutputsTold)
 
 
+NEWEST_MESSAGES = 12
+"""Messages of each device that are kept to be shown."""
+
+Telemetry = Mapping[str, tuple[TelemetryTold, ...]]
+"""The newest messages of each device, oldest first."""
+
+
+def hear(telemetry: Telemetry, told: TelemetryTold) -> Telemetry:
+    """The telemetry after one more message."""
+    of_device = (*telemetry.get(told.device, ()), told)[-NEWEST_MESSAGES:]
+    return {**telemetry, told.device: of_device}
+
+
 def is_empty(stack: StackFact) -> bool:
     """Whether nothing was made of the stack, or everything of it was destroyed."""
     return stack.state in _EMPTY and not stack.unfinished
@@ -197,9 +211,11 @@ def reason_against_stack(view: StackView | None, action: str, now_ms: int) -> st
 
 def _against_busy(view: StackView, _: int = 0) -> str | None:
     operation = view.fact.operation
-    if operation is None or operation.ended:
+    if not view.fact.busy:
         return None
-    return f"it is busy with {operation.kind.lower()}; c cancels that"
+    begun = operation is not None and not operation.ended
+    what = operation.kind if operation is not None and begun else view.fact.state
+    return f"it is busy with {what.lower()}; c cancels that"
 
 
 def _against_decision(view: StackView, now_ms: int) -> str | None:

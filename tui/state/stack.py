@@ -174,7 +174,8 @@ class StackFact:
     @property
     def busy(self) -> bool:
         """Whether an operation runs."""
-        return self.operation is not None and not self.operation.ended
+        running = self.operation is not None and not self.operation.ended
+        return running or self.state in ("PLANNING", "APPLYING", "DESTROYING")
 
 
 StackFacts = (
@@ -192,9 +193,13 @@ StackFacts = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetryTold:
-    """What a device published; ``payload`` is text as far as it can be read as such."""
+    """What a device published; ``payload`` is text as far as it can be read as such.
+
+    ``count`` is how many messages of the device that makes.
+    """
 
     device: str
     topic: str
     payload: str
     receive_time: datetime
+    count: int = 0

@@ -78,7 +78,7 @@ def stack_text(stack: StackFact) -> Text:
     """Outputs, devices, drift and what was not finished."""
     lines = [line for line in stack_lines(stack) if not line.startswith(("stack ", "next "))]
     if not stack.endpoint:
-        lines += ["", "It gives nothing yet: nothing of it was applied."]
+        lines += ["", "It gives nothing: nothing of it is there."]
     elif stack.drift_ms:
         lines += ["", "nothing drifted when somebody last looked"] if not stack.drifted else []
     text = Text()

@@ -42,6 +42,7 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
         ]
         self.expire_s = 3600.0
         self.drifts: list[str] = []
+        self.messages: list[stack_pb2.TelemetryMessage] = []
         self._plans: dict[str, provisioning_pb2.StackPlan] = {}
         self._changed = asyncio.Event()
         self._made = 0
@@ -240,6 +241,28 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
                 yield stack_pb2.WatchStackResponse(events=events, head_sequence=last)
             else:
                 await waiter.wait()
+
+    def publish(self, device: str, topic: str, payload: bytes) -> None:
+        """A device says something."""
+        count = 1 + sum(one.device == device for one in self.messages)
+        message = stack_pb2.TelemetryMessage(
+            number=len(self.messages) + 1, count=count, device=device, topic=topic, payload=payload
+        )
+        message.receive_time.FromMilliseconds(int(time.time() * 1000))
+        self.messages.append(message)
+        self.announce()
+
+    async def WatchTelemetry(  # type: ignore[no-untyped-def]
+        self, request, context
+    ) -> AsyncIterator[stack_pb2.WatchTelemetryResponse]:
+        last = request.after_number
+        while True:
+            waiter = self._changed
+            yield stack_pb2.WatchTelemetryResponse(
+                messages=self.messages[last:], head_number=len(self.messages)
+            )
+            last = len(self.messages)
+            await waiter.wait()
 
     async def DeleteStack(self, request, context):  # type: ignore[no-untyped-def]
         await self._ask("delete", request, context)

@@ -187,7 +187,9 @@ async def test_drift_is_listed_and_secrets_are_a_question_of_their_own(
         await pilot.press("y")
         await until(pilot, lambda: on(pilot, TextScreen))
         await shows(pilot, 'admin_password = "tr0ub4dor"')
-        await pilot.press("escape", "tab")
+        await pilot.press("escape")
+        await until(pilot, lambda: on(pilot, CloudScreen))
+        await pilot.press("tab", "tab")
         await shows(pilot, "local:ana read the sensitive outputs")
         assert "tr0ub4dor" not in picture(app_of(pilot))
 
@@ -270,7 +272,7 @@ async def test_the_history_resumes_where_it_was_and_shows_a_gap(
     stacks.move(stack, "APPLIED", "one")
     async with console(instance, (120, 40)) as pilot:
         await open_stack(pilot, "APPLIED")
-        await pilot.press("tab")
+        await pilot.press("tab", "tab")
         await shows(pilot, "stack APPLIED")
         await plane.stop()
         await shows(pilot, "○ reconnecting")
@@ -282,6 +284,27 @@ async def test_the_history_resumes_where_it_was_and_shows_a_gap(
         await shows(pilot, "── events 3 to 5 are missing ──")
     assert stacks.watched_from[0] == 1
     assert stacks.watched_from[-1] == 2
+
+
+async def test_telemetry_is_text_of_devices_counted_and_told_once(
+    instance: Instance, plane: FakeControlPlane
+) -> None:
+    stacks = plane.stacks
+    stacks.add(state=APPLIED, outputs=OUTPUTS)
+    stacks.publish("lamp", "temperature", b"23.4")
+    async with console(instance, (80, 24)) as pilot:
+        await open_stack(pilot, "local:greenhouse/lamp")
+        await pilot.press("tab")
+        await shows(pilot, "lamp  1 message", "temperature  23.4")
+        stacks.publish("lamp", "note", b"[b]\x1b[2J\xff")
+        await shows(pilot, "lamp  2 messages", "note  [b]␛[2J\\xff")
+        await plane.stop()
+        await shows(pilot, "○ reconnecting")
+        await plane.serve(instance.target)
+        await shows(pilot, "● live", "lamp  2 messages")
+        stacks.publish("attic", "temperature", b"19")
+        await shows(pilot, "attic  1 message", "temperature  19")
+        assert picture(app_of(pilot)).count("temperature  23.4") == 1
 
 
 def add_waiting(plane: FakeControlPlane) -> None:

@@ -128,3 +128,24 @@ async def test_an_example_is_taken_by_its_number(edge: Edge) -> None:
         await pilot.press("4")
         await until(pilot, lambda: pilot.app.screen.query_one(TextArea).text == EXAMPLES[3])
         await shows(pilot, "✓ Threshold")
+
+
+async def test_a_cloud_is_chosen_for_the_device(
+    instance: Instance, plane: FakeControlPlane
+) -> None:
+    plane.stacks.add("greenhouse")
+    async with console(instance, (80, 24)) as pilot:
+        await opened(pilot, "Publish the temperature every 10 seconds.")
+        await shows(pilot, "^l cloud  none")
+        await choosing(pilot, "ctrl+l")
+        await shows(pilot, "made when there is none", "DRAFT, target local")
+        await pilot.press(*"green")
+        await taken(pilot)
+        await shows(pilot, "^l cloud  greenhouse")
+        await choosing(pilot, "ctrl+t")
+        await shows(pilot, "PROVISION", "its cloud is made; no board is touched")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+        await pilot.press("f5")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
+    assert [one.stack for one in plane.created] == ["greenhouse"]
