@@ -19,7 +19,18 @@ from tui.client.watch import Back
 from tui.cloud_wording import approval_lines, next_step, work_head
 from tui.screens.dialogs import AskScreen, TextScreen
 from tui.screens.frame import ELSEWHERE, FramedScreen
-from tui.screens.stack_dialogs import StackForm, StackFormScreen, TypeNameScreen
+from tui.screens.stack_dialogs import (
+    CHANGED_STACK,
+    MESSAGE,
+    FormScreen,
+    Typed,
+    TypeNameScreen,
+    ask_destroy,
+    ask_forget,
+    ask_reject,
+    ask_secrets,
+    read_form,
+)
 from tui.session import ConsoleSession
 from tui.state.cloud import StackView, reason_against_stack
 from tui.state.model import Link, Model, StackGone, StackSeen
@@ -45,6 +56,7 @@ _WIDE = 100  # as the breakpoint of the style sheet
 _WIDE_LEFT = ("plan", "stack", "telemetry", "history")
 _READS = ("back", "next_pane", "copy")
 _MISSING = "Reading the stack…"
+ABOUT_MESSAGE = "Its sketch gets it from Cloud.subscribe.\n"
 ABOUT_CHANGE = "What is typed here changes what the stack is to be; a plan of it is made at once.\n"
 
 
@@ -62,6 +74,7 @@ class CloudScreen(FramedScreen):
         Binding("D", "destroy", "Destroy", id="cloud.destroy"),
         Binding("c", "cancel_operation", "Cancel", id="cloud.cancel"),
         Binding("e", "change", "Change", id="cloud.change", show=False),
+        Binding("s", "send", "Send", id="cloud.send", show=False),
         Binding("o", "secrets", "Secrets", id="cloud.secrets", show=False),
         Binding("delete", "forget", "Forget", id="cloud.forget", show=False),
         Binding("y", "copy", "Copy", id="cloud.copy", show=False),
@@ -279,8 +292,7 @@ class CloudScreen(FramedScreen):
             if yes:
                 self._act(stacks.reject_plan(self.session.connection, self.stack_id, plan.digest))
 
-        consequence = "The cloud stays as it is. A session that waits for it ends REFUSED."
-        self.app.push_screen(AskScreen("Reject this plan?", consequence), answered)
+        self.app.push_screen(ask_reject(), answered)
 
     def action_destroy(self) -> None:
         """Ask, then plan the destruction; approving that plan takes the stack's name."""
@@ -289,11 +301,7 @@ class CloudScreen(FramedScreen):
             if yes:
                 self._act(stacks.destroy_stack(self.session.connection, self.stack_id))
 
-        consequence = (
-            "It is planned; nothing goes away yet. You see everything that would be\n"
-            f"destroyed, and approve it with a by typing {self.stack_id}."
-        )
-        self.app.push_screen(AskScreen(f"Plan to destroy {self.stack_id}?", consequence), answered)
+        self.app.push_screen(ask_destroy(self.stack_id), answered)
 
     def action_forget(self) -> None:
         """Ask, then forget an empty stack."""
@@ -302,8 +310,7 @@ class CloudScreen(FramedScreen):
             if yes:
                 self.run_worker(self._forget(), group="act")
 
-        consequence = "Nothing of it is left; its history goes with it."
-        self.app.push_screen(AskScreen(f"Forget {self.stack_id}?", consequence), answered)
+        self.app.push_screen(ask_forget(self.stack_id), answered)
 
     async def _forget(self) -> None:
         try:
@@ -317,10 +324,12 @@ class CloudScreen(FramedScreen):
     def action_change(self) -> None:
         """Devices and settings; a plan of them is made at once."""
         title = f"Devices and settings of {self.stack_id}"
-        form = StackFormScreen(title, ABOUT_CHANGE, new=False, take=self._change)
-        self.app.push_screen(form)
+        self.app.push_screen(FormScreen(title, ABOUT_CHANGE, CHANGED_STACK, take=self._change))
 
-    async def _change(self, form: StackForm) -> str:
+    async def _change(self, typed: Typed) -> str:
+        form = read_form(typed)
+        if isinstance(form, str):
+            return form
         try:
             await stacks.plan_stack(
                 self.session.connection,
@@ -333,6 +342,30 @@ class CloudScreen(FramedScreen):
             return one_line(failure_of(error).message, 300)
         return ""
 
+    def action_send(self) -> None:
+        """A message to a device."""
+        devices = self.view.fact.devices if self.view is not None else ()
+        filled = {"device": devices[0].device} if len(devices) == 1 else {}
+        title = f"A message to a device of {self.stack_id}"
+        self.app.push_screen(
+            FormScreen(title, ABOUT_MESSAGE, MESSAGE, take=self._send, filled=filled)
+        )
+
+    async def _send(self, typed: Typed) -> str:
+        device, topic = typed["device"].strip(), typed["topic"].strip()
+        try:
+            await stacks.send_to_device(
+                self.session.connection,
+                self.stack_id,
+                device=device,
+                topic=topic,
+                payload=typed["text"].encode(),
+            )
+        except grpc.aio.AioRpcError as error:
+            return one_line(failure_of(error).message, 300)
+        self._say(f"the broker has it; {device} gets it when it listens to {topic}")
+        return ""
+
     def action_secrets(self) -> None:
         """Ask, then show the sensitive outputs."""
 
@@ -341,12 +374,7 @@ class CloudScreen(FramedScreen):
                 self._say("reading the sensitive outputs…")
                 self.run_worker(self._read_secrets(), group="act")
 
-        consequence = (
-            "The history will tell that you read them, not what they hold.\n"
-            "Outputs that are not sensitive are shown without asking."
-        )
-        question = AskScreen("Show the sensitive outputs?", consequence)
-        self.app.push_screen(question, answered)
+        self.app.push_screen(ask_secrets(), answered)
 
     async def _read_secrets(self) -> None:
         try:

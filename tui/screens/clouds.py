@@ -13,7 +13,7 @@ from tui.client import stacks
 from tui.client.connection import failure_of
 from tui.client.stack_facts import stack_of
 from tui.screens.frame import FramedScreen
-from tui.screens.stack_dialogs import StackForm, StackFormScreen
+from tui.screens.stack_dialogs import NEW_STACK, FormScreen, Typed, read_form
 from tui.session import ConsoleSession
 from tui.state.model import Link, Model, StackSeen
 from tui.state.stack import StackFact
@@ -155,10 +155,13 @@ class CloudsScreen(FramedScreen):
 
     def action_new_stack(self) -> None:
         """Describe one, and plan it."""
-        form = StackFormScreen("A new device cloud", ABOUT_NEW, new=True, take=self._create)
+        form = FormScreen("A new device cloud", ABOUT_NEW, NEW_STACK, take=self._create)
         self.app.push_screen(form, self._created)
 
-    async def _create(self, form: StackForm) -> str:
+    async def _create(self, typed: Typed) -> str:
+        form = read_form(typed)
+        if isinstance(form, str):
+            return form
         connection = self.session.connection
         try:
             made = await stacks.create_stack(
@@ -169,9 +172,10 @@ class CloudsScreen(FramedScreen):
         self.session.store.dispatch(StackSeen(stack_of(made)))
         return ""
 
-    def _created(self, form: StackForm | None) -> None:
-        if form is not None:
-            self.app.open_stack(f"stacks/{form.name}", plan=True)  # type: ignore[attr-defined]
+    def _created(self, typed: Typed | None) -> None:
+        if typed is not None:
+            name = f"stacks/{typed['name'].strip()}"
+            self.app.open_stack(name, plan=True)  # type: ignore[attr-defined]
 
     def action_copy(self) -> None:
         """Copy the name."""

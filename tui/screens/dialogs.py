@@ -34,6 +34,7 @@ a, x    a stack: approve, reject       A       a stack: apply the plan
 d, D    a stack: look for drift; plan  c       a stack: cancel what runs
         to destroy it                  o       a stack: sensitive outputs
 e       a stack: devices and settings  delete  a stack: forget an empty one
+s       a stack: message to a device
 q       leave; runs go on without you  ?       these keys
 
 ▶ running   … waiting   ✓ PASSED   ✗ FAILED: the firmware is wrong

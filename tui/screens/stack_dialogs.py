@@ -1,4 +1,4 @@
-"""What is asked about a stack: its name before something goes away, its devices and settings."""
+"""What is asked about a stack: questions, its name before something goes away, and forms."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -13,6 +13,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from tui.screens.dialogs import AskScreen
 from tui.stack_words import TARGETS
 
 _BETWEEN = re.compile(r"[\s,]+")
@@ -22,7 +23,13 @@ _FIELDS = {
     "add": "devices to hold, e.g. lamp greenhouse-1",
     "remove": "devices to hold no longer",
     "settings": "settings, e.g. port=18890; port= takes one back",
+    "device": "device",
+    "topic": "topic below the device's own, e.g. lamp/set",
+    "text": "text, at most 256 bytes",
 }
+NEW_STACK = ("name", "target", "add", "settings")
+CHANGED_STACK = ("add", "remove", "settings")
+MESSAGE = ("device", "topic", "text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,54 +69,65 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(filter(None, _BETWEEN.split(text)))
 
 
-class StackFormScreen(ModalScreen[StackForm | None]):
-    """Takes a stack's description. What was typed stays until the server has taken it."""
+Typed = dict[str, str]
+"""What stands in the lines of a form, by their names."""
+
+
+class FormScreen(ModalScreen[Typed | None]):
+    """Lines to type in. What was typed stays until it was taken; ``take`` says what is wrong."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", "Close", id="stack_form.close"),
+        Binding("escape", "close", "Close", id="form.close"),
     ]
 
     def __init__(
-        self, title: str, about: str, *, new: bool, take: Callable[[StackForm], Awaitable[str]]
+        self,
+        title: str,
+        about: str,
+        fields: tuple[str, ...],
+        *,
+        take: Callable[[Typed], Awaitable[str]],
+        filled: Typed | None = None,
     ) -> None:
         super().__init__()
         self._heading = title
         self._about = about
-        self._fields = (
-            ("name", "target", "add", "settings") if new else ("add", "remove", "settings")
-        )
+        self._fields = fields
         self._take = take
+        self._filled = filled or {}
 
     def compose(self) -> ComposeResult:
         """What it is about, then a line for each thing."""
         with Vertical(classes="dialog") as box:
             box.border_title = self._heading
-            box.border_subtitle = "tab: next line, enter plans it, esc closes"
+            box.border_subtitle = "tab: next line, enter: do it, esc closes"
             yield Static(Text(self._about), classes="about")
             for name in self._fields:
-                yield Input(placeholder=_FIELDS[name], id=f"form-{name}", compact=True)
+                yield Input(
+                    self._filled.get(name, ""),
+                    placeholder=_FIELDS[name],
+                    id=f"form-{name}",
+                    compact=True,
+                )
             yield Static(id="form-wrong", markup=False)
 
     def on_mount(self) -> None:
-        """Type at once."""
-        self.query(Input).first().focus()
+        """Type at once, in the first line that is empty."""
+        lines = list(self.query(Input))
+        next((one for one in lines if not one.value), lines[0]).focus()
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
         typed = {name: self.query_one(f"#form-{name}", Input).value for name in self._fields}
-        form = read_form(typed)
-        if isinstance(form, str):
-            self._say(form)
-            return
         self._say("…")
-        self.run_worker(self._send(form), group="form", exclusive=True)
+        self.run_worker(self._send(typed), group="form", exclusive=True)
 
-    async def _send(self, form: StackForm) -> None:
-        wrong = await self._take(form)
+    async def _send(self, typed: Typed) -> None:
+        wrong = await self._take(typed)
         if wrong:
             self._say(wrong)
         else:
-            self.dismiss(form)
+            self.dismiss(typed)
 
     def _say(self, text: str) -> None:
         for line in self.query("#form-wrong").results(Static):
@@ -159,3 +177,32 @@ class TypeNameScreen(ModalScreen[str]):
     def action_close(self) -> None:
         """No."""
         self.dismiss("")
+
+
+def ask_reject() -> AskScreen:
+    """Before a plan is given up."""
+    consequence = "The cloud stays as it is. A session that waits for it ends REFUSED."
+    return AskScreen("Reject this plan?", consequence)
+
+
+def ask_destroy(name: str) -> AskScreen:
+    """Before the destruction is planned."""
+    consequence = (
+        "It is planned; nothing goes away yet. You see everything that would be\n"
+        f"destroyed, and approve it with a by typing {name}."
+    )
+    return AskScreen(f"Plan to destroy {name}?", consequence)
+
+
+def ask_forget(name: str) -> AskScreen:
+    """Before an empty stack is forgotten."""
+    return AskScreen(f"Forget {name}?", "Nothing of it is left; its history goes with it.")
+
+
+def ask_secrets() -> AskScreen:
+    """Before sensitive outputs are read."""
+    consequence = (
+        "The history will tell that you read them, not what they hold.\n"
+        "Outputs that are not sensitive are shown without asking."
+    )
+    return AskScreen("Show the sensitive outputs?", consequence)

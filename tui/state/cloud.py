@@ -263,6 +263,10 @@ def _against_empty(view: StackView, _: int) -> str | None:
     return _against_busy(view)
 
 
+def _against_message(view: StackView, _: int) -> str | None:
+    return None if view.fact.devices else "it has no device that was made; A applies a plan"
+
+
 def _against_cancel(view: StackView, _: int) -> str | None:
     operation = view.fact.operation
     if operation is None or operation.ended:
@@ -285,6 +289,7 @@ _CHECKS: dict[str, Callable[[StackView, int], str | None]] = {
     "destroy": _against_empty,
     "drift": _against_empty,
     "secrets": _against_empty,
+    "send": _against_message,
     "cancel_operation": _against_cancel,
     "forget": _against_forget,
 }

@@ -39,6 +39,7 @@ from tui.state.model import (
     reduce_model,
 )
 from tui.state.stack import (
+    DeviceFact,
     OperationMoved,
     OutputsTold,
     PlanMoved,
@@ -166,6 +167,7 @@ def shown(plan: PlanMoved | None = None, **fields: object) -> StackView:
     return replace(begin_stack(fact), reviewed=plan)
 
 
+LAMP = DeviceFact(device="lamp", client_id="lamp", topic_prefix="", credential_ref="")
 BUSY = {"operation": RUNNING}
 MADE = {"state": "APPLIED"}
 
@@ -196,6 +198,8 @@ MADE = {"state": "APPLIED"}
         (shown(**MADE), "drift", None),
         (shown(), "drift", "nothing was made"),
         (shown(), "secrets", "nothing was made"),
+        (shown(), "send", "no device"),
+        (shown(devices=(LAMP,)), "send", None),
         (shown(), "cancel_operation", "nothing runs"),
         (shown(**BUSY), "cancel_operation", None),
         (shown(operation=replace(RUNNING, cancel_requested=True)), "cancel_operation", "already"),

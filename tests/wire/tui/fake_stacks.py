@@ -264,6 +264,10 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
             last = len(self.messages)
             await waiter.wait()
 
+    async def SendToDevice(self, request, context):  # type: ignore[no-untyped-def]
+        await self._ask("send", request, context)
+        return stack_pb2.SendToDeviceResponse()
+
     async def DeleteStack(self, request, context):  # type: ignore[no-untyped-def]
         await self._ask("delete", request, context)
         stack = await self._find(request, context)

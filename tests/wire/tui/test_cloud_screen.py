@@ -4,7 +4,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from benchline.errors import ConflictError, NotReadyError
+from benchline.errors import ConflictError, InvalidRequestError, NotReadyError
 from benchline.instance import Instance
 from benchline.v1 import event_pb2, provisioning_pb2, stack_pb2, verdict_pb2
 from tests.wire.tui.fake_server import FakeControlPlane, numbered
@@ -15,7 +15,7 @@ from tui.screens.cloud import CloudScreen
 from tui.screens.clouds import CloudsScreen
 from tui.screens.dialogs import AskScreen, TextScreen
 from tui.screens.run import RunScreen
-from tui.screens.stack_dialogs import StackFormScreen, TypeNameScreen
+from tui.screens.stack_dialogs import FormScreen, TypeNameScreen
 
 APPLIED = provisioning_pb2.STACK_STATE_APPLIED
 OUTPUTS = stack_pb2.StackOutputs(
@@ -60,7 +60,7 @@ async def test_a_stack_is_described_planned_approved_and_applied(
         await pilot.press("4")
         await shows(pilot, "No device clouds yet", "n   describe one", "--stack local")
         await pilot.press("n")
-        await until(pilot, lambda: on(pilot, StackFormScreen))
+        await until(pilot, lambda: on(pilot, FormScreen))
         await pilot.press(*"greenhouse", "tab", *"mars", "enter")
         await shows(pilot, "there is no target 'mars'")
         pilot.app.screen.query_one("#form-target", Input).value = ""
@@ -242,7 +242,7 @@ async def test_devices_and_settings_change_and_an_empty_stack_is_forgotten(
     async with console(instance, (80, 24)) as pilot:
         await open_stack(pilot, "delete: forget it")
         await pilot.press("e")
-        await until(pilot, lambda: on(pilot, StackFormScreen))
+        await until(pilot, lambda: on(pilot, FormScreen))
         await pilot.press(*"attic", "tab", *"lamp", "tab", *"port", "enter")
         await shows(pilot, "'port' is no setting")
         await pilot.press(*"=18890", "enter")
@@ -305,6 +305,16 @@ async def test_telemetry_is_text_of_devices_counted_and_told_once(
         stacks.publish("attic", "temperature", b"19")
         await shows(pilot, "attic  1 message", "temperature  19")
         assert picture(app_of(pilot)).count("temperature  23.4") == 1
+        await pilot.press("s")
+        await until(pilot, lambda: on(pilot, FormScreen))
+        stacks.refuses = InvalidRequestError("TOPIC_INVALID", "that is no topic")
+        await pilot.press(*"lamp/set", "tab", *"on", "enter")
+        await shows(pilot, "that is no topic")
+        await pilot.press("enter")
+        await shows(pilot, "the broker has it; lamp gets it when it listens to lamp/set")
+    sent = dict(stacks.asked)["send"]
+    assert isinstance(sent, stack_pb2.SendToDeviceRequest)
+    assert (sent.device, sent.topic, sent.payload) == ("lamp", "lamp/set", b"on")
 
 
 def add_waiting(plane: FakeControlPlane) -> None:
