@@ -1,7 +1,5 @@
 """One device cloud: its plan, what it gives, what Terraform does, and what happened."""
 
-import time
-from collections.abc import Awaitable
 from typing import ClassVar
 
 import grpc
@@ -11,29 +9,16 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
-from benchline.v1 import stack_pb2
 from tui.client import stacks
 from tui.client.connection import failure_of
-from tui.client.stack_facts import stack_of, telemetry_of
+from tui.client.stack_facts import telemetry_of
 from tui.client.watch import Back
-from tui.cloud_wording import approval_lines, next_step, work_head
-from tui.screens.dialogs import AskScreen, TextScreen
-from tui.screens.frame import ELSEWHERE, FramedScreen
-from tui.screens.stack_dialogs import (
-    CHANGED_STACK,
-    MESSAGE,
-    FormScreen,
-    Typed,
-    TypeNameScreen,
-    ask_destroy,
-    ask_forget,
-    ask_reject,
-    ask_secrets,
-    read_form,
-)
+from tui.cloud_wording import next_step, work_head
+from tui.screens.frame import ELSEWHERE
+from tui.screens.stack_acts import StackActs, clock_ms
 from tui.session import ConsoleSession
 from tui.state.cloud import StackView, reason_against_stack
-from tui.state.model import Link, Model, StackGone, StackSeen
+from tui.state.model import Link, Model
 from tui.widgets.paint import DIM
 from tui.widgets.stack_text import (
     history_text,
@@ -56,11 +41,9 @@ _WIDE = 100  # as the breakpoint of the style sheet
 _WIDE_LEFT = ("plan", "stack", "telemetry", "history")
 _READS = ("back", "next_pane", "copy")
 _MISSING = "Reading the stack…"
-ABOUT_MESSAGE = "Its sketch gets it from Cloud.subscribe.\n"
-ABOUT_CHANGE = "What is typed here changes what the stack is to be; a plan of it is made at once.\n"
 
 
-class CloudScreen(FramedScreen):
+class CloudScreen(StackActs):
     """Shows one stack. Wide terminals show two panes, narrow ones one at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -82,8 +65,7 @@ class CloudScreen(FramedScreen):
     ]
 
     def __init__(self, session: ConsoleSession, name: str, *, plan: bool = False) -> None:
-        super().__init__(session)
-        self._stack_name = name
+        super().__init__(session, name)
         self._plan_at_once = plan
         self._pane = ""
         self._seen_digest = ""
@@ -91,16 +73,6 @@ class CloudScreen(FramedScreen):
         self._said = ""
         self._shown: StackView | None = None
         self._heard = ""
-
-    @property
-    def view(self) -> StackView | None:
-        """The stack as far as it is known."""
-        return self.model.stacks.get(self._stack_name)
-
-    @property
-    def stack_id(self) -> str:
-        """The name without its collection."""
-        return self._stack_name.rpartition("/")[2]
 
     def compose_body(self) -> ComposeResult:
         """Title, panes, what moves, what to press."""
@@ -177,7 +149,7 @@ class CloudScreen(FramedScreen):
         view = self.view
         if view is None or not self.is_mounted:
             return
-        now_ms = _now_ms()
+        now_ms = clock_ms()
         self.put("#plan-text", plan_text(view, now_ms))
         self.put("#work-text", work_text(view, now_ms))
         busy = view.work is not None and not view.work.operation.ended
@@ -196,6 +168,8 @@ class CloudScreen(FramedScreen):
         first = self._shown is None
         new_plan, new_work = digest != self._seen_digest, work != self._seen_work
         self._seen_digest, self._seen_work = digest, work
+        if new_work and not view.fact.busy:
+            self._said = ""  # what was said of the run is past with it
         if new_plan and digest:
             self._show_pane("plan")
         elif new_work and view.fact.busy:
@@ -226,7 +200,7 @@ class CloudScreen(FramedScreen):
 
     def reason_against(self, action: str) -> str | None:
         """What the stack allows; nothing while the control plane is away."""
-        reason = reason_against_stack(self.view, action, _now_ms())
+        reason = reason_against_stack(self.view, action, clock_ms())
         known = action not in _READS and hasattr(self, f"action_{action}")
         if known and self.model.link is not Link.LIVE:
             return "not connected; it comes back by itself"
@@ -237,172 +211,6 @@ class CloudScreen(FramedScreen):
         names = list(PANES)
         focused = next((n for n in names if self.query_one(f"#{n}-pane").has_focus), self._pane)
         self._show_pane(names[(names.index(focused) + 1) % len(names)])
-
-    def action_plan(self) -> None:
-        """What would be made or changed."""
-        self._act(stacks.plan_stack(self.session.connection, self.stack_id))
-
-    def action_drift(self) -> None:
-        """What was changed outside."""
-        self._act(stacks.detect_drift(self.session.connection, self.stack_id))
-
-    def action_apply(self) -> None:
-        """Apply what was approved."""
-        self._act(stacks.apply_stack(self.session.connection, self.stack_id))
-
-    def action_cancel_operation(self) -> None:
-        """Ask what runs to end."""
-        self._act(stacks.cancel_operation(self.session.connection, self.stack_id))
-        self._say("asked it to end: what is being made is finished or undone first")
-
-    def action_approve(self) -> None:
-        """Ask, then approve the plan that is shown; what goes away takes the stack's name."""
-        view = self.view
-        plan = view.plan if view is not None else None
-        if view is None or plan is None:
-            return
-        digest, lines = plan.digest, approval_lines(view.fact, plan)
-
-        def typed(name: str | None) -> None:
-            if name:
-                self._approve(digest, confirmation=name)
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._approve(digest)
-
-        if plan.confirmation_needed:
-            title = f"Approve what takes something away from {self.stack_id}?"
-            self.app.push_screen(TypeNameScreen(title, lines, self.stack_id), typed)
-        else:
-            self.app.push_screen(AskScreen("Approve this plan?", "\n".join(lines)), answered)
-
-    def _approve(self, digest: str, *, confirmation: str = "") -> None:
-        connection = self.session.connection
-        self._act(stacks.approve_plan(connection, self.stack_id, digest, confirmation=confirmation))
-
-    def action_reject(self) -> None:
-        """Ask, then give the plan up."""
-        view = self.view
-        plan = view.plan if view is not None else None
-        if plan is None:
-            return
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._act(stacks.reject_plan(self.session.connection, self.stack_id, plan.digest))
-
-        self.app.push_screen(ask_reject(), answered)
-
-    def action_destroy(self) -> None:
-        """Ask, then plan the destruction; approving that plan takes the stack's name."""
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._act(stacks.destroy_stack(self.session.connection, self.stack_id))
-
-        self.app.push_screen(ask_destroy(self.stack_id), answered)
-
-    def action_forget(self) -> None:
-        """Ask, then forget an empty stack."""
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.run_worker(self._forget(), group="act")
-
-        self.app.push_screen(ask_forget(self.stack_id), answered)
-
-    async def _forget(self) -> None:
-        try:
-            await stacks.delete_stack(self.session.connection, self.stack_id)
-        except grpc.aio.AioRpcError as error:
-            self._say(failure_of(error).message)
-            return
-        self.session.store.dispatch(StackGone(self._stack_name))
-        self.app.pop_screen()
-
-    def action_change(self) -> None:
-        """Devices and settings; a plan of them is made at once."""
-        title = f"Devices and settings of {self.stack_id}"
-        self.app.push_screen(FormScreen(title, ABOUT_CHANGE, CHANGED_STACK, take=self._change))
-
-    async def _change(self, typed: Typed) -> str:
-        form = read_form(typed)
-        if isinstance(form, str):
-            return form
-        try:
-            await stacks.plan_stack(
-                self.session.connection,
-                self.stack_id,
-                add=form.add,
-                remove=form.remove,
-                settings=dict(form.settings),
-            )
-        except grpc.aio.AioRpcError as error:
-            return one_line(failure_of(error).message, 300)
-        return ""
-
-    def action_send(self) -> None:
-        """A message to a device."""
-        devices = self.view.fact.devices if self.view is not None else ()
-        filled = {"device": devices[0].device} if len(devices) == 1 else {}
-        title = f"A message to a device of {self.stack_id}"
-        self.app.push_screen(
-            FormScreen(title, ABOUT_MESSAGE, MESSAGE, take=self._send, filled=filled)
-        )
-
-    async def _send(self, typed: Typed) -> str:
-        device, topic = typed["device"].strip(), typed["topic"].strip()
-        try:
-            await stacks.send_to_device(
-                self.session.connection,
-                self.stack_id,
-                device=device,
-                topic=topic,
-                payload=typed["text"].encode(),
-            )
-        except grpc.aio.AioRpcError as error:
-            return one_line(failure_of(error).message, 300)
-        self._say(f"the broker has it; {device} gets it when it listens to {topic}")
-        return ""
-
-    def action_secrets(self) -> None:
-        """Ask, then show the sensitive outputs."""
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._say("reading the sensitive outputs…")
-                self.run_worker(self._read_secrets(), group="act")
-
-        self.app.push_screen(ask_secrets(), answered)
-
-    async def _read_secrets(self) -> None:
-        try:
-            answer = await stacks.stack_outputs(
-                self.session.connection, self.stack_id, sensitive=True
-            )
-        except grpc.aio.AioRpcError as error:
-            self._say(failure_of(error).message)
-            return
-        self._say("")
-        lines = [visible(f"{one.name} = {one.json}") for one in answer.sensitive]
-        none = ["This stack has no sensitive outputs: keys and certificates stay where they are."]
-        self.app.push_screen(TextScreen("Sensitive outputs", lines or none))
-
-    def _act(self, call: Awaitable[object]) -> None:
-        self._said = ""
-        self.run_worker(self._done(call), group="act")
-
-    async def _done(self, call: Awaitable[object]) -> None:
-        """Make a call; what it does is told by the events of the stack."""
-        try:
-            answer = await call
-        except grpc.aio.AioRpcError as error:
-            failure = failure_of(error)
-            self._say(f"{failure.reason}: {failure.message}")
-            return
-        if isinstance(answer, stack_pb2.Stack):
-            self.session.store.dispatch(StackSeen(stack_of(answer)))
 
     def _say(self, text: str) -> None:
         """Show a sentence until something else happens."""
@@ -417,8 +225,8 @@ class CloudScreen(FramedScreen):
         if view is None:
             return
         texts = {
-            "plan": lambda: plan_text(view, _now_ms()),
-            "work": lambda: work_text(view, _now_ms()),
+            "plan": lambda: plan_text(view, clock_ms()),
+            "work": lambda: work_text(view, clock_ms()),
             "telemetry": lambda: self.query_one(TelemetryPane).text,
             "history": lambda: history_text(view),
         }
@@ -429,7 +237,3 @@ class CloudScreen(FramedScreen):
     def action_back(self) -> None:
         """To the screen before."""
         self.app.pop_screen()
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)
