@@ -1,5 +1,6 @@
 """Blinking: "blink the LED at 2 Hz", "on for 200 ms and off for 800 ms", in many wordings."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 from controlplane.domain.units import decimal_text
@@ -20,7 +21,7 @@ from controlplane.planning.intent import (
     OutputRef,
     Unusable,
 )
-from controlplane.planning.phrases import Things
+from controlplane.planning.phrases import PIN, Things
 from controlplane.planning.rates import (
     CYCLE,
     DURATION,
@@ -130,11 +131,18 @@ def cycle_clause(things: Things) -> Rule:
         Opt(Words(",|:")),
         {"cycle": 2},
     )
-    return Mapped(Seq(LEAD, items), _blink)
+    # A comma before it would leave open whose pin it is.
+    pin = Opt(Mark(Seq(Words("on|on pin|using|connected to|wired to|attached to"), PIN), "its pin"))
+    return Mapped(Seq(LEAD, items, pin), _blink)
 
 
 def _blink(features: Features) -> Features | None:
     outputs = [o for o in values_of(features, "output") if isinstance(o, OutputRef)]
+    pin = value_of(features, "pin")
+    if isinstance(pin, str):
+        if len(outputs) != 1 or outputs[0].pin:
+            return None
+        outputs = [replace(outputs[0], pin=pin)]
     has_verb = value_of(features, "verb") is not None
     if not outputs or (len(outputs) > 1 and value_of(features, "inturn") is not None):
         return None
