@@ -44,10 +44,10 @@ async def test_a_run_that_asks_is_marked_and_answered_in_the_console(
         await shows(pilot, "How fast does it blink", "Question 1 of 2", "a) at 2 Hz   b) at 1 Hz")
         await shows(pilot, "A proof counts full cycles.", "… Design", "a: answer")
         await pilot.press("a", "down", "down")
-        await shows(pilot, "at 1 Hz")
+        line = pilot.app.screen.query_one(AnswerLine)
+        await until(pilot, lambda: line.value == "at 1 Hz")
         await pilot.press("escape", "a")  # what stands in the line is kept
         assert isinstance(pilot.app.screen, RunScreen)
-        line = pilot.app.screen.query_one(AnswerLine)
         assert line.value == "at 1 Hz"
         await pilot.press("enter")
         await shows(pilot, "Question 2 of 2", "Which colour?", "left empty: red")
