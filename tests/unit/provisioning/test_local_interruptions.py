@@ -12,7 +12,7 @@ from controlplane.provisioning.localcloud.desired import Desired
 from controlplane.provisioning.localcloud.disk import READY, CloudDisk
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-WRITES = 36
+WRITES = 39
 
 
 class PowerCutError(OSError):

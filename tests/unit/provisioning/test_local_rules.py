@@ -29,6 +29,7 @@ from controlplane.provisioning.localcloud.desired import (
 from controlplane.provisioning.localcloud.identities import (
     INGEST,
     INGEST_NAME,
+    SENDER_NAME,
     SERVER,
     Identities,
     device_holder,
@@ -68,12 +69,15 @@ def serial(identities: Identities, holder: str) -> int:
     return found.certificate.serial_number
 
 
-def test_each_device_has_its_own_topics_and_the_reader_all() -> None:
+def test_each_device_has_its_own_topics_the_reader_and_the_sender_all() -> None:
     lines = access_list({"b", "a-1"}).decode().splitlines()
 
     assert lines == [
         f"user {INGEST_NAME}",
         "topic read devices/#",
+        "",
+        f"user {SENDER_NAME}",
+        "topic write devices/#",
         "",
         "user a-1",
         "topic readwrite devices/a-1/#",
