@@ -1,12 +1,10 @@
-"""The module aws-iot with the real provider: its own tests, and a life against moto's AWS."""
+"""A life of the module aws-iot: the real provider against moto's AWS."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -147,39 +145,3 @@ async def test_devices_come_and_go_and_nothing_is_left(lab: Lab) -> None:
     await apply(fewer, "destroy", destroy=True)
     left = json.loads(fewer.workspace.state_file.read_bytes())
     assert left["resources"] == []
-
-
-def test_the_modules_own_tests_pass(tmp_path: Path, mirror: Path) -> None:
-    host = TerraformHost(
-        stacks_dir=tmp_path, cache_dir=tmp_path / "cache", settings=ProvisioningSettings()
-    )
-    command = asyncio.run(host.command())
-    folder = tmp_path / "module"
-    shutil.copytree(module_dir("aws-iot"), folder)
-    config = tmp_path / "cli.tfrc"
-    config.write_text(
-        f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n'
-    )
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "TF_CLI_CONFIG_FILE": str(config),
-        "CHECKPOINT_DISABLE": "1",
-    }
-
-    def terraform(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*command.argv, *words],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-
-    assert terraform("init", "-backend=false").returncode == 0
-    assert terraform("validate").returncode == 0
-    tested = terraform("test", "-no-color")
-    assert tested.returncode == 0, tested.stdout
-    assert "0 failed" in tested.stdout
