@@ -136,7 +136,8 @@ async def _approve(connection: Connection, options: argparse.Namespace) -> int:
     found = await calls.approve_plan(
         connection, options.name, options.digest, confirmation=options.confirm
     )
-    _tell(options, found, f"approved by {found.plan.decided_by}; next: {found.next_action}")
+    goes_on = f"a run that waits for it goes on; without one: {found.next_action}"
+    _tell(options, found, f"approved by {found.plan.decided_by}; {goes_on}")
     return 0
 
 
