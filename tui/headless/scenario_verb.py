@@ -92,7 +92,8 @@ async def _run(options: argparse.Namespace) -> int:
         raise InvalidRequestError("SCENARIO_INVALID", "\n".join(str(one) for one in errors))
     options.scenario = [options.file]
     options.prompt = options.designer = options.design = None
-    options.demo = options.examples = False
+    options.demo = options.examples = options.no_questions = options.auto_approve = False
+    options.stack = options.device = options.ceiling = None
     return await run_session(options)
 
 

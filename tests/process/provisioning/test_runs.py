@@ -200,7 +200,7 @@ async def test_a_locked_state_is_told_with_its_holder(tmp_path: Path) -> None:
     second.workspace.state_file.parent.symlink_to(first.workspace.state_file.parent)
     with pytest.raises(NotReadyError) as caught:
         await second.plan(second.workspace.plans_dir / "second.tfplan")
-    with pytest.raises(ConflictError) as busy:
+    with pytest.raises(NotReadyError) as busy:
         await first.outputs()
     await first.cancel()
     with pytest.raises(ConflictError):

@@ -61,7 +61,7 @@ MACHINES = {
 
 
 async def measured(
-    board: str, cache: Path, folder: Path, text: str = SKETCH
+    board: str, cache: Path, folder: Path, text: str = SKETCH, *, ends: bool = True
 ) -> tuple[Coverage, ChildSimulator, Target, Path]:
     target, make, pin, number = MACHINES[board]
     sources = {"Sketch.ino": text.replace("LAMP", number)}
@@ -78,6 +78,8 @@ async def measured(
     assert tracer is not None
     plan = resolve(parse_scenario(SCENARIO.replace("pin: LAMP", f"pin: {pin}")), 7)
     ran = await tracer.trace(target, image, plan)
+    # One that hangs is cut off by the host's clock, at another block each time.
+    assert not ends or ran == await tracer.trace(target, image, plan)
     assert ran == await tracer.trace(target, image, plan)
     rows = await line_table(port_for_board(board)[0], image, sources)
     lines = [(r.file, r.line, r.start, r.end) for r in rows]
@@ -104,7 +106,7 @@ async def test_firmware_that_hangs_is_traced_up_to_there(
     board: str, cache: Path, tmp_path: Path
 ) -> None:
     hanging = SKETCH.replace("  delay(10);", "  abort();\n  delay(10);")
-    found, *_ = await measured(board, cache, tmp_path, hanging)
+    found, *_ = await measured(board, cache, tmp_path, hanging, ends=False)
     never = {line for r in found.never_ran for line in range(r.first, r.last + 1)}
 
     assert not found.unknown
