@@ -162,8 +162,9 @@ class Broker:
                     async with asyncio.timeout(STOP_SECONDS):
                         await self._child.wait()
         finally:
+            # Also when this call is cancelled: nobody else would see the program end.
             task.cancel()
-        await asyncio.wait([task])
+            await asyncio.wait([task])
 
     async def _supervise(self, setup: BrokerSetup, ready: asyncio.Future[None] | None) -> None:
         pause_s, clock = FIRST_PAUSE_S, asyncio.get_running_loop().time

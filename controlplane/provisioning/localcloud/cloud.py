@@ -5,6 +5,7 @@ so that it may be repeated after any interruption. Calls are made one after the 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -301,7 +302,11 @@ async def _on_disk(work: Callable[[], T]) -> T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
+        # Terraform's end and then that of the server cancel twice: without the lock of the caller
+        # the rest of the work would meet that of the next call.
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
         raise
     except OSError as error:
         raise disk_error(error) from error
