@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from benchagent.bench import Boards
 from benchagent.gateway.binding import Binding, GatewayNews
@@ -12,6 +12,7 @@ log = logging.getLogger(__name__)
 
 NEWS_GAP_S = 1.0
 """Counts are told at most this often; another state is told at once."""
+CANCEL_AGAIN_S = 0.5
 
 
 class Gateways:
@@ -94,9 +95,7 @@ class Gateways:
             self._told.pop(board, None)
             if (timer := self._later.pop(board, None)) is not None:
                 timer.cancel()
-        for task in ended:
-            task.cancel()
-        await asyncio.gather(*ended, return_exceptions=True)
+        await ended_for_good(ended)
 
     def _news(self, board: str) -> None:
         """Tell another state at once, and counts a little later, together."""
@@ -116,6 +115,17 @@ class Gateways:
         if board in self._running:
             news = self._told[board] = self._running[board][0].news
             self._tell(news)
+
+
+async def ended_for_good(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel until all are done: `asyncio.wait_for` of Python 3.11 can swallow a cancellation
+    that comes at the moment at which what it waits for is done, and the MQTT client uses it.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
 
 
 def _log_fault(task: asyncio.Task[None]) -> None:
