@@ -1,20 +1,17 @@
 """Sends messages to the devices of local clouds, as the cloud's own sender."""
 
-import asyncio
-import logging
 import ssl
 from uuid import uuid4
 
 import aiomqtt
 
-from benchline.client_tls import client_context
 from benchline.cloud_records import MAX_PAYLOAD_BYTES, MAX_TOPIC_CHARS, is_topic
 from benchline.errors import InvalidRequestError, UnreachableError
 from controlplane.provisioning.localcloud.clouds import LocalClouds
+from controlplane.provisioning.localcloud.connection import client_of
 from controlplane.provisioning.localcloud.mosquitto import topic_prefix
 
 _PATIENCE_S = 10
-_QUIET = logging.getLogger("controlplane.provisioning.mqtt")
 
 
 class Sender:
@@ -44,19 +41,9 @@ class Sender:
                 bytes=str(len(payload)),
             )
         credential = await self._clouds.cloud(stack_id).sender_credential()
-        host, _, port = credential.endpoint.rpartition(":")
+        identifier = f"{stack_id}-sender-{uuid4().hex[:8]}"
         try:
-            context = await asyncio.to_thread(
-                client_context, credential.certificate_pem, credential.key_pem, credential.ca_pem
-            )
-            async with aiomqtt.Client(
-                host,
-                int(port),
-                identifier=f"{stack_id}-sender-{uuid4().hex[:8]}",
-                tls_context=context,
-                timeout=_PATIENCE_S,
-                logger=_QUIET,
-            ) as client:
+            async with await client_of(credential, identifier, timeout=_PATIENCE_S) as client:
                 await client.publish(f"{topic_prefix(device)}/{topic}", payload, qos=1)
         except (aiomqtt.MqttError, ssl.SSLError) as error:
             raise UnreachableError(

@@ -17,10 +17,10 @@ from typing import Self
 
 import aiomqtt
 
-from benchline.client_tls import client_context
 from benchline.errors import BenchlineError
 from controlplane.domain.telemetry import TelemetryMessage
 from controlplane.provisioning.localcloud.clouds import LocalClouds
+from controlplane.provisioning.localcloud.connection import client_of
 from controlplane.storage.bell import Bell
 
 log = logging.getLogger(__name__)
@@ -31,8 +31,6 @@ _TOPICS = "devices/#"
 _MOST_WAITING = 10_000
 _KEEP_ALIVE_S = 30
 _PAUSE_FIRST_S, _PAUSE_LAST_S = 0.2, 5.0
-_QUIET = logging.getLogger("controlplane.provisioning.mqtt")
-_QUIET.setLevel(logging.ERROR)
 
 
 @dataclass(slots=True)
@@ -131,18 +129,11 @@ class Telemetry:
     async def _connection(self, stack_id: str, stack: _Stack) -> None:
         """One connection from its begin to its end, which is raised."""
         credential = await self._clouds.cloud(stack_id).ingest_credential()
-        context = await asyncio.to_thread(
-            client_context, credential.certificate_pem, credential.key_pem, credential.ca_pem
-        )
-        host, _, port = credential.endpoint.rpartition(":")
-        async with aiomqtt.Client(
-            host,
-            int(port),
-            identifier=f"{stack_id}-ingest",
-            tls_context=context,
+        async with await client_of(
+            credential,
+            f"{stack_id}-ingest",
             keepalive=_KEEP_ALIVE_S,
             max_queued_incoming_messages=_MOST_WAITING,
-            logger=_QUIET,
         ) as client:
             await client.subscribe(_TOPICS, qos=1)
             stack.connected = True
