@@ -3,8 +3,6 @@
 from typing import ClassVar
 
 import grpc
-from rich.style import Style
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,7 +12,7 @@ from benchline.errors import BenchlineError
 from tui.client.connection import failure_of
 from tui.client.operations import send_line
 from tui.client.watch import Back, follow_console
-from tui.screens.frame import FramedScreen
+from tui.screens.console_line import ConsoleLineScreen
 from tui.session import ConsoleSession
 from tui.state.model import Link
 from tui.widgets.console_pane import ConsolePane
@@ -24,7 +22,7 @@ from tui.wording import busy_sentence, one_line, runner_name
 _TAIL_BYTES = 16 * 1024
 
 
-class BoardScreen(FramedScreen):
+class BoardScreen(ConsoleLineScreen):
     """The live console of one board."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -98,20 +96,3 @@ class BoardScreen(FramedScreen):
         if failure.reason == "BOARD_BUSY" and board is not None:
             return busy_sentence(board)
         return one_line(failure.message, 200)
-
-    def _say(self, text: str, style: Style | str) -> None:
-        self.query_one("#sent", Static).update(Text(f" {text}", style))
-
-    def action_back(self) -> None:
-        """Close the line, else to the bench."""
-        line = self.query_one("#line", Input)
-        if line.display:
-            line.display = False
-            self.query_one(ConsolePane).focus()
-            return
-        self.app.pop_screen()
-
-    def action_copy(self) -> None:
-        """Copy what is in view."""
-        self.app.copy_to_clipboard(self.query_one(ConsolePane).visible_text())
-        self.notify("copied the lines in view")

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 import grpc
-from rich.style import Style
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -24,7 +23,7 @@ from tui.client.live import (
 )
 from tui.client.watch import Back, watch_live
 from tui.live_wording import live_head, live_inputs, live_news, live_stands
-from tui.screens.frame import FramedScreen
+from tui.screens.console_line import ConsoleLineScreen
 from tui.session import ConsoleSession
 from tui.state.live import LiveFact, reason_against_live
 from tui.state.model import Link
@@ -49,7 +48,7 @@ EMPTY = (
 )
 
 
-class LiveScreen(FramedScreen):
+class LiveScreen(ConsoleLineScreen):
     """Shows the newest live simulation of a run, or the one that is named."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -227,20 +226,3 @@ class LiveScreen(FramedScreen):
             await act(self.session.connection, name)
         except grpc.aio.AioRpcError as error:
             self._say(one_line(failure_of(error).message, 300), "yellow")
-
-    def _say(self, text: str, style: Style | str) -> None:
-        self.query_one("#sent", Static).update(Text(f" {text}", style))
-
-    def action_back(self) -> None:
-        """Close the line, else to the screen before."""
-        line = self.query_one("#line", Input)
-        if line.display:
-            line.display = False
-            self.query_one(ConsolePane).focus()
-            return
-        self.app.pop_screen()
-
-    def action_copy(self) -> None:
-        """Copy what is in view."""
-        self.app.copy_to_clipboard(self.query_one(ConsolePane).visible_text())
-        self.notify("copied the lines in view")
