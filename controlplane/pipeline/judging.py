@@ -77,7 +77,7 @@ class PreparedScenario:
     @property
     def table(self) -> bytes:
         """The stimulus table as it goes into flash."""
-        return pack_table(self.plan, self.nonce)
+        return pack_table(self.plan, self.nonce, live=True)
 
     @property
     def assertion_ids(self) -> tuple[str, ...]:
@@ -193,8 +193,8 @@ class Judge:
         self._fed += len(data)
         decided: list[AssertionResult] = []
         events = self._splitter.feed(data)
-        if events and read_time is not None:
-            self._clock.add(events[-1].at_ms, read_time.timestamp() * 1000)
+        if read_time is not None:
+            self._clock.hear(events, read_time.timestamp() * 1000)
         for event in events:
             decided += map(self._translate, self._evaluator.feed(event))
         return decided

@@ -193,8 +193,7 @@ async def _trace(connection: Connection, result: verdict_pb2.ScenarioResult) -> 
     )
     async for piece, read_ms in pieces:
         found = splitter.feed(piece)
-        if found:
-            meter.add(found[-1].at_ms, read_ms)
+        meter.hear(found, read_ms)
         events += found
     return _Trace(events=events, clock=meter.reading())
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from benchline.scenario.records import Event
+
 CLOCK_TOLERANCE = 0.01
 """A clock that is further off, by the part that shows the least of it, is worth telling."""
 
@@ -29,6 +31,7 @@ _NEAR_SHARE_FAST = 0.7
 """So many when it seems fast: an emulated board makes up for lost time, but unevenly."""
 
 _MOST_POINTS = 20_000
+_MOST_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +63,21 @@ class ClockMeter:
 
     def __init__(self) -> None:
         self._points: list[tuple[int, float]] = []
+        self._lost_ms = 0
+
+    def hear(self, events: Sequence[Event], host_ms: float) -> None:
+        """Take what was read at once; of it, END tells how many ticks were lost."""
+        for event in events:
+            if event.type == "END":
+                self._lost_ms = _milliseconds(event.fields.get("lost", "0"))
+        if events:
+            self.add(events[-1].at_ms, host_ms)
 
     def add(self, device_ms: int, host_ms: float) -> None:
         """The latest record of what was read at once. Time that goes back begins a new run."""
         if self._points and device_ms < self._points[-1][0]:
             self._points.clear()
+            self._lost_ms = 0
         if len(self._points) < _MOST_POINTS:
             self._points.append((device_ms, host_ms))
 
@@ -86,7 +99,18 @@ class ClockMeter:
             spread = max(spread, abs(error - overall))
         if spread > _MOST_APART:
             return None
-        return ClockReading(error=overall, spread=spread, span_ms=span)
+        error = _without_lost(overall, self._lost_ms / span)
+        return ClockReading(error=error, spread=spread, span_ms=span)
+
+
+def _without_lost(error: float, lost: float) -> float:
+    """The least error that is left when part of this share of lost time went by in the middle."""
+    all_of_it = (1 + error) * (1 + lost) - 1
+    return error if error >= 0 else min(all_of_it, 0.0)
+
+
+def _milliseconds(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
 
 
 def _error(points: Sequence[tuple[int, float]]) -> float | None:

@@ -1,8 +1,9 @@
 """The stimulus table: what a test build reads from flash instead of its inputs.
 
 Little endian. Header of 20 bytes: ``BTL1``, u16 version, u16 row count, u32 nonce, u32 flags (bit
-0: inputs are injected), u32 CRC-32 (as zlib) over the 16 header bytes before it and all rows. A row
-has 12 bytes: u32 device ms, u16 signal, u16 n, u32 value; rows are sorted by time.
+0: inputs are injected; bit 1: the run is live, and END tells of ticks that were lost), u32 CRC-32
+(as zlib) over the 16 header bytes before it and all rows. A row has 12 bytes: u32 device ms, u16
+signal, u16 n, u32 value; rows are sorted by time.
 """
 
 import struct
@@ -18,6 +19,7 @@ TABLE_BYTES_MAX = 16 * 1024
 """STM32F4 flash sector 1, 0x08004000, is 16 KiB (RM0090 section 3.3, table of flash sectors)."""
 
 FLAG_INJECTED = 1
+FLAG_LIVE = 2
 SIGNAL_DIGITAL = 0x0000
 SIGNAL_ANALOG = 0x0100
 SIGNAL_CONSOLE = 0x0300
@@ -96,12 +98,13 @@ class HasRows(Protocol):
         """All rows, END included, sorted by time."""
 
 
-def pack_table(plan: HasRows, nonce: int) -> bytes:
+def pack_table(plan: HasRows, nonce: int, *, live: bool = False) -> bytes:
     """Pack the rows of a run plan; ``nonce`` (0..2^32-1) comes back in the BOOT record.
 
-    Raises TableError when the rows do not fit.
+    With ``live`` it is for a board, whose clock is held against the host's. Raises TableError when
+    the rows do not fit.
     """
-    return pack_rows(plan.rows, nonce)
+    return pack_rows(plan.rows, nonce, FLAG_INJECTED | (FLAG_LIVE if live else 0))
 
 
 def pack_rows(rows: Sequence[TableRow], nonce: int, flags: int = FLAG_INJECTED) -> bytes:

@@ -335,10 +335,12 @@ def _output_of(command: list[str], stop: bytes, send: tuple[bytes, bytes] | None
     return raw[: found.end()]
 
 
-def table(rows: Iterable[Row], *, nonce: int = 0xC0FFEE01, injected: bool = True) -> bytes:
+def table(
+    rows: Iterable[Row], *, nonce: int = 0xC0FFEE01, injected: bool = True, live: bool = False
+) -> bytes:
     """Pack a stimulus table as docs/bench-core.md describes it."""
     body = b"".join(struct.pack("<IHHI", *row) for row in sorted(rows, key=lambda row: row[0]))
-    head = b"BTL1" + struct.pack("<HHII", 1, len(body) // 12, nonce, 1 if injected else 0)
+    head = b"BTL1" + struct.pack("<HHII", 1, len(body) // 12, nonce, injected + 2 * live)
     return head + struct.pack("<I", zlib.crc32(head + body)) + body
 
 

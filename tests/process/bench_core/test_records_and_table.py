@@ -434,6 +434,27 @@ def test_live_commands_are_refused_during_a_run_by_table(target: Target, tmp_pat
     assert trace.records[-1].endswith("ERR command-refused")
 
 
+@pytest.mark.parametrize("live", [True, False], ids=["live", "simulated"])
+def test_a_live_run_tells_of_the_ticks_that_it_lost(
+    target: Target, tmp_path: Path, live: bool
+) -> None:
+    sketch = """
+void setup() { Serial.begin(115200); }
+void loop() { delay(10); noInterrupts(); delayMicroseconds(40500); interrupts(); delay(10); }
+"""
+    stimuli = table([(90, END, 0, 0)], live=live)
+
+    trace = target.run(target.build(tmp_path, sketch), stimuli, live=live)
+
+    end = re.fullmatch(r"BL \d+ END dropped=0(?: lost=(\d+))?", trace.records[-1])
+    assert end is not None
+    if live and target.port.family == "stm32":
+        assert end[1] is not None
+        assert int(end[1]) >= 4 * 39  # a busy host loses more
+    else:
+        assert end[1] is None
+
+
 def test_the_core_works_without_a_table_on_a_live_board(target: Target, tmp_path: Path) -> None:
     sketch = (
         "void setup() { pinMode(IN_C, INPUT_PULLUP); Serial.begin(115200); Serial.print('!'); }\n"

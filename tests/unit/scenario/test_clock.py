@@ -81,6 +81,33 @@ def test_too_little_says_nothing(seconds: float, every_ms: int) -> None:
     assert ClockMeter().reading() is None
 
 
+def heard(error: float, lost: float, *, end: str) -> ClockReading:
+    """A device that also stands still for this share of the time, and what its END tells."""
+    meter, chance, host = ClockMeter(), random.Random(5), 0.0
+    device = Device()
+    for device_ms in range(0, 6000, 100):
+        host = max(host, 1e12 + device_ms / (1 + error) * (1 + lost) + idle(chance))
+        meter.hear(Device().record(device_ms, "VAL n v=1").events()[1:], host)
+    meter.hear(device.record(6000, f"END dropped=0{end}").events()[1:], host + 100)
+    found = meter.reading()
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("error", "is_wrong"), [(0.0, False), (-0.04, True)])
+def test_ticks_that_the_device_knows_to_be_lost_are_no_slow_clock(
+    error: float, is_wrong: bool
+) -> None:
+    found = heard(error, 0.06, end=" lost=360")
+    assert found.error == pytest.approx(error, abs=0.005)
+    assert found.is_wrong is is_wrong
+
+
+@pytest.mark.parametrize("end", [" lost=360", " lost=x", " lost=99999999999999999999"])
+def test_lost_ticks_never_make_a_clock_fast(end: str) -> None:
+    assert heard(0.0, 0.0, end=end).error == pytest.approx(0, abs=0.005)
+
+
 def test_a_reset_begins_again() -> None:
     meter = read(-0.1, idle)
     for device_ms in range(0, 4000, 100):

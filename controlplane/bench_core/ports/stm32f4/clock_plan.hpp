@@ -52,6 +52,8 @@ struct ClockPlan {
   constexpr uint32_t hclkHz() const { return sysclkHz() / ahbDivisor; }
   constexpr uint32_t apb1Hz() const { return hclkHz() / apb1Divisor; }
   constexpr uint32_t apb2Hz() const { return hclkHz() / apb2Divisor; }
+  // Its timers run twice as fast where the bus is divided (7.2).
+  constexpr uint32_t apb1TimerHz() const { return apb1Divisor == 1 ? apb1Hz() : 2 * apb1Hz(); }
 
   // One wait state for each 30 MHz begun, above 2.7 V (table 10). The F411 bears 64, 90 and 100 MHz
   // with 1, 2 and 3: never more than this gives.

@@ -47,6 +47,14 @@ constexpr uint32_t kUsartDr = 0x04;
 constexpr uint32_t kUsartBrr = 0x08;
 constexpr uint32_t kUsartCr1 = 0x0C;
 
+// TIM5, section 18.4: 32 bits on every line.
+constexpr uint32_t kTim5 = 0x40000C00;
+constexpr uint32_t kTim5Cr1 = kTim5 + 0x00;
+constexpr uint32_t kTim5Egr = kTim5 + 0x14;
+constexpr uint32_t kTim5Cnt = kTim5 + 0x24;
+constexpr uint32_t kTim5Psc = kTim5 + 0x28;
+constexpr uint32_t kTim5Arr = kTim5 + 0x2C;
+
 // TIM11, section 19.5.
 constexpr uint32_t kTim11 = 0x40014800;
 constexpr uint32_t kTim11Cr1 = kTim11 + 0x00;
@@ -76,6 +84,9 @@ constexpr uint32_t kExtiRtsr = 0x40013C08;
 constexpr uint32_t kExtiFtsr = 0x40013C0C;
 constexpr uint32_t kExtiPr = 0x40013C14;
 constexpr uint32_t kSyscfgExticr1 = 0x40013808;
+
+// What stands still while a debugger halts the core (38.16.4).
+constexpr uint32_t kDbgmcuApb1Fz = 0xE0042008;
 
 // SysTick, NVIC and System Control Block (DDI0403E B3.2, B3.3, B3.4).
 constexpr uint32_t kSystCsr = 0xE000E010;

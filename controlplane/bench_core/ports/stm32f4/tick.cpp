@@ -1,4 +1,5 @@
-// SysTick: the 1 ms tick, the time within it, and waits that end between two ticks.
+// SysTick: the 1 ms tick, the time within it, and waits that end between two ticks. A test build
+// can count microseconds with TIM5, to tell of ticks that were lost.
 #include "bench/clock.h"
 #include "bench/port.h"
 #include "port_state.h"
@@ -29,6 +30,16 @@ uint32_t phaseOf(uint32_t left) {
   return left >= cyclesPerTick ? 0 : (cyclesPerTick - 1 - left) / cyclesPerUs;
 }
 
+#ifdef BENCH_TEST
+
+constexpr uint32_t kTim5Clock = bit(3);   // RCC_APB1ENR
+constexpr uint32_t kTim5Halts = bit(3);   // DBGMCU_APB1_FZ
+constexpr uint32_t kUpdate = bit(0);      // TIM5_EGR: takes the prescaler, starts at 0
+constexpr uint32_t kCounterOn = bit(0);   // TIM5_CR1
+constexpr uint32_t kQemuTimerMhz = 1000;  // QEMU's STM32F405 runs its timers at 1 GHz
+
+#endif
+
 }  // namespace
 
 void startTick() {
@@ -52,6 +63,29 @@ using namespace stm32f4;
   reg(kSystCsr) = 0;
   for (;;) __asm volatile("wfi" ::: "memory");
 }
+
+#ifdef BENCH_TEST
+
+void watchTicks() {
+  reg(kRccApb1enr) |= kTim5Clock;
+  __asm volatile("dsb" ::: "memory");
+  // A core that a debugger halts gets no ticks, and loses none.
+  if (!simulated()) reg(kDbgmcuApb1Fz) |= kTim5Halts;
+  reg(kTim5Psc) = (simulated() ? kQemuTimerMhz : clocks().apb1TimerHz() / kMHz) - 1;
+  reg(kTim5Arr) = UINT32_MAX;
+  reg(kTim5Egr) = kUpdate;
+  reg(kTim5Cr1) = kCounterOn;
+}
+
+// Of the ticks that come while one waits none is kept: interrupts were masked for too long, or the
+// host of an emulated part was busy. Under QEMU's -icount time also passes while the core sleeps,
+// so that a simulation cannot be asked.
+uint32_t lostMs() {
+  const uint32_t behindUs = reg(kTim5Cnt) - 1000 * bench::uptimeMs();
+  return behindUs > INT32_MAX ? 0 : behindUs / 1000;
+}
+
+#endif
 
 uint32_t phaseUs() {
   const uint32_t left = cyclesLeft();

@@ -24,6 +24,7 @@ int main() {
   // Before time starts: how long a table takes to check must not show.
   bench::recordBoot(bench::stimulusOpen());
   bench::stimulusStart();
+  if (bench::stimulusIsLive()) port::watchTicks();
 #endif
   port::start();
   // Global objects come to life here, not in the start code: they may print and ask for the time.

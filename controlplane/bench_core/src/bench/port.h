@@ -59,6 +59,11 @@ uint32_t phaseUs();
 uint32_t nowUs();
 // Returns `us` microseconds after the last tick, at most one tick later. Only where canSleep().
 void sleepUntilPhase(uint32_t us);
+#ifdef BENCH_TEST
+// Called before start(): from then on lostMs() tells how many milliseconds got no tick.
+void watchTicks();
+uint32_t lostMs();
+#endif
 
 void consoleBegin(uint32_t baud);
 // How many bytes the UART takes at once.

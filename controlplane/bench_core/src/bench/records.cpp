@@ -8,6 +8,7 @@
 #include "bench/console.h"
 #include "bench/format.h"
 #include "bench/identity.h"
+#include "bench/stimulus.h"
 
 namespace bench {
 namespace {
@@ -120,7 +121,11 @@ void recordReady() { Record("READY").send(); }
 void recordLineStart() { Record("OUT").name("S0").send(); }
 
 void recordEnd() {
-  Record("END").number("dropped", static_cast<unsigned long>(consoleDroppedRecords())).send();
+  Record record("END");
+  record.number("dropped", static_cast<unsigned long>(consoleDroppedRecords()));
+  const uint32_t lost = stimulusIsLive() ? port::lostMs() : 0;
+  if (lost != 0) record.number("lost", static_cast<unsigned long>(lost));
+  record.send();
 }
 
 void recordFault(const Fault &fault) {

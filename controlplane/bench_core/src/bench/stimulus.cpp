@@ -37,6 +37,7 @@ static_assert(sizeof(Row) == 12, "the table is read in place");
 constexpr uint32_t kMagic = 0x314c5442;  // "BTL1"
 constexpr uint16_t kVersion = 1;
 constexpr uint32_t kInjectedFlag = 1U << 0;
+constexpr uint32_t kLiveFlag = 1U << 1;
 constexpr uint32_t kMaxRows = (port::kStimulusTableSize - sizeof(Header)) / sizeof(Row);
 
 constexpr uint32_t kDigital = 0x0000;
@@ -49,6 +50,7 @@ uint32_t rowCount;
 uint32_t nextRow;
 const char *problem;
 bool injected;
+bool live;
 
 void reportSignal(uint32_t signal) {
   Record("ERR").name("bad-signal").number("signal", static_cast<unsigned long>(signal)).send();
@@ -156,6 +158,8 @@ void runCommands() {
 
 bool stimulusInjects() { return injected; }
 
+bool stimulusIsLive() { return live; }
+
 void stimulusCommandByte(uint8_t byte) {
   // The last place is kept for line ends: a command may be cut short, never run into the next.
   if (commandBytes.room() > (byte == kLineEnd ? 0U : 8U)) commandBytes.put(byte);
@@ -190,6 +194,7 @@ Run stimulusOpen() {
   rowCount = header.count;
   injected = (header.flags & kInjectedFlag) != 0;
   if (injected) pinsCloseWorld();
+  live = (header.flags & kLiveFlag) != 0;
   return {injected, true, header.nonce};
 }
 

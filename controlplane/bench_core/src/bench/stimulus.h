@@ -17,6 +17,8 @@ void stimulusStart();
 void stimulusTick(uint32_t now);
 // Whether a table says what the inputs are.
 bool stimulusInjects();
+// A host's clock runs beside this run.
+bool stimulusIsLive();
 // One byte of a live command, its line end included; from the console's interrupt.
 void stimulusCommandByte(uint8_t byte);
 
