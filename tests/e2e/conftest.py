@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.compiled_core import keep_objects, lend_objects, share_in
+
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = (
     "Blink the on-board LED at 2 Hz and report the temperature every second; switch a relay on "
@@ -59,6 +61,7 @@ class Operator:
         }
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
+        lend_objects(self.data_dir)
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "tui", *arguments],
             stdin=subprocess.DEVNULL,
@@ -71,11 +74,20 @@ class Operator:
     def __call__(self, *arguments: str, timeout: float = 180) -> Finished:
         verb = self.start(*arguments)
         out, talk = verb.communicate(timeout=timeout)
+        keep_objects(self.data_dir)
         return Finished(verb.returncode, out, talk)
 
     def instance(self) -> dict[str, Any]:
         """Processes and boards of the running instance."""
         return dict(json.loads(self("up", "--json").out.splitlines()[-1]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_core(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All workers of one run share what they compile."""
+    mine = tmp_path_factory.getbasetemp()
+    whole = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
+    share_in(whole / "compiled-core")
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.compiled_core import keep_objects, lend_objects
+
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 180.0
 
@@ -72,8 +74,10 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
         "LC_ALL": "C.UTF-8",
         "TERM": "xterm-256color",
     }
+    lend_objects(tmp_path / "data")
     yield chosen
     benchline(chosen, "down")
+    keep_objects(tmp_path / "data")
 
 
 @pytest.fixture
