@@ -1,14 +1,27 @@
 """What holds for every run of the tests, and what each tells at its end."""
 
+import os
 from collections import Counter
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pytest
 from hypothesis import settings
+
+from tests.compiled_core import share_in
 
 # How long an example takes says how busy the machine is, nothing about what is tested.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_core(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A toolchain's cache that all workers of this run share."""
+    mine = tmp_path_factory.getbasetemp()
+    whole = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
+    share_in(whole / "compiled-core")
+    return whole / "compiled-core"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.compiled_core import keep_objects, lend_objects, share_in
+from tests.compiled_core import keep_objects, lend_objects
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = (
@@ -80,14 +80,6 @@ class Operator:
     def instance(self) -> dict[str, Any]:
         """Processes and boards of the running instance."""
         return dict(json.loads(self("up", "--json").out.splitlines()[-1]))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled_core(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """All workers of one run share what they compile."""
-    mine = tmp_path_factory.getbasetemp()
-    whole = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
-    share_in(whole / "compiled-core")
 
 
 @pytest.fixture(scope="session")

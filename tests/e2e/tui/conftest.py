@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.compiled_core import keep_objects, lend_objects
+from tests.compiled_core import keep_objects, lend_objects
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 180.0

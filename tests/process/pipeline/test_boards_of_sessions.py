@@ -36,7 +36,7 @@ UNBUILT = sorted(set(CATALOGUE.boards) - BUILT)
 SKETCH = "void setup() {}\nvoid loop() { delay(1); }\n"
 
 
-async def run(folder: Path, **wishes: Any) -> Session:
+async def run(folder: Path, cache: Path, **wishes: Any) -> Session:
     """A session to its end, with the real stages DESIGN and BUILD."""
     request = SessionRequest(
         prompt=wishes.get("prompt", "Blink the LED at 2 Hz."),
@@ -61,7 +61,7 @@ async def run(folder: Path, **wishes: Any) -> Session:
             store=store,
             authors={"offline": OfflineAuthor()},
             toolchain=ToolchainLadder(
-                [BareMetalToolchain(folder / "cache"), *vendor_toolchains(folder / "vendor")]
+                [BareMetalToolchain(cache), *vendor_toolchains(folder / "vendor")]
             ),
             slots=Slots(compilers=1, simulators=1),
             work_dir=folder / "work",
@@ -98,8 +98,10 @@ async def run(folder: Path, **wishes: Any) -> Session:
 
 
 @pytest.mark.parametrize("model", ["nucleo-f446re", "esp32-c3-supermini"])
-async def test_a_prompt_and_a_wish_decide_what_is_built_for(model: str, tmp_path: Path) -> None:
-    done = await run(tmp_path, board=model)
+async def test_a_prompt_and_a_wish_decide_what_is_built_for(
+    model: str, tmp_path: Path, cache: Path
+) -> None:
+    done = await run(tmp_path, cache, board=model)
 
     assert done.outcome is Outcome.PASSED, done.message
     assert done.board_model == model
@@ -107,9 +109,9 @@ async def test_a_prompt_and_a_wish_decide_what_is_built_for(model: str, tmp_path
 
 @pytest.mark.parametrize("model", UNBUILT)
 async def test_a_part_without_a_builder_is_designed_and_the_build_says_what_is_missing(
-    model: str, tmp_path: Path
+    model: str, tmp_path: Path, cache: Path
 ) -> None:
-    done = await run(tmp_path, board=model)
+    done = await run(tmp_path, cache, board=model)
     design, build = done.stages
     board = CATALOGUE.boards[model]
 
@@ -131,25 +133,27 @@ async def test_a_part_without_a_builder_is_designed_and_the_build_says_what_is_m
     ],
 )
 async def test_a_sketch_that_is_brought_is_built_for_the_board_of_the_wish(
-    wish: str, model: str, tmp_path: Path
+    wish: str, model: str, tmp_path: Path, cache: Path
 ) -> None:
     source = Source(files=(SourceFile(path="Mine.ino", content=SKETCH),))
-    done = await run(tmp_path, source=source, board=wish)
+    done = await run(tmp_path, cache, source=source, board=wish)
 
     assert done.outcome is Outcome.PASSED, done.message
     assert done.board_model == model
 
 
-async def test_a_sketch_for_an_ambiguous_board_is_not_built(tmp_path: Path) -> None:
+async def test_a_sketch_for_an_ambiguous_board_is_not_built(tmp_path: Path, cache: Path) -> None:
     source = Source(files=(SourceFile(path="Mine.ino", content=SKETCH),))
-    done = await run(tmp_path, source=source, board="nucleo")
+    done = await run(tmp_path, cache, source=source, board="nucleo")
 
     assert done.outcome is Outcome.REFUSED
     assert "nucleo-f401re, nucleo-f411re, nucleo-f446re" in done.message
 
 
-async def test_an_ambiguous_board_is_refused_where_nobody_can_be_asked(tmp_path: Path) -> None:
-    done = await run(tmp_path, prompt="Blink the LED at 2 Hz on an ESP32.")
+async def test_an_ambiguous_board_is_refused_where_nobody_can_be_asked(
+    tmp_path: Path, cache: Path
+) -> None:
+    done = await run(tmp_path, cache, prompt="Blink the LED at 2 Hz on an ESP32.")
 
     assert done.outcome is Outcome.REFUSED
     assert [finding.code for finding in done.findings] == ["E101", "E106"]
@@ -157,13 +161,13 @@ async def test_an_ambiguous_board_is_refused_where_nobody_can_be_asked(tmp_path:
 
 @pytest.mark.parametrize("model", ["olimex-stm32-h405", "esp32-c3-devkitm-1"])
 async def test_a_design_that_is_brought_is_judged_and_built_from_a_sketch_of_its_own(
-    model: str, tmp_path: Path
+    model: str, tmp_path: Path, cache: Path
 ) -> None:
     design = OfflineDesigner(CATALOGUE).plan(
         DesignRequest(prompt="Blink the LED at 2 Hz.", board=model)
     )
     assert isinstance(design, Design)
-    done = await run(tmp_path, prompt="", source=Source(design_json=design.to_json()))
+    done = await run(tmp_path, cache, prompt="", source=Source(design_json=design.to_json()))
 
     assert [record.stage for record in done.stages] == [Stage.DESIGN, Stage.BUILD]
     assert done.outcome is Outcome.PASSED, done.message

@@ -90,11 +90,6 @@ steps:
 """
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("toolchain")
-
-
 @dataclass
 class Bench:
     lives: LiveSimulations

@@ -75,11 +75,6 @@ void loop() {
 """
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
 def plan() -> RunPlan:
     return resolve(parse_scenario(SCENARIO), 7)

@@ -32,11 +32,6 @@ void loop() {
 """
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 STM32, ESP32 = "olimex-stm32-h405", "esp32-c3-devkitm-1"
 BOARDS = pytest.mark.parametrize("board", [STM32, ESP32])
 

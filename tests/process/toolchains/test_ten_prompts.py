@@ -18,11 +18,6 @@ TEN = (Path(__file__).parents[2] / "e2e/ten_prompts.txt").read_text("utf-8").spl
 MODELS = sorted(model for port in PORTS.values() for model in port.variants)
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.mark.parametrize("model", MODELS)
 async def test_all_ten_are_built_without_a_warning(model: str, cache: Path, tmp_path: Path) -> None:
     toolchain = BareMetalToolchain(cache)

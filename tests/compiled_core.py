@@ -2,6 +2,7 @@
 
 An instance finds its objects by the hash of everything that made them, and never changes one: what
 another instance has compiled is what this one would. Without it each instance spends ten seconds.
+The folder is a toolchain's cache, which tests without an instance use as it is.
 """
 
 from contextlib import suppress
@@ -12,10 +13,10 @@ _shared: Path | None = None
 
 
 def share_in(folder: Path) -> None:
-    """From now on instances share their objects through this folder."""
+    """From now on instances share their objects through this cache of a toolchain."""
     global _shared
-    folder.mkdir(parents=True, exist_ok=True)
-    _shared = folder
+    _shared = folder / "objects"
+    _shared.mkdir(parents=True, exist_ok=True)
 
 
 def lend_objects(data_dir: Path) -> None:
