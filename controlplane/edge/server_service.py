@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,20 +10,11 @@ import grpc
 
 from benchline.v1 import server_pb2, server_pb2_grpc
 from controlplane.access.principal import current_principal
+from controlplane.domain.check import Check
 from controlplane.domain.designer_state import DesignerState
 from controlplane.edge.translate import to_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing that must be right, what was found, and what to do."""
-
-    check_name: str
-    ok: bool
-    detail: str
-    fix: str = ""
 
 
 class Checks(Protocol):
@@ -74,8 +64,12 @@ class ServerService(server_pb2_grpc.ServerServiceServicer):
             principal=caller.name,
             role=caller.role.name.lower(),
             pid=os.getpid(),
-            checks=[to_wire(check, server_pb2.Check) for check in checks],
+            checks=[_check_message(check) for check in checks],
             designers=[to_wire(one, server_pb2.DesignerState) for one in designers],
         )
         answer.start_time.FromDatetime(self._start_time)
         return answer
+
+
+def _check_message(check: Check) -> server_pb2.Check:
+    return server_pb2.Check(check_name=check.name, ok=check.ok, detail=check.detail, fix=check.fix)

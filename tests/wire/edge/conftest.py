@@ -16,6 +16,7 @@ from benchline.names import session_name
 from controlplane.catalog.loader import load_catalogue
 from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import DesignRequest, Refusal
+from controlplane.domain.check import Check
 from controlplane.domain.designer_state import DesignerState
 from controlplane.domain.event import SessionChanged
 from controlplane.domain.live_simulation import LiveLimits
@@ -30,7 +31,7 @@ from controlplane.edge.design_service import DesignService, Preview
 from controlplane.edge.live_simulation_service import LiveSimulationService
 from controlplane.edge.result_services import BuildService, SimulationService
 from controlplane.edge.server import Services, build_server
-from controlplane.edge.server_service import Check, ServerService
+from controlplane.edge.server_service import ServerService
 from controlplane.edge.session_service import SessionService
 from controlplane.edge.stack_service import StackService
 from controlplane.fleet.commands import Commands
@@ -151,7 +152,7 @@ class Previews:
 
 class NoChecks:
     async def run(self) -> Sequence[Check]:
-        return [Check(check_name="qemu", ok=True, detail="7.2")]
+        return [Check(name="qemu", ok=True, detail="7.2")]
 
 
 class TwoDesigners:

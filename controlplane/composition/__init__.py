@@ -1,0 +1,1 @@
+"""How the parts of the control plane are put together; only here are concrete adapters named."""
