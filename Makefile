@@ -22,7 +22,7 @@ demo: setup ## From a sentence to a verdict on flashed virtual boards
 	@infra/bootstrap/demo.sh
 
 test: setup-dev ## Run every test
-	$(PYTEST) -n 2 --dist loadgroup -rs
+	$(PYTEST) -n 2 --dist loadgroup -rs --durations 40 --durations-min 5
 
 check: setup-dev ## Format, lint, types, import rules, wire rules, skill sheets
 	$(BIN)/ruff format --check .
