@@ -10,6 +10,7 @@ from controlplane.domain.part import BoardModel, ComponentKind
 from controlplane.domain.units import Unit, decimal_text
 from controlplane.planning.clashes import clashing_texts
 from controlplane.planning.colour_behaviours import Colours
+from controlplane.planning.degrees import settle_degrees
 from controlplane.planning.intent import (
     Action,
     ActionKind,
@@ -79,6 +80,15 @@ def assemble(
 def assemble_with(resolver: Resolver, intents: Sequence[Intent]) -> Assembly:
     """Put clauses together whose mentions a resolver knows how to take."""
     builder = _Builder(resolver)
+    intents, unclear = settle_degrees(intents)
+    if unclear is not None:
+        resolver.complain(
+            "E204",
+            "degrees",
+            "degrees can be of more than one of the scales that were named.",
+            "Say C or F with each number.",
+            unclear,
+        )
     builder.resolver.survey(intents)
     for position, intent in enumerate(intents):
         builder.add(intent, intents[position - 1] if position else None)
@@ -103,9 +113,11 @@ class _Builder:
         self._colours = Colours(resolver)
         self._echo = False
         self._silent_count = False
+        self._before: Intent | None = None
 
     def add(self, intent: Intent, before: Intent | None) -> None:
         """Take one clause."""
+        self._before = before
         match intent:
             case Blink():
                 self._blink(intent, before)
@@ -288,7 +300,7 @@ class _Builder:
         thing: Thing | None = None
         match value.kind:
             case ValueKind.SENSOR:
-                thing = self.resolver.sensor(value.sensor, None, at)
+                thing = self.resolver.value(value.sensor, self._before, at)
             case ValueKind.OUTPUT if value.output is not None:
                 thing = self.resolver.output(value.output, at)
             case ValueKind.PRESSES:
@@ -314,7 +326,9 @@ class _Builder:
                     intent,
                 )
         sensor = None
-        if intent.condition.op != "else":
+        if intent.condition.op == "else":
+            self._otherwise(intent, outputs)
+        else:
             sensor = self.resolver.sensor(intent.condition.sensor, intent.condition.amount, intent)
         self.resolver.last_outputs = outputs
         for output in outputs:
@@ -323,6 +337,19 @@ class _Builder:
             rules.no_hysteresis = rules.no_hysteresis or intent.no_hysteresis
             if intent.hysteresis is not None:
                 rules.hysteresis.append(intent.hysteresis)
+
+    def _otherwise(self, intent: Switch, outputs: Sequence[Thing]) -> None:
+        """The other case can only be that of a threshold which the same output has."""
+        for output in outputs:
+            if output.id not in self._rules:
+                self.resolver.complain(
+                    "E203",
+                    output.id,
+                    f"the {thing_name(output)} has no threshold that there could be another case "
+                    "of.",
+                    'Give each output its own threshold: "turn the lamp on below 30 C".',
+                    intent,
+                )
 
     def _hysteresis(self, intent: Hysteresis) -> None:
         rules = [self._rules[t.id] for t in self.resolver.last_outputs if t.id in self._rules]
@@ -392,7 +419,17 @@ class _Builder:
                 "Say one answer for each command.",
                 intent,
             )
-        self._commands.setdefault(intent.word, intent)
+        self._commands.setdefault(intent.word, self._with_value(intent))
+
+    def _with_value(self, intent: Command) -> Command:
+        """The command with "it" as what was measured before its clause, not after."""
+        value = intent.value
+        if value is None or value.sensor != SensorRef("it"):
+            return intent
+        meant = self.resolver.value(value.sensor, self._before, intent)
+        if meant is None:
+            return intent
+        return replace(intent, value=replace(value, sensor=SensorRef(meant.kind.key)))
 
     def _check_text(self, what: str, text: str, longest: int, intent: Intent) -> None:
         if not is_usable_text(text, longest):

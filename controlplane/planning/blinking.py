@@ -149,6 +149,8 @@ def _blink(features: Features) -> Features | None:
     timed = bool(values_of(features, "period")) or value_of(features, "on") is not None
     if not timed:
         return _vague_blink(features) if has_verb else None
+    if value_of(features, "lumped"):
+        return with_spans(features, _lumped())
     phases = _phases_of(features)
     if phases is None or isinstance(phases, Unusable):
         return None if phases is None else with_spans(features, phases)
@@ -192,6 +194,15 @@ def _phases_of(features: Features) -> tuple[Fraction, Fraction] | Unusable | Non
             fix='Say e.g. "on for 100 ms every 2 seconds".',
         )
     return on, period - on
+
+
+def _lumped() -> Unusable:
+    return Unusable(
+        code="E202",
+        subject="blink",
+        message="several blinks in a time can be spread evenly or come one after the other.",
+        fix='Say how long one takes, e.g. "blink the LED every 5 s". Groups cannot be built.',
+    )
 
 
 def _two_rates() -> Unusable:
@@ -259,6 +270,8 @@ def _toggle(features: Features) -> Features | None:
                 fix='Say "blink the LED at 2 Hz" (full cycles) or "toggle the LED every 250 ms".',
             ),
         )
+    if value_of(features, "lumped"):
+        return with_spans(features, _lumped())
     if len(set(periods)) > 1:
         return with_spans(features, _two_rates())
     return with_spans(features, Blink(output=output, on=periods[0], off=periods[0]))

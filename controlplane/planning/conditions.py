@@ -25,19 +25,28 @@ from controlplane.planning.wording import LEAD, verb
 
 _INTRO = words(
     {
-        "when|if|once|whenever|as soon as|every time|only if|only when|in case|any time|anytime|"
-        "after|each time|for|at|only|when ever|should": "edge",
+        "when|if|once|whenever|as soon as|every time|in case|any time|anytime|"
+        "after|each time|for|at|when ever|should": "edge",
+        "only if|only when|only": "only",
         "while|as long as|whilst|so long as|only while|during": "level",
     },
     "intro",
 )
-_LINK = Words(
-    "is|goes|rises|gets|falls|drops|climbs|becomes|was|has risen|has fallen|comes|sinks|reads|"
-    "goes up|goes down|increases|decreases|moves|stays|remains|drops back|falls back|is back|"
-    "has dropped|rise|fall|drop|go|cools|cools down|cools off|warms up|heats up|of|to be|shows|"
-    "goes back|has gone|has climbed|comes back|gets back|is again|back|falls again|drops again|"
-    "of more|are|dips|passes|crosses|runs|value is|rising|falling|dropping|sensor reads|"
-    "sensor shows|measures|climbing"
+_RISES = (
+    "rises|climbs|has risen|goes up|increases|rise|warms up|heats up|has climbed|rising|climbing"
+)
+_FALLS = (
+    "falls|drops|has fallen|sinks|goes down|decreases|drops back|falls back|has dropped|fall|drop|"
+    "cools|cools down|cools off|falls again|drops again|dips|falling|dropping"
+)
+_LINK = Alt(
+    Words(
+        "is|goes|gets|becomes|was|comes|reads|moves|stays|remains|is back|go|of|shows|goes back|"
+        "has gone|comes back|gets back|is again|back|of more|are|passes|crosses|runs|value is|"
+        "sensor reads|sensor shows|measures"
+    ),
+    Feature(Words(_RISES), "moving", ">"),
+    Feature(Words(_FALLS), "moving", "<"),
 )
 _COMPARE = words(
     {
@@ -137,6 +146,9 @@ _OFF_VERBS = (
     "switch off|power off|shut off|shut down|power down|cut off|deenergise|deenergize"
 )
 _NEUTRAL = "turn|switch|set|put|drive|power|bring|go|come|control|use|keep"
+_AIMS = frozenset(
+    {"keep", "keeps", "keeping", "kept", "bring", "brings", "bringing", "use", "control", "drive"}
+)
 _SEPARATED = Opt(Words(",|:|then|, then|, only|only"))
 
 
@@ -233,6 +245,9 @@ def _say_condition(features: Features) -> str:
 
 def _condition(features: Features) -> Features | None:
     amount, op, sensor = (value_of(features, key) for key in ("amount", "op", "sensor"))
+    moving = value_of(features, "moving")
+    if moving is not None and not str(op).startswith(str(moving)):
+        return None
     condition = Condition(
         op=str(op),
         sensor=sensor if isinstance(sensor, SensorRef) else None,
@@ -244,17 +259,29 @@ def _condition(features: Features) -> Features | None:
 
 
 def _goes(features: Features) -> bool:
-    """Whether "off" is said by "goes off", in whichever way it was divided."""
+    """Whether "off" is said by "goes off" or "set off", in whichever way it was divided."""
     going = str(value_of(features, "verb") or "").split()
     return value_of(features, "goes_off") is not None or bool(
-        {"go", "goes", "going", "gone"} & set(going)
+        {"go", "goes", "going", "gone", "set", "sets", "setting"} & set(going)
     )
+
+
+def _is_a_purpose(features: Features) -> bool:
+    """Whether the condition is what somebody wants: "to keep the temperature above 20 C"."""
+    keys = [key for key, _ in features if key in ("verb", "output", "state")]
+    words = str(value_of(features, "verb") or "").split()
+    aims = bool(_AIMS & set(words)) and "be" not in words
+    if aims and keys[0] != "verb" and words[0] == "to":
+        return True
+    condition = value_of(features, "condition")
+    named = isinstance(condition, Condition) and condition.sensor is not None
+    return aims and named and value_of(features, "intro") is None
 
 
 def _switches(features: Features) -> Features | None:
     states = {bool(state) for state in values_of(features, "state")}
     condition, until = value_of(features, "condition"), value_of(features, "until")
-    if len(states) != 1 or not isinstance(condition, Condition):
+    if len(states) != 1 or not isinstance(condition, Condition) or _is_a_purpose(features):
         return None
     outputs = tuple(o for o in values_of(features, "output") if isinstance(o, OutputRef))
     hysteresis = value_of(features, "hysteresis")

@@ -104,5 +104,8 @@ def _hint(parts: Sequence[Token]) -> str:
         whole, comma, decimals = part.text.partition(",")
         if part.kind is Kind.UNKNOWN and comma and whole.isdigit() and decimals.isdigit():
             return f'Write the number with a point: "{whole}.{decimals}".'
+        whole, point, thousandths = part.text.partition(".")
+        if part.kind is Kind.UNKNOWN and point and whole.isdigit() and thousandths.isdigit():
+            return f'Write "{whole}{thousandths} ms", or "{whole} ms" with two decimals at most.'
     said = [part.text for part in parts]
     return next((hint for word, hint in _HINTS.items() if word in said), _GENERAL)

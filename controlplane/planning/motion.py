@@ -17,7 +17,7 @@ from controlplane.planning.grammar import (
 )
 from controlplane.planning.intent import Follow, InputRef, Notice, OutputRef
 from controlplane.planning.phrases import TEXT, Things
-from controlplane.planning.rates import DURATION, value_of, values_of, words
+from controlplane.planning.rates import UNIT_DURATION, value_of, values_of, words
 from controlplane.planning.wording import CHANNEL, LEAD, PRINT, seconds_as, verb, with_spans
 
 MOTION = InputRef("pir")
@@ -124,10 +124,10 @@ def _hold() -> Rule:
     return Mark(
         Mapped(
             Alt(
-                Seq(Words("for"), DURATION, Opt(_AFTER)),
-                Seq(_KEEP, DURATION, Opt(_AFTER)),
-                Seq(Words("until"), DURATION, _AFTER),
-                Seq(_OFF_AGAIN, DURATION, Alt(_AFTER, Words("later|afterwards"))),
+                Seq(Words("for"), UNIT_DURATION, Opt(_AFTER)),
+                Seq(_KEEP, UNIT_DURATION, Opt(_AFTER)),
+                Seq(Words("until"), UNIT_DURATION, _AFTER),
+                Seq(_OFF_AGAIN, UNIT_DURATION, Alt(_AFTER, Words("later|afterwards"))),
             ),
             seconds_as("hold"),
         ),

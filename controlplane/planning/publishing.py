@@ -54,6 +54,44 @@ _CLOUD = Mark(
 )
 
 
+_NO_TOPIC = frozenset(
+    [
+        "and",
+        "or",
+        "but",
+        "then",
+        "to",
+        "on",
+        "off",
+        "in",
+        "at",
+        "of",
+        "from",
+        "by",
+        "with",
+        "for",
+        "if",
+        "is",
+        "it",
+        "when",
+        "whenever",
+        "while",
+        "until",
+        "once",
+        "twice",
+        "every",
+        "each",
+        "after",
+        "before",
+        "over",
+        "via",
+        "through",
+        "as",
+    ]
+)
+"""Words that go on with the sentence where no topic was named; as topics they are quoted."""
+
+
 class _BareTopic(Rule):
     """A topic that is not quoted: one word, or several joined by slashes without blanks."""
 
@@ -65,6 +103,8 @@ class _BareTopic(Rule):
         while position < len(tokens) and tokens[position].filler:
             position += 1
         if position >= len(tokens) or tokens[position].kind is not Kind.WORD:
+            return []
+        if tokens[position].text in _NO_TOPIC:
             return []
         end = position + 1
         while _joined(tokens, end):
@@ -230,6 +270,8 @@ def _publish(features: Features) -> Features | None:
         changes = True
     if sum((period is not None, changes, condition is not None)) > 1:
         return with_spans(features, _twice())
+    if value_of(features, "intro") in ("level", "only"):
+        return with_spans(features, _lasting())
     return with_spans(
         features,
         Publish(
@@ -249,6 +291,15 @@ def _not_at_presses() -> Unusable:
         subject="publish",
         message="at a press only the number of presses can be published.",
         fix='Say "publish the button presses", or a period: "every 10 seconds".',
+    )
+
+
+def _lasting() -> Unusable:
+    return Unusable(
+        code="E152",
+        subject="publish",
+        message="under a condition a value is published once, not for as long as that holds.",
+        fix='Say "publish the temperature when it rises above 30 C", or a period without it.',
     )
 
 
@@ -325,7 +376,10 @@ def _effects(things: Things) -> Rule:
     )
 
 
-def _switched(features: Features) -> Features:
+def _switched(features: Features) -> Features | None:
+    setting = str(value_of(features, "verb") or "").split()
+    if not value_of(features, "state") and {"set", "sets", "setting"} & set(setting):
+        return None  # "set off the alarm" can mean either
     effect = MessageEffect.ON if value_of(features, "state") else MessageEffect.OFF
     kept = tuple(feature for feature in features if feature[0] in ("output", "span"))
     return (("effect", effect), *kept)

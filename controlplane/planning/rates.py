@@ -6,6 +6,7 @@ from fractions import Fraction
 from controlplane.domain.units import decimal_text
 from controlplane.planning.grammar import (
     Alt,
+    Feature,
     Features,
     Mapped,
     Mark,
@@ -70,6 +71,9 @@ FREQUENCY_UNIT = words(
 def _duration(features: Features) -> Features | None:
     total = F(0)
     number: Fraction | None = None
+    sizes = [value for key, value in features if key == "unit" and isinstance(value, Fraction)]
+    if sizes != sorted(set(sizes), reverse=True):
+        return None
     for key, value in features:
         if key in ("number", "part") and isinstance(value, Fraction):
             number = value if number is None else number * value
@@ -88,7 +92,8 @@ DURATION = Mapped(
 )
 """A time with its number: "250 ms", "half a second", "1 minute 30 seconds"."""
 
-UNIT_DURATION = Alt(DURATION, Mapped(Alt(TIME_UNIT, _AND_HALF), _duration))
+_A_UNIT = Mapped(Alt(TIME_UNIT, _AND_HALF), _duration)
+UNIT_DURATION = Alt(DURATION, _A_UNIT)
 """A time, a bare unit meaning one of it: "every second"."""
 
 _TIMES = words({"once": F(1), "one time": F(1), "twice": F(2), "thrice": F(3)}, "times")
@@ -105,7 +110,9 @@ def _per(features: Features) -> Features | None:
     times, seconds = value_of(features, "times"), value_of(features, "seconds")
     if not isinstance(times, Fraction) or not isinstance(seconds, Fraction):
         return None
-    return (("period", seconds / times if times > 0 else F(-1)),)
+    lumped = value_of(features, "lumped") is not None and times > 1
+    period = seconds / times if times > 0 else F(-1)
+    return (("period", period), *((("lumped", True),) if lumped else ()))
 
 
 def _frequency(features: Features) -> Features | None:
@@ -117,7 +124,15 @@ def _frequency(features: Features) -> Features | None:
 
 
 FREQUENCY = Mapped(Seq(NUMBER, FREQUENCY_UNIT), _frequency)
-TIMES_PER = Mapped(Seq(_COUNT, Opt(Words("per|every|each|in|/|in every")), UNIT_DURATION), _per)
+TIMES_PER = Mapped(
+    Alt(
+        Seq(_COUNT, Words("per|/"), UNIT_DURATION),
+        Seq(_COUNT, Opt(Words("every|each|in every")), _A_UNIT),
+        Seq(_COUNT, Words("every|each|in every"), Feature(DURATION, "lumped", True)),
+    ),
+    _per,
+)
+"""A count in a time; ("lumped", True) where that may be said of all of them at once."""
 
 
 def _as_period(features: Features) -> Features | None:
@@ -126,7 +141,8 @@ def _as_period(features: Features) -> Features | None:
 
 EVERY = Mapped(
     Alt(
-        Seq(Opt(Words("once")), Words("every|each|per"), UNIT_DURATION),
+        Seq(Opt(Words("once")), Words("every|each|every single|each and every"), UNIT_DURATION),
+        Seq(Words("once per"), UNIT_DURATION),
         Seq(Words("at"), DURATION, Words("intervals|interval")),
         Seq(
             Words("at intervals of|in intervals of|at interval of|with interval of|in steps of"),

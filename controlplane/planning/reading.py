@@ -11,7 +11,15 @@ from controlplane.planning.clauses import build_clauses
 from controlplane.planning.commands import build_commands
 from controlplane.planning.grammar import SPAN, Chart, Features, Rule, Span, Words
 from controlplane.planning.hints import not_understood
-from controlplane.planning.intent import Intent, OnBoardModel, Press, Unusable
+from controlplane.planning.intent import (
+    Follow,
+    Intent,
+    OnBoardModel,
+    Press,
+    Subscribe,
+    Switch,
+    Unusable,
+)
 from controlplane.planning.phrases import build_things
 from controlplane.planning.tokens import (
     END_OF_LINE,
@@ -187,11 +195,28 @@ class _Divider:
             if end > position:
                 yield _Step((end, True))
         rule = self._standing if fresh else self._trailing
+        condition = self._may_be_condition(position)
         for end, features in rule.at(self._chart, position):
-            if end > position:
+            if end > position and not (condition and _switches(features)):
                 yield _clause_step((end, False), features)
         if self._may_leave:
             yield _Step((position + 1, True), _Path(_LEFTOVER, leftovers=(position,)))
+
+    def _may_be_condition(self, position: int) -> bool:
+        """Whether "while the fan is on above 30 C" begins here: joined, or a condition?
+
+        "While reporting" joins, and so does "while" before what goes on all the time.
+        """
+        before = position - 1
+        while before >= 0 and self._tokens[before].filler:
+            before -= 1
+        joined = before >= 0 and self._tokens[before].text in ("while", "whilst")
+        return joined and not self._tokens[position].text.endswith("ing")
+
+
+def _switches(features: Features) -> bool:
+    """Whether a clause says when an output is on."""
+    return any(isinstance(value, Switch | Follow | Subscribe) for _, value in features)
 
 
 def _clause_step(to: _Place, features: Features) -> _Step:

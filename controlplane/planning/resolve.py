@@ -229,6 +229,14 @@ class Resolver:
             return None
         return self._named_sensor(SensorRef(kind), at)
 
+    def value(self, ref: SensorRef | None, before: Intent | None, at: Intent) -> Thing | None:
+        """The sensor whose value is to be told; "it" cannot be an output named just before."""
+        about_output = before is not None and _outputs_of(before) and not _sensors_of(before)
+        if ref == SensorRef("it") and about_output:
+            self._unclear("it", 'Name the value, e.g. "the temperature".', at)
+            return None
+        return self.sensor(ref, None, at)
+
     def _named_sensor(self, ref: SensorRef, at: Intent) -> Thing | None:
         kind = self.components[ref.kind]
         thing = self.things.get(kind.signal)

@@ -53,7 +53,7 @@ def build_threshold(rules: Rules, resolver: Resolver) -> Behaviour | None:
             rules,
             resolver,
             "E203",
-            '"goes off", which can mean that it sounds or that it falls silent.',
+            'is "set off" or "goes off", which can mean that it sounds or that it falls silent.',
             'Say "sound the buzzer above 30 C" or "switch the buzzer off above 30 C".',
         )
     sensors = {sensor.id: sensor for _, sensor in rules.said if sensor is not None}
@@ -63,7 +63,7 @@ def build_threshold(rules: Rules, resolver: Resolver) -> Behaviour | None:
         return None
     sensor = next(iter(sensors.values()))
     edges = _edges(rules, sensor, resolver)
-    if edges is None:
+    if edges is None or not _fits_otherwise(rules, resolver):
         return None
     on, off = edges
     return _behaviour(rules.output, sensor, on, off)
@@ -98,6 +98,25 @@ def _edges(rules: Rules, sensor: Thing, resolver: Resolver) -> tuple[_Edge, _Edg
     if completed is None or not _consistent(rules, sensor, resolver, *completed):
         return None
     return completed
+
+
+def _fits_otherwise(rules: Rules, resolver: Resolver) -> bool:
+    """Whether "otherwise" says the opposite of the only threshold that was given."""
+    otherwise = {rule.state for rule, _ in rules.said if rule.condition.op == "else"}
+    given = {rule.state for rule, _ in rules.said if rule.condition.op != "else"}
+    if not otherwise or (len(given) == 1 and otherwise.isdisjoint(given)):
+        return True
+    both = len(given) > 1
+    _complain(
+        rules,
+        resolver,
+        "E153",
+        "has two thresholds, and between them it stays as it is."
+        if both
+        else "is switched to the same by its threshold and otherwise.",
+        'Leave "otherwise" out.' if both else _EXAMPLE,
+    )
+    return False
 
 
 def _edge(rules: Rules, sensor: Thing, resolver: Resolver, *, state: bool) -> _Edge | str | None:
@@ -222,7 +241,7 @@ def _complete(
 
 def _width(rules: Rules, sensor: Thing, resolver: Resolver) -> Fraction | None:
     widths = {
-        convert_difference(_with_unit(amount, sensor), sensor.kind.unit)
+        convert_difference(_with_unit(amount, rules, sensor), sensor.kind.unit)
         for amount in rules.hysteresis
     }
     if not widths:
@@ -240,10 +259,13 @@ def _width(rules: Rules, sensor: Thing, resolver: Resolver) -> Fraction | None:
     return width
 
 
-def _with_unit(amount: Amount, sensor: Thing) -> Amount:
-    """A hysteresis of "2 degrees" or of a bare number is in the sensor's unit."""
+def _with_unit(amount: Amount, rules: Rules, sensor: Thing) -> Amount:
+    """A hysteresis of a bare number is in the unit of the threshold, or in the sensor's."""
     if amount.dimension is not Dimension.BARE:
         return amount
+    said = {rule.condition.amount.dimension for rule, _ in rules.said if rule.condition.amount}
+    if len(said - {Dimension.BARE}) == 1:
+        return Amount(amount.number, next(iter(said - {Dimension.BARE})))
     unit = {"C": Dimension.CELSIUS, "%": Dimension.PERCENT, "mV": Dimension.MILLIVOLTS}
     return Amount(amount.number, unit[str(sensor.kind.unit)])
 

@@ -85,6 +85,8 @@ _SAME_LENGTH = str.maketrans(
         "`": "'",
         "\u00b4": "'",
         "μ": "µ",
+        "\u00ba": "°",
+        "\u02da": "°",
         "\u2212": "-",
     }
 )
@@ -98,6 +100,7 @@ _TOKEN = re.compile(
     | (?P<comma>[0-9]+,[0-9]+(?![0-9,]))
     | (?P<number>(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)
     | (?P<word>[A-Za-z_µ]+[A-Za-z0-9_]*(?:'[A-Za-z]+)?)
+    | (?P<at>@(?=\s*[0-9]))
     | (?P<mark><=|>=|->|[-<>≤≥=°%℃℉,;.:!?&+/()\[\]\u2013\u2014*\u2022])
     | (?P<other>.)
     """,
@@ -106,6 +109,10 @@ _TOKEN = re.compile(
 _VULGAR = {"¼": "1/4", "½": "1/2", "¾": "3/4", "⅓": "1/3", "⅔": "2/3", "⅛": "1/8"}
 _DENOMINATORS = frozenset({2, 3, 4, 5, 6, 8, 10, 20, 50, 100})
 _ITEM = re.compile(r"([0-9]{1,2})[.)](?=\s+[A-Za-z])")
+_GROUPED = re.compile(
+    r"[1-9][0-9]{0,2}\.[0-9]{3}(?=\s*(?:ms|msecs?|milli(?:s|seconds?))\b)", re.IGNORECASE
+)
+"""A time that is ten seconds for some and ten milliseconds for others: "10.000 ms"."""
 _THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 _ONES = {
     word: value
@@ -171,6 +178,8 @@ def _cut(prompt: str) -> list[Token]:
         kind = match.lastgroup or "other"
         if kind == "mark" and match.group() == "-":
             token = _hyphen(text, position)
+        elif kind == "number" and _GROUPED.match(text, position):
+            token = Token(Kind.UNKNOWN, match.group(), match.group(), position, match.end())
         else:
             token = _plain(kind, match.group(), position)
         if token is not None:
@@ -191,6 +200,8 @@ def _plain(kind: str, raw: str, start: int) -> Token | None:
         return Token(Kind.NUMBER, raw, raw, start, end, Fraction(raw.replace(",", "")))
     if kind in ("fraction", "vulgar"):
         return _fraction(raw, start)
+    if kind == "at":
+        return Token(Kind.WORD, "at", raw, start, end)
     if kind == "pin":
         return Token(Kind.PIN, _pin_name(raw), raw, start, end)
     if kind == "other":

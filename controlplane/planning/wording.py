@@ -119,6 +119,10 @@ def verb(bases: str, meaning: str, key: str = "verb") -> Rule:
             f"keep {ing}",
             f"keeps {ing}",
             f"is {ing}",
+            f"has to {head}",
+            f"needs to {head}",
+            f"that {third}",
+            f"which {third}",
         ):
             forms[form + tail] = None
         for form in (
