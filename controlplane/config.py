@@ -11,6 +11,7 @@ from benchline.instance import Instance, current_instance
 from controlplane.claude.configuring import read_claude
 from controlplane.claude.settings import ClaudeSettings
 from controlplane.domain.live_simulation import LiveLimits
+from controlplane.ops.settings_table import SettingsTable
 from controlplane.provisioning.settings import ProvisioningSettings, read_provisioning
 
 
@@ -43,15 +44,15 @@ class Config:
     provisioning: ProvisioningSettings
 
 
-_NUMBERS: dict[str, tuple[float, float, float]] = {  # name: (default, least, most)
-    "compile_slots": (2, 1, 64),
-    "simulate_slots": (2, 1, 64),
-    "board_wait_s": (120, 1, 86_400),
-    "session_slots": (16, 1, 1024),
-    "live_simulations": (4, 1, 64),
-    "live_idle_s": (1800, 1, 86_400),
-    "live_time_s": (28_800, 1, 604_800),
-    "live_console_bytes": (32 * 1024 * 1024, 1024, 64 * 1024 * 1024),
+_NUMBERS: dict[str, tuple[str, str, str]] = {  # name: (default, least, most)
+    "compile_slots": ("2", "1", "64"),
+    "simulate_slots": ("2", "1", "64"),
+    "board_wait_s": ("120", "1", "86400"),
+    "session_slots": ("16", "1", "1024"),
+    "live_simulations": ("4", "1", "64"),
+    "live_idle_s": ("1800", "1", "86400"),
+    "live_time_s": ("28800", "1", "604800"),
+    "live_console_bytes": ("33554432", "1024", "67108864"),
 }
 _FOLDERS = ("espressif_qemu", "arduino_component")
 # name: (default, variables of other tools that mean the same)
@@ -73,13 +74,10 @@ def load_config(environment: dict[str, str] | None = None) -> Config:
     path = Path(variables.get("BENCHLINE_CONFIG") or instance.data_dir / "benchline.toml")
     problems: list[str] = []
     table = _read_table(path, problems)
-    problems += [
-        f"{path}: unknown key {key!r}"
-        for key in table
-        if key not in {*_NUMBERS, *_FOLDERS, *_WORDS, "claude", "provisioning"}
-    ]
-    values = {name: _number(name, table, variables, problems) for name in _NUMBERS}
-    folders = {name: _folder(name, table, variables, problems) for name in _FOLDERS}
+    top = SettingsTable("", table, variables, problems)
+    top.only({*_NUMBERS, *_FOLDERS, *_WORDS, "claude", "provisioning"}, where=f"{path}: ")
+    values = {name: float(top.number(name, *limits)) for name, limits in _NUMBERS.items()}
+    folders = {name: top.folder(name) for name in _FOLDERS}
     words = {name: _word(name, table, variables, problems) for name in _WORDS}
     claude = read_claude(table.get("claude", {}), variables, path.parent, problems)
     provisioning = read_provisioning(
@@ -121,21 +119,6 @@ def _read_table(path: Path, problems: list[str]) -> dict[str, object]:
         return {}
 
 
-def _number(
-    name: str, table: dict[str, object], variables: dict[str, str], problems: list[str]
-) -> float:
-    default, least, most = _NUMBERS[name]
-    given = variables.get(f"BENCHLINE_{name.upper()}", table.get(name, default))
-    try:
-        value = float(str(given))
-    except ValueError:
-        value = float("nan")
-    if not least <= value <= most:
-        problems.append(f"{name} must be a number from {least:g} to {most:g}, not {given!r}")
-        return default
-    return value
-
-
 def _word(
     name: str, table: dict[str, object], variables: dict[str, str], problems: list[str]
 ) -> str:
@@ -148,16 +131,3 @@ def _word(
         problems.append(f"{name} must be a text")  # what was given may be a secret
         return default
     return given.strip()
-
-
-def _folder(
-    name: str, table: dict[str, object], variables: dict[str, str], problems: list[str]
-) -> Path | None:
-    given = variables.get(f"BENCHLINE_{name.upper()}", table.get(name, ""))
-    if not given:
-        return None
-    path = Path(str(given)).expanduser()
-    if not path.is_dir():
-        problems.append(f"{name} must be a folder that exists, not {given!r}")
-        return None
-    return path.absolute()

@@ -14,9 +14,9 @@ import httpx2
 
 from controlplane.claude.calls import Form, Progress
 from controlplane.claude.retry import FailureKind, TryFailedError
-from controlplane.claude.secret import Secret
 from controlplane.claude.settings import ClaudeSettings
 from controlplane.domain.model_call import ModelAnswer, TokenUsage
+from controlplane.domain.secret import Secret
 
 LARGEST_ANSWER = 4 * 1024 * 1024
 """Characters of an answer; a longer one is not read to its end."""

@@ -5,8 +5,8 @@ from fractions import Fraction
 
 from controlplane.claude.prices import Price, PriceTable, price_table
 from controlplane.claude.retry import RetryPolicy
-from controlplane.claude.secret import Secret
 from controlplane.domain.model_call import Spent, usd
+from controlplane.domain.secret import Secret
 
 DEFAULT_MODEL = "claude-opus-5-5"
 EFFORTS = ("low", "medium", "high", "xhigh", "max")

@@ -1,9 +1,10 @@
 """Ids that sort by time, and the secret of the installation."""
 
-import os
 import secrets
 import time
 from pathlib import Path
+
+from controlplane.ops.private_file import write_private
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
 _TIME_DIGITS = 10  # 50 bits of milliseconds since 1970
@@ -24,13 +25,7 @@ def installation_secret(path: Path) -> bytes:
     except FileNotFoundError:
         pass
     secret = secrets.token_bytes(_SECRET_BYTES)
-    temporary = path.with_suffix(f".{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secret)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_private(path, secret)
     return secret
 
 

@@ -11,7 +11,8 @@ from cryptography.x509.oid import NameOID
 from benchline.errors import CorruptError, InvalidRequestError
 from benchline.instance import make_private
 from controlplane.domain.stack import DEVICE_ID
-from controlplane.provisioning.workspace import disk_error, write_private
+from controlplane.ops.private_file import write_private
+from controlplane.provisioning.workspace import disk_error
 
 _REFERENCE = re.compile(r"custody:([a-z0-9-]+)/([a-z0-9-]+)")
 

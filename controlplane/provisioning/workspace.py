@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from benchline.errors import (
 )
 from benchline.instance import make_private
 from controlplane.domain.stack import STACK_ID
+from controlplane.ops.private_file import write_private
 from controlplane.provisioning.modules import (
     LOCK_FILE,
     Module,
@@ -271,26 +271,6 @@ def cli_config(providers: Providers) -> str:
     elif providers.addresses:
         lines += ["  direct {", f"    include = [{included}]", "  }"]
     return "\n".join((*lines, "}", ""))
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file of mode 0600 that is either the old one or the whole new one.
-
-    Raises:
-        OSError: it could not be written; the old one stands and nothing else is left.
-    """
-    temporary = path.with_name(f".{path.name}.new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
 
 
 def disk_error(error: OSError) -> BenchlineError:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controlplane.domain.stack import DEVICE_ID
+from controlplane.ops.private_file import write_private
 from controlplane.provisioning.localcloud.authority import LOOPBACK
 from controlplane.provisioning.localcloud.files import read_or_none
-from controlplane.provisioning.workspace import write_private
 
 # Below the ports that Linux gives to outgoing connections, so that a port stays free while its
 # broker is down.

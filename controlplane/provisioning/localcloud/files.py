@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from controlplane.provisioning.workspace import write_private
+from controlplane.ops.private_file import write_private
 
 
 def write_when_other(path: Path, data: bytes) -> bool:

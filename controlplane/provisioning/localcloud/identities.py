@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from controlplane.ops.private_file import write_private
 from controlplane.provisioning.localcloud.authority import (
     Identity,
     issue,
@@ -22,7 +23,6 @@ from controlplane.provisioning.localcloud.authority import (
     trouble_of,
 )
 from controlplane.provisioning.localcloud.files import read_or_none
-from controlplane.provisioning.workspace import write_private
 
 AUTHORITY, SERVER, INGEST, SENDER = "ca", "server", "ingest", "sender"
 DEVICES = "devices"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchline.errors import BenchlineError, ConflictError
-from controlplane.claude.secret import Secret
+from controlplane.domain.secret import Secret
 from controlplane.provisioning.settings import StateBackend
 from tests.process.provisioning.postgres import PASSWORD, PostgresServer, postgres_server
 from tests.process.provisioning.rig import BASIC, SLOW, Listener, Rig, has_started

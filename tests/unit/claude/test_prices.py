@@ -5,9 +5,9 @@ from fractions import Fraction
 
 from controlplane.claude.calls import AnswerShape, Call, Form, Role, Turn, body_hash, body_text
 from controlplane.claude.prices import Price, price_table
-from controlplane.claude.secret import Secret
 from controlplane.claude.settings import DEFAULT_MODEL, ClaudeSettings
 from controlplane.domain.model_call import TokenUsage, usd
+from controlplane.domain.secret import Secret
 
 PRICE = Price(Fraction(4), Fraction(20))
 

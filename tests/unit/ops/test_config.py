@@ -202,3 +202,23 @@ def test_the_backend_pg_needs_its_server(tmp_path: Path, monkeypatch: pytest.Mon
 
     with pytest.raises(InvalidRequestError, match="state_server_file"):
         load_config({"BENCHLINE_PROVISIONING_STATE_BACKEND": "pg"})
+
+
+def test_an_empty_variable_gives_nothing_in_any_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHLINE_DATA_DIR", str(tmp_path))
+    (tmp_path / "benchline.toml").write_text(
+        "compile_slots = 3\n[claude]\neffort = 'low'\n[provisioning]\nlock_timeout_s = 7\n"
+    )
+
+    config = load_config(
+        {
+            "BENCHLINE_COMPILE_SLOTS": "",
+            "BENCHLINE_CLAUDE_EFFORT": "",
+            "BENCHLINE_PROVISIONING_LOCK_TIMEOUT_S": "",
+        }
+    )
+
+    assert (config.compile_slots, config.claude.effort) == (3, "low")
+    assert config.provisioning.lock_timeout_s == 7

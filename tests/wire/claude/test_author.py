@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from controlplane.claude.secret import Secret
 from controlplane.claude.service import Claude
 from controlplane.claude.settings import ClaudeSettings
 from controlplane.designers.claude import ClaudeDesigner
@@ -16,6 +15,7 @@ from controlplane.domain.design import Design
 from controlplane.domain.event import FACT_NAMES, Fact
 from controlplane.domain.model_call import ModelCall, Role, Turn
 from controlplane.domain.question import Answered, Question
+from controlplane.domain.secret import Secret
 from controlplane.firmware.claude import ClaudeAuthor
 from controlplane.firmware.protocol import History, NotWritten, SourceProject
 from controlplane.storage.artifacts import ArtifactStore

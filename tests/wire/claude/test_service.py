@@ -28,12 +28,12 @@ from controlplane.claude.calls import (
     Turn,
 )
 from controlplane.claude.retry import RetryPolicy
-from controlplane.claude.secret import Secret
 from controlplane.claude.service import Claude
 from controlplane.claude.settings import ClaudeSettings
 from controlplane.domain.artifact import Artifact
 from controlplane.domain.event import Fact, Note
 from controlplane.domain.model_call import ModelCall
+from controlplane.domain.secret import Secret
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.database import Database
 from controlplane.storage.model_calls import ModelCallStore
