@@ -79,7 +79,7 @@ class SessionRequest:
     stack: str = ""
     """Id of the stack that its device belongs to; "" provisions nothing."""
     device: str = ""
-    """Id of its device in the stack; "" makes one from the id of the session."""
+    """Id of its device in the stack; "" makes one that is its own."""
     auto_approve: bool = False
     """A plan of target local that takes nothing away needs no person."""
 

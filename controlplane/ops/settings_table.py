@@ -13,8 +13,8 @@ _LONGEST_SECRET = 4096
 class SettingsTable:
     """Reads one setting after the other and collects what is wrong with them.
 
-    The setting `effort` of the table `claude` is also `BENCHLINE_CLAUDE_EFFORT`; the table "" is the
-    top of the file. An empty variable, and an empty text in the file, give nothing.
+    The setting `effort` of the table `claude` is also `BENCHLINE_CLAUDE_EFFORT`; the table "" is
+    the top of the file. An empty variable, and an empty text in the file, give nothing.
     """
 
     def __init__(

@@ -1,9 +1,12 @@
 """What a session does next about the cloud of its device. Pure; asked again after every change."""
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from controlplane.domain.session import Session, SessionRequest
 from controlplane.domain.stack import (
     CloudBinding,
     OperationKind,
@@ -19,6 +22,27 @@ from controlplane.planning.provisioning import (
     open_plan,
     why_not_auto_approved,
 )
+
+
+_ID_DIGITS = 10
+
+
+def device_of(request: SessionRequest, going: Iterable[Session]) -> str:
+    """The device of a session that names none: the same for the same firmware on the same boards.
+
+    So a stack gets no new device each time that a sentence is run again. A project is told by its
+    title, and a kept design by its name, so that an edited one stays the device that it was. While
+    another session has the device, a device is made for this one alone: "".
+    """
+    source = request.source
+    firmware = " ".join(request.prompt.split()).casefold()
+    if source is not None:
+        kept = source.design.partition("/revisions/")[0]
+        firmware = kept or source.title or source.image_filename
+    told = "\n".join((firmware, request.board_wish)).encode()
+    device = f"device-{hashlib.sha256(told).hexdigest()[:_ID_DIGITS]}"
+    taken = any(one.request.stack == request.stack and one.device == device for one in going)
+    return "" if taken else device
 
 
 class Step(StrEnum):

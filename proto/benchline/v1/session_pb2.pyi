@@ -341,7 +341,9 @@ class CreateSessionRequest(_message.Message):
     NOT_FOUND/STACK_NOT_FOUND for any other. Empty provisions nothing.
     """
     device: _builtins.str
-    """Id of its device in the stack; empty makes one from the id of the session."""
+    """Id of its device in the stack; empty is the same for the same sentence or project and board, or
+    one of its own while another session has that.
+    """
     auto_approve: _builtins.bool
     """Approve a plan of target local that takes nothing away without asking."""
     @_builtins.property

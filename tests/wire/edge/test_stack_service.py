@@ -195,8 +195,29 @@ async def test_a_session_names_a_stack_that_there_is(edge: Edge) -> None:
     )
     made = (await sessions.CreateSession(request(stack="stacks/local", device="lamp"))).session
     assert (made.stack, made.device) == ("stacks/local", "lamp")
-    unnamed = (await sessions.CreateSession(request(stack="local"))).session
-    assert unnamed.device == f"device-{unnamed.name.removeprefix('sessions/')}"
+
+
+async def test_a_sentence_is_the_same_device_again_but_not_of_two_sessions_at_once(
+    edge: Edge,
+) -> None:
+    sessions: Any = session_pb2_grpc.SessionServiceStub(edge.channel)
+
+    async def made(request_id: str) -> session_pb2.Session:
+        request = session_pb2.CreateSessionRequest(
+            prompt="Blink", stack="local", request_id=request_id
+        )
+        return (await sessions.CreateSession(request)).session
+
+    asked = str(uuid.uuid4())
+    first = await made(asked)
+    assert (await made(asked)).name == first.name
+    beside = await made(str(uuid.uuid4()))
+    assert beside.device == f"device-{beside.name.removeprefix('sessions/')}"
+    await sessions.CancelSession(session_pb2.CancelSessionRequest(name=first.name))
+    async with asyncio.timeout(60):
+        async for _ in sessions.WatchSession(session_pb2.WatchSessionRequest(name=first.name)):
+            pass
+    assert (await made(str(uuid.uuid4()))).device == first.device != beside.device
 
 
 def test_only_approvers_decide() -> None:
