@@ -15,6 +15,7 @@ from tui.state.stack import (
     StackMoved,
     TelemetryTold,
 )
+from tui.state.telemetry import Missed
 from tui.wording import one_line, visible
 
 SHORT_DIGEST = 12
@@ -186,6 +187,15 @@ def telemetry_line(told: TelemetryTold) -> str:
     """Time, device, topic and payload of a message."""
     when = f"{told.receive_time.astimezone():%H:%M:%S}"
     return f"{when}  {told.device}  {visible(told.topic)}  {visible(told.payload)}"
+
+
+def missed_line(missed: Missed) -> str:
+    """What of a device was not seen."""
+    device = visible(missed.device)
+    if not missed.count:
+        return f"{device} is counted anew: the control plane began again and kept nothing"
+    many = f"{missed.count:,} message{'s' * (missed.count != 1)}"
+    return f"{many} of {device} {'were' if missed.count != 1 else 'was'} missed"
 
 
 def output_lines(stack: StackFact) -> list[str]:

@@ -23,7 +23,6 @@ from controlplane.planning.provisioning import (
     why_not_auto_approved,
 )
 
-
 _ID_DIGITS = 10
 
 
@@ -39,7 +38,7 @@ def device_of(request: SessionRequest, going: Iterable[Session]) -> str:
     if source is not None:
         kept = source.design.partition("/revisions/")[0]
         firmware = kept or source.title or source.image_filename
-    told = "\n".join((firmware, request.board_wish)).encode()
+    told = f"{firmware}\n{request.board_wish}".encode()
     device = f"device-{hashlib.sha256(told).hexdigest()[:_ID_DIGITS]}"
     taken = any(one.request.stack == request.stack and one.device == device for one in going)
     return "" if taken else device

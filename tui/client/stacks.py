@@ -7,7 +7,9 @@ import grpc
 
 from benchline.v1 import event_pb2, provisioning_pb2, stack_pb2, verdict_pb2
 from tui.client.connection import CALL_TIMEOUT_S, Connection, is_absent, new_request_id
+from tui.client.stack_facts import telemetry_of
 from tui.client.watch import Away, Back, follow_to_end, ignore, without_end
+from tui.state.telemetry import Heard, Missed
 
 _PAGE = 200
 
@@ -228,15 +230,15 @@ async def watch_stack(
             yield item
 
 
-async def watch_telemetry(
-    connection: Connection, name: str, *, device: str, follow: bool
+async def kept_telemetry(
+    connection: Connection, name: str, *, device: str
 ) -> AsyncIterator[stack_pb2.TelemetryMessage]:
-    """What devices published lately, then with `follow` what they publish.
+    """What devices published lately.
 
     Raises:
-        grpc.aio.AioRpcError: any failure; what comes meanwhile is kept by the server.
+        grpc.aio.AioRpcError: any failure.
     """
-    request = stack_pb2.WatchTelemetryRequest(name=name, device=device, follow=follow)
+    request = stack_pb2.WatchTelemetryRequest(name=name, device=device)
     async for answer in connection.stacks.WatchTelemetry(request):
         for message in answer.messages:
             yield message
@@ -257,7 +259,7 @@ async def send_to_device(
 
 
 async def follow_telemetry(
-    connection: Connection, name: str, *, on_away: Away = ignore
+    connection: Connection, name: str, *, device: str = "", on_away: Away = ignore
 ) -> AsyncIterator[stack_pb2.TelemetryMessage | Back]:
     """What devices published lately and publish, without end; after each `Back` from the beginning.
 
@@ -266,7 +268,7 @@ async def follow_telemetry(
     """
 
     def opened() -> AsyncIterable[stack_pb2.WatchTelemetryResponse]:
-        request = stack_pb2.WatchTelemetryRequest(name=name, follow=True)
+        request = stack_pb2.WatchTelemetryRequest(name=name, device=device, follow=True)
         return connection.stacks.WatchTelemetry(request)
 
     async for answer in without_end(opened, on_away):
@@ -275,6 +277,31 @@ async def follow_telemetry(
             continue
         for message in answer.messages:
             yield message
+
+
+async def resume_telemetry(
+    connection: Connection, name: str, *, device: str, on_away: Away = ignore
+) -> AsyncIterator[stack_pb2.TelemetryMessage | Missed | Back]:
+    """What devices published lately and publish, each message once, without end.
+
+    Before a message stands what is missing between it and the last one of its device.
+
+    Raises:
+        grpc.aio.AioRpcError: any failure but an unreachable server.
+    """
+    heard = Heard()
+    async for item in follow_telemetry(connection, name, device=device, on_away=on_away):
+        if isinstance(item, Back):
+            yield item
+            continue
+        told = telemetry_of(item)
+        if heard.knows(told):
+            continue
+        missed = heard.missed_before(told)
+        if missed is not None:
+            yield missed
+        heard = heard.after(told)
+        yield item
 
 
 def _settings(settings: Mapping[str, str]) -> list[stack_pb2.StackSetting]:

@@ -262,6 +262,8 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
                 messages=self.messages[last:], head_number=len(self.messages)
             )
             last = len(self.messages)
+            if not request.follow:
+                return
             await waiter.wait()
 
     async def SendToDevice(self, request, context):  # type: ignore[no-untyped-def]

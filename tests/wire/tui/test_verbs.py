@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchline.instance import Instance
 from benchline.v1 import verdict_pb2
 from tests.wire.tui.conftest import Command
 from tests.wire.tui.fake_server import FakeControlPlane, passed_events
@@ -63,6 +64,34 @@ async def test_a_watch_resumes_after_the_last_event_it_saw(
     assert sequences == list(range(1, len(passed_events()) + 1))
     assert plane.watch_starts == [1, 6]
     assert "the server is away" in ran.err
+
+
+async def test_telemetry_goes_on_by_itself_when_the_control_plane_is_back(
+    instance: Instance, plane: FakeControlPlane, benchline: Command
+) -> None:
+    stacks = plane.stacks
+    stacks.add()
+    stacks.publish("lamp", "temperature", b"1")
+    stacks.publish("lamp", "temperature", b"2")
+    child = await benchline.start("stack", "telemetry", "greenhouse", "--follow", "--json")
+    assert child.stdout is not None
+    assert child.stderr is not None
+    async with asyncio.timeout(60):
+        first = [json.loads(await child.stdout.readline())["count"] for _ in range(2)]
+        await plane.stop()
+        while b"the server is away" not in await child.stderr.readline():
+            pass
+        del stacks.messages[:]
+        stacks.publish("lamp", "temperature", b"3")
+        await plane.serve(instance.target)
+        again = json.loads(await child.stdout.readline())
+        child.send_signal(signal.SIGINT)
+        rest, err = await child.communicate()
+
+    assert (first, again["count"], rest) == (["1", "2"], "1", b"")
+    assert b"connected again" in err
+    assert b"lamp is counted anew" in err
+    assert child.returncode == 130
 
 
 async def test_leaving_lets_the_session_go_on_and_says_how_to_see_it(
