@@ -5,6 +5,7 @@ from datetime import datetime
 
 from controlplane.domain.artifact import Artifact
 from controlplane.domain.attempt import AttemptChanged
+from controlplane.domain.bench import Lease
 from controlplane.domain.build import Diagnostic
 from controlplane.domain.deployment import BoardDeployment, FlashRecord
 from controlplane.domain.model_call import ModelCall
@@ -91,6 +92,16 @@ class LeaseChanged:
     board: str
     change: str
     fencing_token: int
+
+    @classmethod
+    def of(cls, lease: Lease, change: str) -> "LeaseChanged":
+        """What became of a lease."""
+        return cls(
+            lease=lease.name,
+            board=lease.board,
+            change=change,
+            fencing_token=lease.fencing_token,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,5 @@
 """One board for the time of one piece of work: under a lease of the caller's, or one for it."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -9,10 +7,8 @@ from datetime import timedelta
 from benchline.errors import ConflictError, NotReadyError
 from controlplane.domain.bench import Board, BoardState, Lease
 from controlplane.leasing.book import LeaseBook
+from controlplane.leasing.keeping import kept
 from controlplane.storage.boards import BoardStore
-
-TTL = timedelta(seconds=60)
-_RENEWAL_S = 15.0
 
 
 class Borrowing:
@@ -44,7 +40,7 @@ class Borrowing:
             NotReadyError: BOARD_BUSY with who holds it and until when, AGENT_AWAY.
         """
         try:
-            lease, _ = await self._leases.acquire(f"name={board.name}", holder, TTL, care=True)
+            lease, _ = await self._leases.acquire(f"name={board.name}", holder, care=True)
         except NotReadyError as error:
             raise await self._why_not(board, error) from error
         return lease
@@ -57,21 +53,11 @@ class Borrowing:
         """
         try:
             lease, _ = await self._leases.acquire_wait(
-                f"name={board.name}", holder, TTL, timeout=timeout, care=True
+                f"name={board.name}", holder, timeout=timeout, care=True
             )
         except NotReadyError as error:
             raise await self._why_not(board, error) from error
         return lease
-
-    @asynccontextmanager
-    async def kept(self, lease: Lease) -> AsyncIterator[Lease]:
-        """Renew a lease for as long as the block runs."""
-        keeper = asyncio.create_task(self._renew(lease))
-        try:
-            yield lease
-        finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
 
     @asynccontextmanager
     async def borrowed(self, board: Board, holder: str, lease: str) -> AsyncIterator[Lease]:
@@ -86,16 +72,10 @@ class Borrowing:
             return
         taken = await self.take(board, holder)
         try:
-            async with self.kept(taken):
+            async with kept(self._leases, taken):
                 yield taken
         finally:
             await self._leases.release(taken.name)
-
-    async def _renew(self, lease: Lease) -> None:
-        while True:
-            await asyncio.sleep(_RENEWAL_S)
-            with contextlib.suppress(ConflictError):
-                await self._leases.renew(lease.name, TTL)
 
     async def _why_not(self, board: Board, error: NotReadyError) -> NotReadyError:
         now = await self._boards.get(board.name)

@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from benchline.errors import BenchlineError, ConflictError, NotFoundError, NotReadyError
 from benchline.scenario import Scenario
 from controlplane.bench_core.manifest import PORTS
-from controlplane.domain.bench import Board, BoardKind, BoardState, Lease
+from controlplane.domain.bench import Board, BoardState, Lease
 from controlplane.domain.deployment import BoardDeployment, FlashRecord
 from controlplane.domain.event import Fact, LeaseChanged
 from controlplane.domain.firmware_image import FirmwareContent, is_test_build
 from controlplane.domain.image import ImageSegment, leave_out
 from controlplane.domain.verdict import Outcome, ScenarioResult, Stage, State, worst
 from controlplane.fleet.orders import ImageRole
+from controlplane.leasing.keeping import kept
 from controlplane.pipeline.cloud_writes import CloudWrites
 from controlplane.pipeline.flashing import (
     BoardFlasher,
@@ -37,12 +38,11 @@ from controlplane.pipeline.judging import (
 )
 from controlplane.pipeline.rollout_parts import RolloutParts
 from controlplane.pipeline.scenario_run import ScenarioParts, ScenarioRunner, evidence_of
+from controlplane.planning.benches import why_not_injected
 from controlplane.planning.rollout import next_action
 
 log = logging.getLogger(__name__)
 
-_LEASE_TTL = timedelta(seconds=60)
-_LEASE_RENEWAL_S = 15.0
 _QUICK_LEASE = timedelta(milliseconds=500)
 _BUSY_REASONS = {
     BoardState.LEASED: "BOARD_BUSY",
@@ -212,8 +212,7 @@ class BoardRollout:
             result = await self._runner(flasher).run(prepared, memory, to_write)
             to_write = ()
             await self._keep(result)
-        blank = ImageSegment(memory.table_address, b"\xff" * memory.table_size)
-        image = await written(self._parts.artifacts, (*segments, blank))
+        image = await written(self._parts.artifacts, (*segments, memory.blank_table))
         await flasher.flash(
             image,
             ImageRole.IMAGE,
@@ -262,34 +261,27 @@ class BoardRollout:
             FlashFailed: refused.
         """
         injects = self._share.scenarios and self._test_memory() is not None
-        if injects and board.kind is BoardKind.PHYSICAL:
-            raise FlashFailed.refused(
-                "INJECTION_NOT_ALLOWED",
-                f"{board.board_id} is a physical board; scenarios with injected inputs are run on "
-                "virtual boards only until its owner can allow them",
-            )
+        if injects and (why := why_not_injected(board)):
+            raise FlashFailed.refused("INJECTION_NOT_ALLOWED", why)
 
     @asynccontextmanager
     async def _leased(self) -> AsyncIterator[tuple[Lease, Board]]:
         lease, board = await self._acquire()
-        keeper = asyncio.create_task(self._renew(lease))
         try:
-            yield lease, board
+            async with kept(self._parts.leases, lease):
+                yield lease, board
         finally:
-            keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeper
             # A control plane that is shut down keeps the lease, to resume under it.
             if not self._share.stopping():
                 await self._parts.leases.release(lease.name)
                 with contextlib.suppress(BenchlineError):
-                    await self.record(_lease_fact(lease, "released"))
+                    await self.record(LeaseChanged.of(lease, "released"))
 
     async def _acquire(self) -> tuple[Lease, Board]:
         self.now = replace(self.now, runs=self.now.runs + 1, message="", state=State.RUNNING)
         if self.now.lease:
             with contextlib.suppress(ConflictError, NotFoundError):
-                held = await self._parts.leases.renew(self.now.lease, _LEASE_TTL)
+                held = await self._parts.leases.renew(self.now.lease)
                 await self.record(self.now)
                 return held, await self._parts.boards.get(held.board)
         lease, board = await self._acquire_anew()
@@ -300,7 +292,7 @@ class BoardRollout:
             lease=lease.name,
             start_time=self.now.start_time or datetime.now(UTC),
         )
-        await self.record(_lease_fact(lease, "granted"), self.now)
+        await self.record(LeaseChanged.of(lease, "granted"), self.now)
         return lease, board
 
     async def _acquire_anew(self) -> tuple[Lease, Board]:
@@ -327,7 +319,7 @@ class BoardRollout:
     async def _lease_within(self, wait: timedelta) -> tuple[Lease, Board]:
         leasing = asyncio.create_task(
             self._parts.leases.acquire_wait(
-                f"name={self.now.board}", self._share.name, _LEASE_TTL, timeout=wait
+                f"name={self.now.board}", self._share.name, timeout=wait
             )
         )
         ending = asyncio.create_task(self._share.cancelled.wait())
@@ -358,12 +350,6 @@ class BoardRollout:
         }
         return _BUSY_REASONS[board.state], words[board.state]
 
-    async def _renew(self, lease: Lease) -> None:
-        while True:
-            await asyncio.sleep(_LEASE_RENEWAL_S)
-            with contextlib.suppress(ConflictError):
-                await self._parts.leases.renew(lease.name, _LEASE_TTL)
-
     async def _end(
         self, outcome: Outcome | None, reason: str, message: str, *, scenario: str = ""
     ) -> None:
@@ -377,9 +363,3 @@ class BoardRollout:
             end_time=datetime.now(UTC),
         )
         await self.record(self.now)
-
-
-def _lease_fact(lease: Lease, change: str) -> LeaseChanged:
-    return LeaseChanged(
-        lease=lease.name, board=lease.board, change=change, fencing_token=lease.fencing_token
-    )

@@ -90,20 +90,14 @@ class Canaries:
         segments = _segments(elf, memory)
         nonce = secrets.randbits(32)
         table = pack_rows([end_row(_END_MS)], nonce, flags=0)
-        blank = b"\xff" * memory.table_size
-        firmware = await self._written(segments, memory, table)
-        left = await self._written(segments, memory, blank)
+        stimuli = ImageSegment(memory.table_address, table)
+        firmware = await written(self._artifacts, (*segments, stimuli))
+        left = await written(self._artifacts, (*segments, memory.blank_table))
         return Canary(
             firmware=_order(firmware, board.part),
             expect=f"nonce={nonce:08x}",
             left=_order(left, board.part),
         )
-
-    async def _written(
-        self, segments: tuple[ImageSegment, ...], memory: FlashMemory, table: bytes
-    ) -> Written:
-        table_segment = ImageSegment(memory.table_address, table)
-        return await written(self._artifacts, (*segments, table_segment))
 
     async def _elf(self, model: str) -> bytes:
         """The image of a board model, from the store or built now.

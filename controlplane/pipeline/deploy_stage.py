@@ -1,25 +1,21 @@
 """DEPLOY: flash a board, run the same scenarios on it, leave the release image on it."""
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from benchline.errors import BenchlineError, ConflictError, NotReadyError
+from benchline.errors import BenchlineError, NotReadyError
 from controlplane.catalog.loader import Catalogue
 from controlplane.domain.bench import Board, BoardKind, Lease
 from controlplane.domain.deployment import SessionDeployment
-from controlplane.domain.event import LeaseChanged, Note, StageChanged
+from controlplane.domain.event import Note
 from controlplane.domain.image import ImageSegment
 from controlplane.domain.session import Session
 from controlplane.domain.verdict import (
     Outcome,
     ScenarioResult,
     Stage,
-    State,
     worst,
 )
 from controlplane.fleet.commands import Commands
@@ -28,6 +24,7 @@ from controlplane.journal.journal import Journal
 from controlplane.leasing.book import LeaseBook
 from controlplane.pipeline.cloud_proof import CloudProof
 from controlplane.pipeline.cloud_writes import CloudWrites
+from controlplane.pipeline.deploy_lease import DeployLeases
 from controlplane.pipeline.flashing import (
     BoardFlasher,
     ConsoleStart,
@@ -55,7 +52,7 @@ from controlplane.pipeline.stage import (
     with_artifact,
 )
 from controlplane.pipeline.summary import first_failure
-from controlplane.planning.benches import patience
+from controlplane.planning.benches import why_not_injected
 from controlplane.planning.boards import bench_selector
 from controlplane.planning.cloud import unheard
 from controlplane.storage.artifacts import ArtifactStore
@@ -66,9 +63,6 @@ from controlplane.storage.console_log import ConsoleLog
 
 log = logging.getLogger(__name__)
 
-_LEASE_TTL = timedelta(seconds=60)
-_LEASE_RENEWAL_S = 15.0
-_QUICK_LEASE = timedelta(milliseconds=200)
 _LEASE_KEY = "deploy.lease"
 _OTHER_LEASE_KEY = "deploy.lease.other"
 _CLEAN_UP_S = 60.0
@@ -97,6 +91,7 @@ class DeployStage:
 
     def __init__(self, parts: DeployParts) -> None:
         self._parts = parts
+        self._leases = DeployLeases(parts.leases, parts.boards, parts.board_wait)
 
     async def run(self, run: StageRun) -> StageResult:
         """Flash, judge, release. Resumes from what the journal and the agent remember."""
@@ -108,13 +103,15 @@ class DeployStage:
         selector = bench_selector(
             project.board_model.key, run.session.request.board_wish, self._parts.catalogue
         )
-        async with self._leased(run, selector, _LEASE_KEY) as (lease, board):
+        async with self._leases.leased(run, selector, _LEASE_KEY) as (lease, board):
             result, is_at_fault = await self._prove(run, project, lease, board)
             if result.outcome is not Outcome.BROKEN or not is_at_fault:
                 return result
             # The first board stays leased, so that the second lease is of another one.
             try:
-                async with self._leased(run, selector, _OTHER_LEASE_KEY, wait=False) as other:
+                async with self._leases.leased(
+                    run, selector, _OTHER_LEASE_KEY, wait=False
+                ) as other:
                     why = f"{board.board_id} is at fault ({result.message})"
                     await run.record(Note(text=f"{why}; tried again on {other[1].board_id}"))
                     return (await self._prove(run, project, *other))[0]
@@ -132,13 +129,8 @@ class DeployStage:
         """How it went on one board, and whether the board is to blame for what is broken."""
         if project.text_only:
             return await self._prove_text(run, project, lease, board), True
-        if board.kind is BoardKind.PHYSICAL:
-            refused = StageResult(
-                outcome=Outcome.REFUSED,
-                message=f"{board.board_id} is a physical board; scenarios with injected inputs "
-                "are run on virtual boards only until its owner can allow them",
-            )
-            return refused, False
+        if why := why_not_injected(board):
+            return StageResult(outcome=Outcome.REFUSED, message=why), False
         seed = session_seed(run.session, project, self._parts.secret)
         images = images_of(run.session)
         memory = FlashMemory.of(project.core)
@@ -283,7 +275,8 @@ class DeployStage:
                 result = prepared.skipped(Stage.DEPLOY, runner)
                 await self._record_result(run, result)
             if result is None:
-                result = await self._judge(run, prepared, flasher, memory, to_write)
+                result = await self._scenarios(run, flasher).run(prepared, memory, to_write)
+                await self._record_result(run, result)
             if result.outcome is not Outcome.SKIPPED:
                 to_write = ()
             results.append(result)
@@ -291,18 +284,6 @@ class DeployStage:
 
     async def _record_result(self, run: StageRun, result: ScenarioResult) -> None:
         await run.record(result, change=lambda s: _with_result(s, result))
-
-    async def _judge(
-        self,
-        run: StageRun,
-        prepared: PreparedScenario,
-        flasher: BoardFlasher,
-        memory: FlashMemory,
-        test: tuple[ImageSegment, ...],
-    ) -> ScenarioResult:
-        result = await self._scenarios(run, flasher).run(prepared, memory, test)
-        await self._record_result(run, result)
-        return result
 
     def _scenarios(self, run: StageRun, flasher: BoardFlasher) -> ScenarioRunner:
         parts = ScenarioParts(
@@ -322,80 +303,14 @@ class DeployStage:
         """Put the release image and a blank stimulus table on the board, also after a cancel."""
         if not flasher.touched:
             return "unknown"
-        blank = ImageSegment(memory.table_address, b"\xff" * memory.table_size)
-
         try:
             async with asyncio.timeout(_CLEAN_UP_S):
-                image = await written(self._parts.artifacts, (*release, blank))
+                image = await written(self._parts.artifacts, (*release, memory.blank_table))
                 await flasher.flash_release(image)
         except (FlashFailed, BenchlineError, TimeoutError) as error:
             log.warning("board left without release image", extra={"why": str(error)})
             return "unknown"
         return "release"
-
-    @asynccontextmanager
-    async def _leased(
-        self, run: StageRun, selector: str, key: str, *, wait: bool = True
-    ) -> AsyncIterator[tuple[Lease, Board]]:
-        """A board for as long as the block runs; `key` is where the lease is remembered."""
-        lease, board = await self._acquire(run, selector, key, wait=wait)
-        keeper = asyncio.create_task(self._keep(lease))
-        try:
-            yield lease, board
-        finally:
-            keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeper
-            # A control plane that is shut down keeps the lease, to resume under it.
-            if run.cancel_requested() or not run.stopping():
-                await self._parts.leases.release(lease.name)
-                await run.record(_lease_fact(lease, "released"))
-
-    async def _acquire(
-        self, run: StageRun, selector: str, key: str, *, wait: bool
-    ) -> tuple[Lease, Board]:
-        held = await run.kept(key)
-        if held is not None:
-            with contextlib.suppress(BenchlineError):
-                lease = await self._parts.leases.renew(held, _LEASE_TTL)
-                return lease, await self._parts.boards.get(lease.board)
-        try:
-            lease, board = await self._acquire_within(run, selector, _QUICK_LEASE)
-        except NotReadyError as error:
-            wanted = await self._patience(selector) if wait else timedelta(0)
-            if not wanted:
-                raise
-            await self._waiting(run, State.WAITING, f"waiting for a board: {error}")
-            lease, board = await self._acquire_within(run, selector, wanted)
-            await self._waiting(run, State.RUNNING, f"{board.board_id} is free")
-        await run.keep(key, lease.name)
-        await run.record(
-            _lease_fact(lease, "granted"), change=lambda s: replace(s, board=board.name)
-        )
-        return lease, board
-
-    async def _patience(self, selector: str) -> timedelta:
-        boards = self._parts.boards
-        return patience(
-            await boards.boards(selector), await boards.agents(), self._parts.board_wait
-        )
-
-    async def _acquire_within(
-        self, run: StageRun, selector: str, wait: timedelta
-    ) -> tuple[Lease, Board]:
-        return await self._parts.leases.acquire_wait(
-            selector, run.session.name, _LEASE_TTL, timeout=wait
-        )
-
-    async def _waiting(self, run: StageRun, state: State, message: str) -> None:
-        fact = StageChanged(stage=Stage.DEPLOY, state=state, message=message, runs=run.runs)
-        await run.record(fact, change=lambda s: replace(s, state=state))
-
-    async def _keep(self, lease: Lease) -> None:
-        while True:
-            await asyncio.sleep(_LEASE_RENEWAL_S)
-            with contextlib.suppress(ConflictError):
-                await self._parts.leases.renew(lease.name, _LEASE_TTL)
 
 
 def _already_judged(session: Session, scenario_id: str, runner: str) -> ScenarioResult | None:
@@ -412,12 +327,6 @@ def _already_judged(session: Session, scenario_id: str, runner: str) -> Scenario
 
 def _with_result(session: Session, result: ScenarioResult) -> Session:
     return replace(session, scenario_results=(*session.scenario_results, result))
-
-
-def _lease_fact(lease: Lease, change: str) -> LeaseChanged:
-    return LeaseChanged(
-        lease=lease.name, board=lease.board, change=change, fencing_token=lease.fencing_token
-    )
 
 
 def _prepared(project: Project, seed: int) -> list[PreparedScenario]:

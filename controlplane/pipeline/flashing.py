@@ -99,6 +99,11 @@ class FlashMemory:
         """Addresses of the stimulus table."""
         return range(self.table_address, self.table_address + self.table_size)
 
+    @property
+    def blank_table(self) -> ImageSegment:
+        """A stimulus table that holds nothing: erased flash."""
+        return ImageSegment(self.table_address, b"\xff" * self.table_size)
+
 
 @dataclass(frozen=True, slots=True)
 class Written:

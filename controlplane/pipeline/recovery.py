@@ -20,6 +20,7 @@ from controlplane.fleet.commands import Commands
 from controlplane.fleet.orders import CommandAnswer, CommandTicket, RecoverOrder
 from controlplane.leasing.book import LeaseBook
 from controlplane.leasing.borrowing import Borrowing
+from controlplane.leasing.keeping import kept
 from controlplane.pipeline.board_care import audit
 from controlplane.pipeline.canary import Canaries, Canary
 from controlplane.planning.health import FAULT_WEIGHTS, is_boards_fault, order_of
@@ -275,7 +276,7 @@ class Recoveries:
         """Let the agent do it; an agent that does not answer is an answer too."""
         async with contextlib.AsyncExitStack() as stack:
             if recovery.own_lease:
-                await stack.enter_async_context(self._parts.borrowing.kept(lease))
+                await stack.enter_async_context(kept(self._parts.leases, lease))
             self._parts.boards.tell_recovering(board.name, "preparing the canary")
             canary = await self._parts.canaries.of(board)
             order = RecoverOrder(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from controlplane.domain.bench import Agent, Board
+from controlplane.domain.bench import Agent, Board, BoardKind
 
 AGENT_RETURN = timedelta(seconds=15)
 """How long an agent that is away may take to come back with a board that nobody knew before."""
@@ -22,6 +22,16 @@ def patience(
     if agents and all(agent.online for agent in agents):
         return timedelta(0)
     return min(board_wait, AGENT_RETURN)
+
+
+def why_not_injected(board: Board) -> str:
+    """Why no scenario may inject inputs on a board; empty where one may."""
+    if board.kind is not BoardKind.PHYSICAL:
+        return ""
+    return (
+        f"{board.board_id} is a physical board; scenarios with injected inputs are run on "
+        "virtual boards only until its owner can allow them"
+    )
 
 
 def absence(model: str, bench: Sequence[Board]) -> str:
