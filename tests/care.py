@@ -16,7 +16,7 @@ from controlplane.storage.board_health import HealthStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.database import Database
 from controlplane.storage.sessions import SessionStore
-from controlplane.storage.work_queue import SqliteWorkQueue
+from controlplane.storage.work_queue import WorkQueue
 from controlplane.toolchains.bare_metal import BareMetalToolchain
 
 
@@ -40,7 +40,7 @@ def care_of(
             database=database,
             health=health,
             leases=book,
-            queue=SqliteWorkQueue(database),
+            queue=WorkQueue(database),
             new_id=new_session_id,
         )
     )

@@ -159,11 +159,6 @@ class BoardStore:
         """Remember a TCP port."""
         self._replace(name, f"{port}\n".encode())
 
-    @property
-    def console_link(self) -> Path:
-        """The stable path of the console."""
-        return (self.path / CONSOLE_LINK).absolute()
-
     def link_console(self, tty: str, name: str = CONSOLE_LINK) -> Path:
         """Point a console link at the PTY."""
         link = self.path / name

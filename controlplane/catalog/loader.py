@@ -61,11 +61,6 @@ class Catalogue:
         """What a name means: the key, part, family or a usual name of board models."""
         return self.squeezed.get(squeeze(name))
 
-    def find_board(self, name: str) -> BoardModel | None:
-        """Find the board model that a name means; None when it means none, or several."""
-        naming = self.named(name)
-        return self.boards.get(naming.meant) if naming is not None else None
-
 
 @cache
 def load_catalogue() -> Catalogue:

@@ -21,7 +21,7 @@ from controlplane.storage.live_simulations import LiveSimulationStore
 from controlplane.storage.model_calls import ModelCallStore
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.stacks import StackStore
-from controlplane.storage.work_queue import SqliteWorkQueue
+from controlplane.storage.work_queue import WorkQueue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Stores:
     commands: CommandStore
     answers: AnswerStore
     calls: ModelCallStore
-    queue: SqliteWorkQueue
+    queue: WorkQueue
     secret: bytes
 
 
@@ -75,6 +75,6 @@ def _stores(database: Database, instance: Instance) -> Stores:
         commands=CommandStore(database),
         answers=AnswerStore(database),
         calls=ModelCallStore(database),
-        queue=SqliteWorkQueue(database),
+        queue=WorkQueue(database),
         secret=installation_secret(instance.state_dir / "secret"),
     )

@@ -1,6 +1,5 @@
 """What a wrong variant of a sketch is."""
 
-import re
 from dataclasses import dataclass
 
 
@@ -11,8 +10,3 @@ class Mutant:
     name: str
     text: str
     expected: tuple[str, ...]
-
-
-def cut(sketch: str, match: re.Match[str], group: int, new: str) -> str:
-    """A sketch with a group of a match replaced."""
-    return sketch[: match.start(group)] + new + sketch[match.end(group) :]

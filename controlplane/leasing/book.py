@@ -159,14 +159,6 @@ class LeaseBook:
         """
         await self._end(name, LeaseState.RELEASED)
 
-    async def revoke(self, name: str) -> None:
-        """Take a board back from its holder, whose fencing token is stale from the next lease on.
-
-        Raises:
-            NotFoundError: LEASE_NOT_FOUND.
-        """
-        await self._end(name, LeaseState.REVOKED)
-
     async def get(self, name: str) -> Lease:
         """One lease, held or ended in the last day.
 

@@ -29,7 +29,7 @@ from controlplane.pipeline.stage_order import goes_on, planned_stages, waits, wi
 from controlplane.pipeline.summary import session_evidence, session_message, session_outcome
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.sessions import Fence, SessionStore
-from controlplane.storage.work_queue import Delivery, Job, SqliteWorkQueue
+from controlplane.storage.work_queue import Delivery, Job, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class EngineParts:
 
     database: Database
     store: SessionStore
-    queue: SqliteWorkQueue
+    queue: WorkQueue
     stages: Mapping[Stage, StageWork]
     new_session_id: Callable[[], str]
     owner: str

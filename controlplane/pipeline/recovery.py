@@ -27,7 +27,7 @@ from controlplane.planning.health import FAULT_WEIGHTS, is_boards_fault, order_o
 from controlplane.storage.board_health import HealthStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.database import Database, Transaction
-from controlplane.storage.work_queue import Again, Delivery, Job, SqliteWorkQueue
+from controlplane.storage.work_queue import Again, Delivery, Job, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class RecoveryParts:
     database: Database
     health: HealthStore
     leases: LeaseBook
-    queue: SqliteWorkQueue
+    queue: WorkQueue
     new_id: Callable[[], str]
 
 

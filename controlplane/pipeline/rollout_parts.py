@@ -15,7 +15,7 @@ from controlplane.storage.cloud_bindings import CloudBindings
 from controlplane.storage.console_log import ConsoleLog
 from controlplane.storage.database import Database
 from controlplane.storage.deployments import DeploymentStore
-from controlplane.storage.work_queue import SqliteWorkQueue
+from controlplane.storage.work_queue import WorkQueue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class RolloutParts:
     database: Database
     journal: Journal
     leases: LeaseBook
-    queue: SqliteWorkQueue
+    queue: WorkQueue
     recoveries: Recoveries
     store: DeploymentStore
     board_wait: timedelta

@@ -16,7 +16,7 @@ from controlplane.domain.design import SCHEMA_VERSION, Design, text_digest
 from controlplane.domain.finding import Finding, Severity
 from controlplane.planning.autopins import solve_auto
 from controlplane.planning.missing_proofs import with_missing_proofs
-from controlplane.planning.validate import is_sound, validate_design
+from controlplane.planning.validate import validate_design
 
 LARGEST_BYTES = 1024 * 1024
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -98,11 +98,6 @@ def judge(design: Design, catalogue: Catalogue) -> tuple[Finding, ...]:
     board = catalogue.boards.get(design.board.model)
     part = catalogue.part_of(board) if board is not None else None
     return validate_design(design, board, part, catalogue.electrical)
-
-
-def may_be_built(design: Design, catalogue: Catalogue) -> bool:
-    """Whether the rules say nothing against a design."""
-    return is_sound(judge(design, catalogue))
 
 
 def _completed(document: Mapping[str, Json]) -> dict[str, Json]:

@@ -162,18 +162,6 @@ class Opt(Rule):
         return [*self._rule.at(chart, start), (start, ())]
 
 
-class Late(Rule):
-    """A rule that is defined later (for rules that contain one another)."""
-
-    __slots__ = ("_get",)
-
-    def __init__(self, get: Callable[[], Rule]) -> None:
-        self._get = get
-
-    def _match(self, chart: Chart, start: int) -> list[Match]:
-        return list(self._get().at(chart, start))
-
-
 class Feature(Rule):
     """A rule whose match also carries a constant feature."""
 

@@ -137,18 +137,6 @@ class CommandStore:
         tx.after_commit(lambda: self._results.ring(command_id))
         return _required(tx.connection, command_id)
 
-    async def requeue(self, agent: str) -> int:
-        """Make the commands that were sent and never accepted QUEUED again, after a reconnect."""
-
-        def work(tx: Transaction) -> int:
-            tx.after_commit(lambda: self._queued.ring(agent))
-            return tx.connection.execute(
-                "UPDATE commands SET state = 'QUEUED' WHERE agent = ? AND state = 'SENT'",
-                (agent,),
-            ).rowcount
-
-        return await self._database.transact(work)
-
     async def get(self, command_id: str) -> CommandRecord:
         """One command.
 

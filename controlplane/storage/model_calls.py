@@ -105,13 +105,9 @@ class ModelCallStore:
         )
         return [from_json(ModelCall, row[0]) for row in rows]
 
-    async def spent_by_session(self, session_id: str) -> Spent:
-        """What a session has cost."""
-        return await self._database.read(lambda c: _spent(c, "session", session_id))
-
     async def spent_in_month(self, moment: datetime) -> Spent:
         """What the calendar month of a moment (UTC) has cost."""
-        return await self._database.read(lambda c: _spent(c, "month", _month(moment)))
+        return await self._database.read(lambda c: _spent(c, _month(moment)))
 
 
 def _month(moment: datetime) -> str:
@@ -127,11 +123,9 @@ def _at_most(connection: sqlite3.Connection, of: str, key: str) -> int:
     return int(row[0] or 0)
 
 
-def _spent(connection: sqlite3.Connection, of: str, key: str) -> Spent:
+def _spent(connection: sqlite3.Connection, month: str) -> Spent:
     rows: list[Any] = connection.execute(
-        "SELECT cost_micro_usd, worst_micro_usd, body FROM model_calls"  # noqa: S608 - ours
-        f" WHERE {_WHERE[of]}",
-        (key,),
+        "SELECT cost_micro_usd, worst_micro_usd, body FROM model_calls WHERE month = ?", (month,)
     ).fetchall()
     usage, known, at_most, unknown = TokenUsage(), 0, 0, 0
     for cost, worst, body in rows:

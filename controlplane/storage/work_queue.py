@@ -12,7 +12,6 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import from_us, to_us, utc_now
@@ -49,41 +48,6 @@ class Again(Exception):  # noqa: N818 (a request, not an error)
 Handler = Callable[[Delivery], Awaitable[None]]
 
 
-class WorkQueue(Protocol):
-    """What the pipeline needs of a queue."""
-
-    def put(self, tx: Transaction, job: Job) -> None:
-        """Queue a job when `tx` commits; one that waits already stays as it is."""
-        ...
-
-    def cancel(self, tx: Transaction, key: str) -> None:
-        """When `tx` commits: drop the waiting job, cancel the running handler for good."""
-        ...
-
-    async def work(
-        self,
-        handler: Handler,
-        *,
-        kinds: Collection[str],
-        concurrency: int,
-        stop: asyncio.Event,
-        grace: timedelta,
-    ) -> None:
-        """Deliver jobs of these kinds until `stop`; then wait `grace` and cancel the rest.
-
-        A handler that returns or fails is done; the jobs of cancelled ones are delivered again.
-        """
-        ...
-
-    async def sweep(self) -> int:
-        """Make the jobs of dead workers wait again; how many there were."""
-        ...
-
-    async def depth(self) -> Mapping[str, int]:
-        """Waiting jobs of each kind."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Claim:
     number: int
@@ -99,7 +63,7 @@ class _Worker:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class SqliteWorkQueue:
+class WorkQueue:
     """The queue of a single process, over the tables that its work changes."""
 
     def __init__(self, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
@@ -156,7 +120,10 @@ class SqliteWorkQueue:
         stop: asyncio.Event,
         grace: timedelta,
     ) -> None:
-        """Deliver jobs of these kinds until `stop`; then wait `grace` and cancel the rest."""
+        """Deliver jobs of these kinds until `stop`; then wait `grace` and cancel the rest.
+
+        A handler that returns or fails is done; the jobs of cancelled ones are delivered again.
+        """
         worker = _Worker(handler, tuple(kinds), concurrency)
         self._workers.add(worker)
         stopped = asyncio.create_task(stop.wait())

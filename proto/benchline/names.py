@@ -19,7 +19,6 @@ STACKS = "stacks/"
 _DESIGN_NAME = re.compile(rf"({_ID})(?:/revisions/([1-9][0-9]{{0,8}}))?")
 _SESSION_ID = re.compile(r"[a-z0-9]{1,32}")
 STACK_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
-_BOARD_NAME = re.compile(rf"agents/({_ID})/boards/({_ID})")
 
 
 def session_name(session_id: str) -> str:
@@ -109,18 +108,6 @@ def stack_id(name: str) -> str:
 def board_name(agent: str, board: str) -> str:
     """The full name of a board."""
     return f"agents/{agent}/boards/{board}"
-
-
-def parse_board_name(name: str) -> tuple[str, str]:
-    """`agents/{agent}/boards/{board}` -> (agent, board).
-
-    Raises:
-        InvalidRequestError: INVALID_NAME.
-    """
-    match = _BOARD_NAME.fullmatch(name)
-    if match is None:
-        raise InvalidRequestError("INVALID_NAME", f"{name!r} is not a board name", name=name)
-    return match[1], match[2]
 
 
 def board_console(board: str) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.firmware.mutants import mutants_of
 from tests.e2e.conftest import Finished, Operator
+from tests.sketch_mutants import mutants_of
 
 pytestmark = pytest.mark.xdist_group("shared-instance")
 

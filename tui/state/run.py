@@ -168,13 +168,6 @@ def has_firmware(view: RunView) -> bool:
     return any(one.kind in FIRMWARE for one in view.artifacts)
 
 
-def console_names(view: RunView) -> tuple[str, ...]:
-    """Every console that the run wrote to, oldest first."""
-    names = [s.console.console for s in view.scenarios if s.console]
-    names += [grown.range.console for grown in view.consoles]
-    return tuple(dict.fromkeys(names))
-
-
 def _apply(view: RunView, event: Event) -> RunView:
     fact: Fact = event.fact
     match fact:

@@ -20,9 +20,9 @@ from benchline.scenario import (
 from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import DesignRequest
 from controlplane.domain.design import Design
-from controlplane.firmware.mutants import mutants_of
 from controlplane.firmware.sketch import write_sketch
 from tests.process.bench_core.rig import ESP32C3, STM32F405, Target
+from tests.sketch_mutants import mutants_of
 
 DESIGNER = OfflineDesigner()
 NONCE = 0xC10D_0001

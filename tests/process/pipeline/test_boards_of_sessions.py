@@ -26,7 +26,7 @@ from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.database import Database
 from controlplane.storage.sessions import SessionStore
-from controlplane.storage.work_queue import SqliteWorkQueue
+from controlplane.storage.work_queue import WorkQueue
 from controlplane.toolchains.bare_metal import BareMetalToolchain
 from controlplane.toolchains.ladder import ToolchainLadder, vendor_toolchains
 
@@ -71,7 +71,7 @@ async def run(folder: Path, cache: Path, **wishes: Any) -> Session:
         EngineParts(
             database=database,
             store=store,
-            queue=SqliteWorkQueue(database),
+            queue=WorkQueue(database),
             stages={
                 Stage.DESIGN: DesignStage(
                     {"offline": OfflineDesigner()}, artifacts, boards, load_catalogue()

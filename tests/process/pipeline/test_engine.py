@@ -21,7 +21,7 @@ from controlplane.pipeline.stage import StageAsks, StageResult, StageRun, StageW
 from controlplane.pipeline.stage_order import planned_stages
 from controlplane.storage.database import Database
 from controlplane.storage.sessions import SessionStore
-from controlplane.storage.work_queue import SqliteWorkQueue
+from controlplane.storage.work_queue import WorkQueue
 
 PASSED = StageResult(outcome=Outcome.PASSED, message="fine")
 
@@ -70,7 +70,7 @@ async def rig(path: Path, stages: Mapping[Stage, StageWork]) -> AsyncIterator[Ri
         EngineParts(
             database=database,
             store=store,
-            queue=SqliteWorkQueue(database),
+            queue=WorkQueue(database),
             stages=stages,
             new_session_id=new_session_id,
             owner=uuid.uuid4().hex,

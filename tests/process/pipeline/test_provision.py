@@ -20,7 +20,7 @@ from controlplane.pipeline.stage import StageResult, StageRun
 from controlplane.storage.database import Database
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.stacks import StackStore
-from controlplane.storage.work_queue import SqliteWorkQueue
+from controlplane.storage.work_queue import WorkQueue
 from tests.stacks import stacks_of
 
 ANN = "local:ann"
@@ -87,7 +87,7 @@ async def rig(folder: Path, *, terraform: Path | None = None) -> AsyncIterator[R
         EngineParts(
             database=database,
             store=store,
-            queue=SqliteWorkQueue(database),
+            queue=WorkQueue(database),
             stages={
                 **{stage: PassingStage() for stage in Stage},
                 Stage.PROVISION: ProvisionStage(stacks, auto_approve=False),

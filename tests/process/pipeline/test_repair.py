@@ -40,7 +40,7 @@ from controlplane.storage.console_log import Chunk, ConsoleLog
 from controlplane.storage.database import Database
 from controlplane.storage.model_calls import ModelCallStore
 from controlplane.storage.sessions import SessionStore
-from controlplane.storage.work_queue import SqliteWorkQueue
+from controlplane.storage.work_queue import WorkQueue
 
 PASSED = StageResult(outcome=Outcome.PASSED, message="fine")
 SIMULATED = b"\x1eBL 5 BOOT\n\x1eBL 10 PIN PB8 v=1\n"
@@ -197,7 +197,7 @@ def rig(
         EngineParts(
             database=database,
             store=store,
-            queue=SqliteWorkQueue(database),
+            queue=WorkQueue(database),
             stages={
                 Stage.DESIGN: Work(stages.design),
                 Stage.BUILD: Work(stages.build),

@@ -26,7 +26,7 @@ from controlplane.pipeline.design_stage import DesignStage
 from controlplane.pipeline.stage import StageAsks, StageResult, StageRun
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.boards import BoardStore
-from controlplane.storage.work_queue import SqliteWorkQueue
+from controlplane.storage.work_queue import WorkQueue
 from tests.process.pipeline.test_engine import PASSED, Rig, ScriptedStage, request, rig, scripted
 
 RATE = Question(question_id="rate", text="How fast?", choices=("1 Hz", "2 Hz"))
@@ -58,7 +58,7 @@ async def waiting(r: Rig, session: Session, round_number: int = 1) -> Session:
 
 
 async def work_left(r: Rig) -> int:
-    depth = await SqliteWorkQueue(r.store._database).depth()
+    depth = await WorkQueue(r.store._database).depth()
     return sum(depth.values())
 
 

@@ -11,7 +11,6 @@ from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import DesignRequest
 from controlplane.domain.build import SourceFile
 from controlplane.domain.design import Design
-from controlplane.firmware.mutants import mutants_of
 from controlplane.firmware.offline import OfflineAuthor
 from controlplane.simulators.machine import ChildSimulator
 from controlplane.simulators.protocol import Target
@@ -21,6 +20,7 @@ from controlplane.toolchains.bare_metal import BareMetalToolchain
 from controlplane.toolchains.protocol import BuildRequest, BuildVariant
 from tests.process.simulators import conftest as stm32
 from tests.process.simulators import test_esp32c3 as esp32c3
+from tests.sketch_mutants import mutants_of
 
 MOTION = (
     "Turn the lamp on for 2 s when motion is detected, switch the buzzer on while there is motion "

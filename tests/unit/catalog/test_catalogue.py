@@ -41,22 +41,22 @@ def test_the_console_pins_can_carry_their_uart() -> None:
 
 @pytest.mark.parametrize("name", ["olimex-stm32-h405", "STM32F405RG", "Olimex STM32-H405", "h405"])
 def test_a_board_is_found_by_model_part_or_name(name: str) -> None:
-    found = CATALOGUE.find_board(name)
+    found = CATALOGUE.named(name)
 
     assert found is not None
-    assert found.key == "olimex-stm32-h405"
+    assert found.meant == "olimex-stm32-h405"
 
 
 def test_unknown_boards_are_not_guessed() -> None:
-    assert CATALOGUE.find_board("arduino-uno") is None
+    assert CATALOGUE.named("arduino-uno") is None
 
 
 @pytest.mark.parametrize("name", ["esp32-c3-devkitm-1", "ESP32C3", "ESP32-C3-DevKitM-1", "c3"])
 def test_the_esp32_c3_is_found(name: str) -> None:
-    found = CATALOGUE.find_board(name)
+    found = CATALOGUE.named(name)
 
     assert found is not None
-    assert found.key == "esp32-c3-devkitm-1"
+    assert found.meant == "esp32-c3-devkitm-1"
 
 
 def test_flash_straps_usb_and_converters_of_the_esp32_c3_are_told_apart() -> None:

@@ -13,8 +13,8 @@ from controlplane.catalog.loader import load_catalogue
 from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import DesignRequest, Refusal
 from controlplane.domain.design import Design
-from controlplane.firmware.mutants import mutants_of
 from controlplane.firmware.offline import OfflineAuthor
+from tests.sketch_mutants import mutants_of
 
 ROOT = Path(__file__).resolve().parents[3]
 TEN = (ROOT / "tests/e2e/ten_prompts.txt").read_text("utf-8").splitlines()

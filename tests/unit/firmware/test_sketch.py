@@ -5,8 +5,8 @@ import pytest
 from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import DesignRequest
 from controlplane.domain.design import Design
-from controlplane.firmware.mutants import mutants_of
 from controlplane.firmware.offline import OfflineAuthor
+from tests.sketch_mutants import mutants_of
 
 DEMO = (
     "Blink the on-board LED at 2 Hz and report the temperature every second; switch a relay on "

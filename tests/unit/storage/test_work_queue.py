@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.storage.database import Database
-from controlplane.storage.work_queue import Again, Delivery, Job, SqliteWorkQueue
+from controlplane.storage.work_queue import Again, Delivery, Job, WorkQueue
 
 KINDS = ("build", "simulate")
 WAIT_S = 20
@@ -48,7 +48,7 @@ class Recorder:
             await self._changed.wait_for(lambda: len(self.deliveries) >= count)
 
 
-async def put(database: Database, queue: SqliteWorkQueue, *jobs: Job) -> None:
+async def put(database: Database, queue: WorkQueue, *jobs: Job) -> None:
     def work(tx: object) -> None:
         for item in jobs:
             queue.put(tx, item)  # type: ignore[arg-type]
@@ -56,7 +56,7 @@ async def put(database: Database, queue: SqliteWorkQueue, *jobs: Job) -> None:
     await database.transact(work)
 
 
-async def cancel(database: Database, queue: SqliteWorkQueue, key: str) -> None:
+async def cancel(database: Database, queue: WorkQueue, key: str) -> None:
     await database.transact(lambda tx: queue.cancel(tx, key))
 
 
@@ -74,7 +74,7 @@ async def drained(database: Database) -> None:
 
 @asynccontextmanager
 async def working(
-    queue: SqliteWorkQueue,
+    queue: WorkQueue,
     handler: Callable[[Delivery], Awaitable[None]],
     *,
     concurrency: int = 4,
@@ -99,13 +99,11 @@ async def working(
 
 
 @pytest.fixture
-def queue(database: Database) -> SqliteWorkQueue:
-    return SqliteWorkQueue(database)
+def queue(database: Database) -> WorkQueue:
+    return WorkQueue(database)
 
 
-async def test_a_committed_job_is_delivered_once(
-    database: Database, queue: SqliteWorkQueue
-) -> None:
+async def test_a_committed_job_is_delivered_once(database: Database, queue: WorkQueue) -> None:
     record = Recorder()
     async with working(queue, record):
         await put(database, queue, job("a"))
@@ -114,9 +112,7 @@ async def test_a_committed_job_is_delivered_once(
     assert record.deliveries == [("a", 0)]
 
 
-async def test_a_rolled_back_job_is_never_delivered(
-    database: Database, queue: SqliteWorkQueue
-) -> None:
+async def test_a_rolled_back_job_is_never_delivered(database: Database, queue: WorkQueue) -> None:
     def work(tx: object) -> None:
         queue.put(tx, job("a"))  # type: ignore[arg-type]
         raise ZeroDivisionError
@@ -131,7 +127,7 @@ async def test_a_rolled_back_job_is_never_delivered(
 
 
 async def test_a_waiting_key_is_put_once_and_the_transaction_goes_on(
-    database: Database, queue: SqliteWorkQueue
+    database: Database, queue: WorkQueue
 ) -> None:
     def work(tx: object) -> None:
         queue.put(tx, job("a"))  # type: ignore[arg-type]
@@ -147,7 +143,7 @@ async def test_a_waiting_key_is_put_once_and_the_transaction_goes_on(
 
 
 async def test_a_running_key_that_is_put_again_is_delivered_again(
-    database: Database, queue: SqliteWorkQueue
+    database: Database, queue: WorkQueue
 ) -> None:
     go = asyncio.Event()
 
@@ -166,7 +162,7 @@ async def test_a_running_key_that_is_put_again_is_delivered_again(
 
 
 async def test_higher_priorities_go_first_and_ties_in_their_order(
-    database: Database, queue: SqliteWorkQueue
+    database: Database, queue: WorkQueue
 ) -> None:
     priorities = {"a": 0, "b": 5, "c": -3, "d": 10, "e": 5, "f": 0}
     await put(database, queue, *(job(key, priority=p) for key, p in priorities.items()))
@@ -176,7 +172,7 @@ async def test_higher_priorities_go_first_and_ties_in_their_order(
     assert record.keys == ["d", "b", "e", "a", "f", "c"]
 
 
-async def test_a_job_is_never_early(database: Database, queue: SqliteWorkQueue) -> None:
+async def test_a_job_is_never_early(database: Database, queue: WorkQueue) -> None:
     due = datetime.now(UTC) + timedelta(seconds=0.3)
     started: list[datetime] = []
 
@@ -192,7 +188,7 @@ async def test_a_job_is_never_early(database: Database, queue: SqliteWorkQueue) 
     assert started[1] >= due
 
 
-async def test_again_delivers_again_and_counts(database: Database, queue: SqliteWorkQueue) -> None:
+async def test_again_delivers_again_and_counts(database: Database, queue: WorkQueue) -> None:
     async def behave(delivery: Delivery) -> None:
         if delivery.attempt < 2:
             raise Again(timedelta(seconds=0.05))
@@ -205,7 +201,7 @@ async def test_again_delivers_again_and_counts(database: Database, queue: Sqlite
 
 
 async def test_a_failing_handler_is_done_and_the_next_job_runs(
-    database: Database, queue: SqliteWorkQueue, caplog: pytest.LogCaptureFixture
+    database: Database, queue: WorkQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def behave(delivery: Delivery) -> None:
         if delivery.job.key == "bad":
@@ -220,7 +216,7 @@ async def test_a_failing_handler_is_done_and_the_next_job_runs(
 
 
 async def test_a_cancelled_waiting_job_is_never_delivered(
-    database: Database, queue: SqliteWorkQueue
+    database: Database, queue: WorkQueue
 ) -> None:
     await put(database, queue, job("a"), job("b"))
     await cancel(database, queue, "a")
@@ -231,7 +227,7 @@ async def test_a_cancelled_waiting_job_is_never_delivered(
 
 
 async def test_a_cancelled_running_job_is_stopped_for_good_and_frees_its_slot(
-    database: Database, queue: SqliteWorkQueue
+    database: Database, queue: WorkQueue
 ) -> None:
     async def behave(delivery: Delivery) -> None:
         if delivery.job.key == "a":
@@ -249,9 +245,7 @@ async def test_a_cancelled_running_job_is_stopped_for_good_and_frees_its_slot(
     assert record.cancelled == ["a"]
 
 
-async def test_a_rolled_back_cancel_has_no_effect(
-    database: Database, queue: SqliteWorkQueue
-) -> None:
+async def test_a_rolled_back_cancel_has_no_effect(database: Database, queue: WorkQueue) -> None:
     go = asyncio.Event()
 
     async def behave(delivery: Delivery) -> None:
@@ -273,7 +267,7 @@ async def test_a_rolled_back_cancel_has_no_effect(
 
 
 async def test_500_jobs_at_four_a_time_are_each_done_once(
-    database: Database, queue: SqliteWorkQueue
+    database: Database, queue: WorkQueue
 ) -> None:
     together = most = 0
 
@@ -296,7 +290,7 @@ async def test_500_jobs_at_four_a_time_are_each_done_once(
 async def test_jobs_of_a_process_that_died_are_delivered_by_the_next(tmp_path: Path) -> None:
     path = tmp_path / "restart.db"
     first = await Database.open(path)
-    queue = SqliteWorkQueue(first)
+    queue = WorkQueue(first)
     await put(first, queue, job("a"), job("b"))
     claims, _ = await queue._claim(KINDS, 1)  # what a killed process leaves behind
     assert [claim.delivery.job.key for claim in claims] == ["a"]
@@ -304,15 +298,13 @@ async def test_jobs_of_a_process_that_died_are_delivered_by_the_next(tmp_path: P
     await first.close()
     second = await Database.open(path)
     record = Recorder()
-    async with working(SqliteWorkQueue(second), record):
+    async with working(WorkQueue(second), record):
         await drained(second)
     assert sorted(record.keys) == ["a", "b"]
     await second.close()
 
 
-async def test_a_stop_with_grace_lets_a_job_finish(
-    database: Database, queue: SqliteWorkQueue
-) -> None:
+async def test_a_stop_with_grace_lets_a_job_finish(database: Database, queue: WorkQueue) -> None:
     go = asyncio.Event()
 
     async def behave(delivery: Delivery) -> None:
@@ -329,7 +321,7 @@ async def test_a_stop_with_grace_lets_a_job_finish(
 
 
 async def test_a_stop_without_grace_gives_the_job_to_the_next_worker(
-    database: Database, queue: SqliteWorkQueue
+    database: Database, queue: WorkQueue
 ) -> None:
     async def behave(delivery: Delivery) -> None:
         if delivery.attempt == 0:
@@ -346,9 +338,7 @@ async def test_a_stop_without_grace_gives_the_job_to_the_next_worker(
     assert record.deliveries == [("a", 0), ("a", 1)]
 
 
-async def test_a_cancelled_worker_puts_its_jobs_back(
-    database: Database, queue: SqliteWorkQueue
-) -> None:
+async def test_a_cancelled_worker_puts_its_jobs_back(database: Database, queue: WorkQueue) -> None:
     async def behave(delivery: Delivery) -> None:
         await asyncio.Event().wait()
 
@@ -367,7 +357,7 @@ async def test_a_cancelled_worker_puts_its_jobs_back(
 
 
 async def test_a_handler_chains_the_next_job_and_nothing_is_left_behind(
-    database: Database, queue: SqliteWorkQueue
+    database: Database, queue: WorkQueue
 ) -> None:
     async def behave(delivery: Delivery) -> None:
         number = int(delivery.job.key)
@@ -382,9 +372,7 @@ async def test_a_handler_chains_the_next_job_and_nothing_is_left_behind(
     assert record.keys == [str(n) for n in range(51)]
 
 
-async def test_kinds_of_other_workers_are_left_alone(
-    database: Database, queue: SqliteWorkQueue
-) -> None:
+async def test_kinds_of_other_workers_are_left_alone(database: Database, queue: WorkQueue) -> None:
     record = Recorder()
     async with working(queue, record):
         await put(database, queue, job("a", kind="deploy"), job("b"))

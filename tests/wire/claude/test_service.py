@@ -391,7 +391,7 @@ async def test_a_model_without_a_price_is_not_asked_under_a_ceiling(tmp_path: Pa
     async with rig(tmp_path, GOOD, **free) as r:
         await r.ask(unpriced)
         (call,) = await r.calls()
-        spent = await r.store.spent_by_session("s1")
+        spent = await r.store.spent_in_month(call.start_time)
 
     assert call.cost_micro_usd is None
     assert (spent.known_micro_usd, spent.unknown) == (0, 1)

@@ -64,7 +64,7 @@ from controlplane.storage.designs import DesignStore
 from controlplane.storage.live_simulations import LiveSimulationStore
 from controlplane.storage.sessions import SessionStore
 from controlplane.storage.stacks import StackStore
-from controlplane.storage.work_queue import SqliteWorkQueue
+from controlplane.storage.work_queue import WorkQueue
 from tests.care import care_of
 from tests.stacks import stacks_of
 
@@ -237,7 +237,7 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
                 database=database,
                 journal=journal,
                 leases=book,
-                queue=SqliteWorkQueue(database),
+                queue=WorkQueue(database),
                 recoveries=recoveries,
                 store=deployments,
                 board_wait=timedelta(seconds=30),

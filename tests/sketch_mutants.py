@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 
 from controlplane.domain.units import decimal_text, parse_decimal
-from controlplane.firmware.cloud_mutants import cloud_mutants
-from controlplane.firmware.mutant import Mutant, cut
+from controlplane.firmware.mutant import Mutant
+from tests.cloud_mutants import cloud_mutants, cut
 
 _THRESHOLD = re.compile(
     r"const float (\w+)_(ON|OFF)_(ABOVE|BELOW|FROM|DOWN_TO)_(\w+) = (-?[\d.]+)f;"

@@ -3,7 +3,7 @@
 import re
 
 from controlplane.domain.units import decimal_text, parse_decimal
-from controlplane.firmware.mutant import Mutant, cut
+from controlplane.firmware.mutant import Mutant
 
 _PERIOD = re.compile(r"const unsigned long (\w+)_PUBLISH_(MS|US) = (\d+);")
 _LIMIT = re.compile(r"const float (\w+)_(PUBLISH|ARM)_AT = (-?[\d.]+)f;")
@@ -13,6 +13,11 @@ _HANDLER = re.compile(r"void (heard\w+)\([^\n]*\) \{\n(.*?)\n\}\n", re.DOTALL)
 _PASSING = re.compile(r"IsArmed && \w+ (>=|<=|>|<) ")
 _SWAPPED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
 _EXPECTED = ("published", "no_published", "message", "no_message")
+
+
+def cut(sketch: str, match: re.Match[str], group: int, new: str) -> str:
+    """A sketch with a group of a match replaced."""
+    return sketch[: match.start(group)] + new + sketch[match.end(group) :]
 
 
 def cloud_mutants(sketch: str) -> list[Mutant]:
