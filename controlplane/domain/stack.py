@@ -8,7 +8,6 @@ from enum import StrEnum
 from controlplane.domain.provisioning import ReviewedChange
 
 STACK_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
-DEVICE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 class Target(StrEnum):

@@ -9,8 +9,8 @@ from benchline.errors import (
     NotPermittedError,
     NotReadyError,
 )
+from benchline.names import DEVICE_ID
 from controlplane.domain.stack import (
-    DEVICE_ID,
     OperationKind,
     Plan,
     PlanState,

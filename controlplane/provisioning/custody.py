@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 
 from benchline.errors import CorruptError, InvalidRequestError
 from benchline.instance import make_private
-from controlplane.domain.stack import DEVICE_ID
+from benchline.names import DEVICE_ID
 from controlplane.ops.private_file import write_private
 from controlplane.provisioning.workspace import disk_error
 

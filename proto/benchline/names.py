@@ -13,6 +13,7 @@ _ID = r"[a-z0-9][a-z0-9_-]{0,62}"
 AGENT_ID = re.compile(_ID)
 BOARD_ID = re.compile(_ID)
 DEPLOYMENTS = "deployments/"
+DEVICE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 DESIGNS = "designs/"
 LIVE_SIMULATIONS = "liveSimulations/"
 STACKS = "stacks/"

@@ -13,7 +13,8 @@ from tui.state.fact import SessionSummary, Stage
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunWish:
     """What a new run is asked for. ``until`` NONE runs all stages, a ceiling of 0 is that of the
-    server, without a ``stack`` its device has no cloud."""
+    server. Without a ``stack`` its device has no cloud, without a ``device`` the server names
+    it."""
 
     prompt: str
     board: str = ""
@@ -21,6 +22,8 @@ class RunWish:
     until: Stage = Stage.NONE
     ceiling_micro_usd: int = 0
     stack: str = ""
+    device: str = ""
+    auto_approve: bool = False
 
 
 async def start_session(connection: Connection, wish: RunWish) -> SessionSummary:
@@ -31,6 +34,8 @@ async def start_session(connection: Connection, wish: RunWish) -> SessionSummary
         board=wish.board,
         designer=wish.designer,
         stack=wish.stack,
+        device=wish.device,
+        auto_approve=wish.auto_approve,
     )
     if wish.until is not Stage.NONE:
         request.until = verdict_pb2.Stage.Value(f"STAGE_{wish.until.value}")

@@ -15,22 +15,18 @@ from textual.widgets.option_list import Option
 from tui.client import designs
 from tui.client.connection import failure_of
 from tui.client.operations import RunWish, start_session
-from tui.client.stack_facts import stack_of
-from tui.client.stacks import all_stacks
 from tui.prompts import EXAMPLES
 from tui.screens.choose import Choice, ChooseScreen
-from tui.screens.frame import FramedScreen
+from tui.screens.run_cloud import CloudWishScreen
 from tui.session import ConsoleSession
 from tui.spending_words import micro_of, usd
 from tui.state.design import DesignerFact, Preview
 from tui.state.fact import Outcome, Stage
 from tui.state.model import SessionSeen
-from tui.state.stack import StackFact
 from tui.widgets.paint import BOLD, DIM
 from tui.widgets.preview_text import asked_later, preview_text
 
 _PAUSE_S = 0.3
-_LOCAL = "local"
 _OFFLINE = DesignerFact(designer="offline", ready=True, detail="known wordings; costs nothing")
 _STAGES = {
     Stage.DESIGN: "no firmware is written",
@@ -56,7 +52,7 @@ class ExampleList(OptionList):
         self.action_select()
 
 
-class NewRunScreen(FramedScreen):
+class NewRunScreen(CloudWishScreen):
     """Takes a sentence; esc keeps what was typed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -67,7 +63,6 @@ class NewRunScreen(FramedScreen):
         Binding("ctrl+g", "designer", "Designer", id="new.designer", priority=True),
         Binding("ctrl+t", "until", "Stop after", id="new.until", priority=True),
         Binding("ctrl+o", "ceiling", "Cost", id="new.ceiling", priority=True),
-        Binding("ctrl+l", "stack", "Cloud", id="new.stack", priority=True),
     ]
 
     def __init__(self, session: ConsoleSession) -> None:
@@ -77,7 +72,6 @@ class NewRunScreen(FramedScreen):
         self._previewed = ("", "")
         self._starting = False
         self._board = ""
-        self._stack = ""
         self._until = Stage.DEPLOY
         self._designers: tuple[DesignerFact, ...] = (_OFFLINE,)
         self._designer = _OFFLINE
@@ -96,7 +90,10 @@ class NewRunScreen(FramedScreen):
             with Horizontal(classes="wish-row"):
                 yield Static(id="wish-until")
                 yield Static(id="wish-cost")
-            yield Static(id="wish-stack")
+            with Horizontal(classes="wish-row"):
+                yield Static(id="wish-stack")
+                yield Static(id="wish-device")
+            yield Static(id="wish-approval")
         with Horizontal(id="ceiling-row"):
             yield Static("cost ceiling in dollars:", id="ceiling-label")
             yield Input(
@@ -135,7 +132,9 @@ class NewRunScreen(FramedScreen):
             "#wish-designer": ("^g designer", self._designer.designer),
             "#wish-until": ("^t stop after", f"{self._until.value}, {_STAGES[self._until]}"),
             "#wish-cost": ("^o cost", self._cost_words()),
-            "#wish-stack": ("^l cloud", self._stack or "none"),
+            "#wish-stack": ("^l cloud", self.cloud.stack or "none"),
+            "#wish-device": ("^n device", self.cloud.device_words),
+            "#wish-approval": ("^r approval", self.cloud.approval_words),
         }
         for selector, (name, value) in rows.items():
             self.put(selector, Text.assemble((f"{name}  ", DIM), (value, BOLD)))
@@ -258,7 +257,7 @@ class NewRunScreen(FramedScreen):
         chosen = await self.app.push_screen_wait(ChooseScreen("Board", choices, self._board))
         if chosen is not None:
             self._board = chosen
-            self._changed_wish()
+            self.wish_changed()
 
     async def _board_choices(self) -> list[Choice]:
         """With a design in sight the boards that can carry it, best first; else all of them."""
@@ -306,7 +305,7 @@ class NewRunScreen(FramedScreen):
         chosen = await self.app.push_screen_wait(screen)
         if chosen is not None:
             self._designer = next(one for one in self._designers if one.designer == chosen)
-            self._changed_wish()
+            self.wish_changed()
 
     def action_until(self) -> None:
         """Choose the stage to stop after."""
@@ -316,32 +315,16 @@ class NewRunScreen(FramedScreen):
         choices = [
             Choice(value=stage.value, title=stage.value, detail=words)
             for stage, words in _STAGES.items()
-            if stage is not Stage.PROVISION or self._stack
+            if stage is not Stage.PROVISION or self.cloud.stack
         ]
         screen = ChooseScreen("Stop after", choices, self._until.value)
         chosen = await self.app.push_screen_wait(screen)
         if chosen is not None:
             self._until = Stage(chosen)
-            self._changed_wish()
+            self.wish_changed()
 
-    def action_stack(self) -> None:
-        """Choose the cloud that the device belongs to."""
-        self.run_worker(self._choose_stack(), group="choose", exclusive=True)
-
-    async def _choose_stack(self) -> None:
-        try:
-            found = [stack_of(one) for one in await all_stacks(self.session.connection)]
-        except grpc.aio.AioRpcError as error:
-            failure = failure_of(error)
-            self.notify(failure.message, title=failure.reason, severity="error", markup=False)
-            return
-        screen = ChooseScreen("Cloud of the device", stack_choices(found), self._stack)
-        chosen = await self.app.push_screen_wait(screen)
-        if chosen is not None:
-            self._stack = chosen
-            self._changed_wish()
-
-    def _changed_wish(self) -> None:
+    def wish_changed(self) -> None:
+        """Show what is wished, and what that makes of the sentence."""
         self._paint_wishes()
         self._look_soon()
 
@@ -372,7 +355,9 @@ class NewRunScreen(FramedScreen):
             designer=self._designer.designer,
             until=self._until,
             ceiling_micro_usd=(self._ceiling or 0) if self._designer.costs else 0,
-            stack=self._stack,
+            stack=self.cloud.stack,
+            device=self.cloud.device if self.cloud.stack else "",
+            auto_approve=self.cloud.by_rule,
         )
         try:
             started = await start_session(self.session.connection, wish)
@@ -386,14 +371,3 @@ class NewRunScreen(FramedScreen):
         self.session.store.dispatch(SessionSeen(started))
         self.app.pop_screen()
         self.app.open_run(started.name)  # type: ignore[attr-defined]
-
-
-def stack_choices(stacks: list[StackFact]) -> list[Choice]:
-    """No cloud, the local one, which a run makes when there is none, and every other. Pure."""
-    made = {one.stack_id: f"{one.state}, target {one.target}" for one in stacks}
-    local = made.pop(_LOCAL, "a broker on this machine; made when there is none")
-    return [
-        Choice(value="", title="none", detail="nobody carries what it publishes"),
-        Choice(value=_LOCAL, title=_LOCAL, detail=local),
-        *(Choice(value=name, title=name, detail=detail) for name, detail in made.items()),
-    ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchline.errors import InvalidRequestError, NotFoundError, NotReadyError
-from controlplane.domain.stack import DEVICE_ID
+from benchline.names import DEVICE_ID
 from controlplane.provisioning.localcloud.authority import LOOPBACK
 from controlplane.provisioning.localcloud.broker import Broker, BrokerSetup
 from controlplane.provisioning.localcloud.desired import Desired, free_ports

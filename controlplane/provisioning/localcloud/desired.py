@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from controlplane.domain.stack import DEVICE_ID
+from benchline.names import DEVICE_ID
 from controlplane.ops.private_file import write_private
 from controlplane.provisioning.localcloud.authority import LOOPBACK
 from controlplane.provisioning.localcloud.files import read_or_none

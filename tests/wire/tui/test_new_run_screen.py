@@ -8,11 +8,13 @@ from benchline.instance import Instance
 from benchline.v1 import session_pb2, session_pb2_grpc, verdict_pb2
 from tests.wire.edge.conftest import Edge
 from tests.wire.tui.fake_server import FakeControlPlane
+from tests.wire.tui.test_cloud_screen import says_why
 from tests.wire.tui.test_console_screens import SIZES, console, notes, shows, until
 from tui.prompts import EXAMPLES
 from tui.screens.choose import ChooseScreen
 from tui.screens.new_run import NewRunScreen
 from tui.screens.run import RunScreen
+from tui.screens.stack_dialogs import FormScreen
 
 
 async def opened(pilot: Pilot[int], sentence: str) -> None:
@@ -136,16 +138,40 @@ async def test_a_cloud_is_chosen_for_the_device(
     plane.stacks.add("greenhouse")
     async with console(instance, (80, 24)) as pilot:
         await opened(pilot, "Publish the temperature every 10 seconds.")
-        await shows(pilot, "^l cloud  none")
+        await shows(pilot, "^l cloud  none", "^n device  none", "^r approval  nothing")
+        await says_why(pilot, "ctrl+n", "it goes with a cloud; ctrl+l chooses one")
         await choosing(pilot, "ctrl+l")
         await shows(pilot, "made when there is none", "DRAFT, target local")
         await pilot.press(*"green")
         await taken(pilot)
-        await shows(pilot, "^l cloud  greenhouse")
+        await shows(pilot, "^l cloud  greenhouse", "the same for this sentence", "by a person")
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
+        await pilot.press(*"Attic", "enter")
+        await shows(pilot, "small letters, digits and hyphens")
+        await pilot.press("home", "delete", "a", "enter")
+        await shows(pilot, "^n device  attic")
+        await pilot.press("ctrl+r")
+        await shows(pilot, "^r approval  by rule")
         await choosing(pilot, "ctrl+t")
         await shows(pilot, "PROVISION", "its cloud is made; no board is touched")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
         await pilot.press("f5")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
-    assert [one.stack for one in plane.created] == ["greenhouse"]
+    (made,) = plane.created
+    assert (made.stack, made.device, made.auto_approve) == ("greenhouse", "attic", True)
+
+
+async def test_plans_of_another_target_need_a_person(
+    instance: Instance, plane: FakeControlPlane
+) -> None:
+    plane.stacks.add("plant", target="aws-iot")
+    async with console(instance, (80, 24)) as pilot:
+        await opened(pilot, "Publish the temperature every 10 seconds.")
+        await choosing(pilot, "ctrl+l")
+        await pilot.press(*"plant")
+        await taken(pilot)
+        await shows(pilot, "^l cloud  plant")
+        await says_why(pilot, "ctrl+r", "plans of target aws-iot need a person")
+        await shows(pilot, "^r approval  by a person")
