@@ -8,7 +8,13 @@ import grpc
 from benchline.v1 import event_pb2, session_pb2
 from tui.client.connection import Connection, is_absent, is_away
 from tui.client.stack_facts import plan_of, stack_of
-from tui.client.stacks import all_stacks, newest_plan, stack_if_any, watch_stack
+from tui.client.stacks import (
+    all_stacks,
+    newest_plan,
+    stack_if_any,
+    watch_stack,
+    watch_stacks,
+)
 from tui.client.translate import event_of, inventory_of, summary_of
 from tui.client.watch import (
     Away,
@@ -40,6 +46,9 @@ from tui.state.model import (
 
 NEWEST_SESSIONS = 200
 """How many sessions the console lists at first."""
+
+_STACKS = "stacks"
+"""The list of stacks, among the names of what is followed."""
 
 Spawn = Callable[[str, Coroutine[None, None, None]], None]
 """Runs a feed as a task of the app, one of each name."""
@@ -112,9 +121,28 @@ class Feeds:
         if stack and waits_for_approval(run_of(self._store.model, session)):
             self.follow_stack(stack)
 
-    async def read_stacks(self) -> None:
+    def follow_stacks(self) -> None:
+        """Follow the list of stacks, and each in it; asking again changes nothing."""
+        if _STACKS not in self._followed:
+            self._followed.add(_STACKS)
+            self._spawn("stacks", self._follow_stacks())
+
+    async def _follow_stacks(self) -> None:
+        try:
+            async for _ in watch_stacks(self._connection, on_away=self._away):
+                self._live()
+                await self._read_stacks()
+        finally:
+            self._followed.discard(_STACKS)
+
+    async def _read_stacks(self) -> None:
         """The list of stacks; each is followed from then on."""
-        found = tuple(stack_of(one) for one in await all_stacks(self._connection))
+        try:
+            found = tuple(stack_of(one) for one in await all_stacks(self._connection))
+        except grpc.aio.AioRpcError as error:
+            if not is_away(error):
+                raise
+            return  # read again when the watch is back
         self._store.dispatch(StacksListed(found))
         for one in found:
             self.follow_stack(one.name)

@@ -1,6 +1,7 @@
 """Designs on the wire: previews, documents, stored designs and their drawings."""
 
 import hashlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +24,7 @@ from controlplane.edge.design_messages import (
     stored_design_message,
     suggestion_message,
 )
+from controlplane.edge.following import follow_list
 from controlplane.edge.render import board_model_message, design_message, finding_message
 from controlplane.edge.requests import (
     check_request_id,
@@ -49,6 +51,8 @@ _DRAWINGS = {
     design_pb2.DRAWING_FORMAT_TEXT: (wiring_text, "text/plain", "wiring.txt"),
     design_pb2.DRAWING_FORMAT_BOM_CSV: (bom_csv, "text/csv", "bom.csv"),
 }
+
+_HEARTBEAT_S = 5.0
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -209,6 +213,13 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
         """One revision."""
         stored = await self._designs.get(*parse_design_name(request.name))
         return design_pb2.GetDesignResponse(stored_design=stored_design_message(stored))
+
+    async def WatchDesigns(  # noqa: N802
+        self, request: design_pb2.WatchDesignsRequest, context: Context
+    ) -> AsyncIterator[design_pb2.WatchDesignsResponse]:
+        """Whenever a design was stored or got a revision."""
+        async for count in follow_list(self._designs.changes, heartbeat_s=_HEARTBEAT_S):
+            yield design_pb2.WatchDesignsResponse(changes=count)
 
     async def ListDesigns(  # noqa: N802
         self, request: design_pb2.ListDesignsRequest, context: Context

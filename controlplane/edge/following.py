@@ -1,4 +1,4 @@
-"""The events of one journal on a stream: stored ones, then live ones, heartbeats in between."""
+"""Journals and changes of lists on a stream, with heartbeats in between."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from benchline.v1 import event_pb2
 from controlplane.edge.render import event_message
 from controlplane.journal.journal import Journal
+from controlplane.storage.list_changes import ListChanges
 
 _EVENTS_A_READ = 500
 _EVENT_BYTES_A_MESSAGE = 512 * 1024
@@ -42,6 +43,14 @@ async def follow_journal(
                 await journal.wait(subject, cursor - 1)
         except TimeoutError:
             yield [], await journal.head(subject)
+
+
+async def follow_list(changes: ListChanges, *, heartbeat_s: float) -> AsyncIterator[int]:
+    """How often a list changed: at once, after each change, and again in a heartbeat."""
+    count = changes.count
+    while True:
+        yield count
+        count = await changes.after(count, within_s=heartbeat_s)
 
 
 def _batch(events: list[event_pb2.Event]) -> list[event_pb2.Event]:

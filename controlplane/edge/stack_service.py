@@ -17,7 +17,7 @@ from benchline.v1 import provisioning_pb2, stack_pb2, stack_pb2_grpc
 from controlplane.access.principal import Role, current_principal
 from controlplane.domain.stack import Operation, Setting, Stack, Target
 from controlplane.domain.telemetry import TelemetryMessage
-from controlplane.edge.following import follow_journal
+from controlplane.edge.following import follow_journal, follow_list
 from controlplane.edge.requests import (
     check_request_id,
     page_size,
@@ -230,6 +230,13 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
             heartbeat_s=self._heartbeat_s,
         ):
             yield stack_pb2.WatchStackResponse(events=events, head_sequence=head)
+
+    async def WatchStacks(  # noqa: N802
+        self, request: stack_pb2.WatchStacksRequest, context: Context
+    ) -> AsyncIterator[stack_pb2.WatchStacksResponse]:
+        """Whenever a stack was made or forgotten."""
+        async for count in follow_list(self._store.changes, heartbeat_s=self._heartbeat_s):
+            yield stack_pb2.WatchStacksResponse(changes=count)
 
     async def WatchTelemetry(  # noqa: N802
         self, request: stack_pb2.WatchTelemetryRequest, context: Context

@@ -11,6 +11,7 @@ from controlplane.domain.design import Design
 from controlplane.domain.stored_design import StoredDesign
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import from_us, to_us, utc_now
+from controlplane.storage.list_changes import ListChanges
 
 _COLUMNS = (
     "d.design_id, r.revision, r.parent_revision, d.head_revision, r.document, r.note,"
@@ -29,11 +30,12 @@ class NewRevision:
 
 
 class DesignStore:
-    """The truth about stored designs."""
+    """The truth about stored designs; `changes` tells of new ones and of new revisions."""
 
     def __init__(self, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
         self._database = database
         self._now = now
+        self.changes = ListChanges()
 
     async def create(self, design_id: str, new: NewRevision) -> StoredDesign:
         """Store revision 1. The same design under the same name is stored once.
@@ -61,6 +63,7 @@ class DesignStore:
                 (design_id, now, now),
             )
             _insert(tx.connection, design_id, 1, 0, replace(new, design=first), now)
+            tx.after_commit(self.changes.tell)
             return _one(tx.connection, design_id, 1)
 
         return await self._database.transact(work)
@@ -98,6 +101,7 @@ class DesignStore:
                 "UPDATE designs SET head_revision = ?, update_us = ? WHERE design_id = ?",
                 (number, now, design_id),
             )
+            tx.after_commit(self.changes.tell)
             return _one(tx.connection, design_id, number)
 
         return await self._database.transact(work)

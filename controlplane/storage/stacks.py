@@ -14,6 +14,7 @@ from controlplane.planning.provisioning import is_busy
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import to_us, utc_now
+from controlplane.storage.list_changes import ListChanges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class OperationRequest:
 
 
 class StackStore:
-    """The truth about stacks."""
+    """The truth about stacks; `changes` tells of new ones and of forgotten ones."""
 
     def __init__(
         self, database: Database, journal: Journal, *, now: Callable[[], datetime] = utc_now
@@ -37,6 +38,7 @@ class StackStore:
         self._database = database
         self._journal = journal
         self._now = now
+        self.changes = ListChanges()
 
     async def create(self, stack: Stack) -> Stack:
         """Store a new stack and tell it.
@@ -56,6 +58,7 @@ class StackStore:
                 "INSERT INTO stacks (stack_id, create_us, body) VALUES (?, ?, ?)",
                 (stack.stack_id, to_us(stack.create_time), to_json(created)),
             )
+            tx.after_commit(self.changes.tell)
             return created
 
         return await self._database.transact(work)
@@ -230,6 +233,7 @@ class StackStore:
             check(stack)
             self._journal.forget(tx, stack.name)
             tx.connection.execute("DELETE FROM stacks WHERE stack_id = ?", (stack_id,))
+            tx.after_commit(self.changes.tell)
 
         await self._database.transact(work)
 

@@ -1,6 +1,7 @@
 """Designs: previews, kept ones and their revisions, as single calls that give facts."""
 
 import json
+from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from benchline.names import DESIGNS
 from benchline.v1 import design_pb2, server_pb2, session_pb2
 from tui.client.connection import CALL_TIMEOUT_S, Connection, is_absent, new_request_id
 from tui.client.translate import finding_of, milliseconds_of, outcome_of, summary_of
+from tui.client.watch import Away, ignore, watch_list
 from tui.state import design as d
 from tui.state.fact import Finding, Outcome, SessionSummary
 
@@ -172,6 +174,16 @@ async def kept_designs(connection: Connection) -> tuple[d.StoredFact, ...]:
     request = design_pb2.ListDesignsRequest(page_size=_PAGE)
     answer = await connection.designs.ListDesigns(request, timeout=CALL_TIMEOUT_S)
     return tuple(stored_fact(one) for one in answer.stored_designs)
+
+
+async def watch_designs(connection: Connection, *, on_away: Away = ignore) -> AsyncIterator[None]:
+    """Whenever the kept designs have to be read."""
+
+    def opened() -> AsyncIterable[design_pb2.WatchDesignsResponse]:
+        return connection.designs.WatchDesigns(design_pb2.WatchDesignsRequest())
+
+    async for _ in watch_list(opened, on_away):
+        yield
 
 
 async def revisions(connection: Connection, name: str) -> tuple[d.StoredFact, ...]:

@@ -8,7 +8,7 @@ import grpc
 from benchline.v1 import event_pb2, provisioning_pb2, stack_pb2, verdict_pb2
 from tui.client.connection import CALL_TIMEOUT_S, Connection, is_absent, new_request_id
 from tui.client.stack_facts import telemetry_of
-from tui.client.watch import Away, Back, follow_to_end, ignore, without_end
+from tui.client.watch import Away, Back, follow_to_end, ignore, watch_list, without_end
 from tui.state.telemetry import Heard, Missed
 
 _PAGE = 200
@@ -42,6 +42,16 @@ async def all_stacks(connection: Connection) -> list[stack_pb2.Stack]:
         token = answer.next_page_token
         if not token:
             return found
+
+
+async def watch_stacks(connection: Connection, *, on_away: Away = ignore) -> AsyncIterator[None]:
+    """Whenever the list of stacks has to be read."""
+
+    def opened() -> AsyncIterable[stack_pb2.WatchStacksResponse]:
+        return connection.stacks.WatchStacks(stack_pb2.WatchStacksRequest())
+
+    async for _ in watch_list(opened, on_away):
+        yield
 
 
 async def create_stack(

@@ -68,6 +68,24 @@ async def without_end(
         await pause.wait()
 
 
+class _ListAnswer(Protocol):
+    @property
+    def changes(self) -> int: ...
+
+
+async def watch_list(
+    open_stream: Callable[[], AsyncIterable[_ListAnswer]], on_away: Away
+) -> AsyncIterator[None]:
+    """Whenever a list has to be read: at first, after each change, and after each return."""
+    known: int | None = None
+    async for answer in without_end(open_stream, on_away):
+        if isinstance(answer, Back):
+            known = None
+        elif answer.changes != known:
+            known = answer.changes
+            yield
+
+
 async def watch_session(
     connection: Connection, name: str, *, from_sequence: int = 1, on_away: Away = ignore
 ) -> AsyncIterator[event_pb2.Event | session_pb2.Session | Back]:

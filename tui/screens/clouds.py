@@ -46,14 +46,12 @@ class CloudsScreen(FramedScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="clouds.back"),
         Binding("n", "new_stack", "New stack", id="clouds.new"),
-        Binding("r", "reread", "Read again", id="clouds.reread"),
         Binding("y", "copy", "Copy name", id="clouds.copy"),
     ]
 
     def __init__(self, session: ConsoleSession) -> None:
         super().__init__(session)
         self._shown: list[StackFact] = []
-        self._wrong = ""
 
     def compose_body(self) -> ComposeResult:
         """The table, or what to do when it is empty."""
@@ -63,13 +61,10 @@ class CloudsScreen(FramedScreen):
         yield Static(id="detail", markup=False)
 
     def on_mount(self) -> None:
-        """Fixed column widths: measuring them on every update is slow."""
+        """Fixed column widths: measuring them on every update is slow. The list is followed."""
         for name in HEADS:
             self._table.add_column(name, width=_WIDTHS.get(name, _NEXT_WIDTH), key=name)
-
-    def on_screen_resume(self) -> None:
-        """Read it again: somebody else may have made one."""
-        self.action_reread()
+        self.session.feeds.follow_stacks()
 
     @property
     def _table(self) -> DataTable[Text]:
@@ -95,8 +90,6 @@ class CloudsScreen(FramedScreen):
         self._paint_detail()
 
     def _empty_text(self, model: Model) -> str:
-        if self._wrong:
-            return self._wrong
         if model.link is Link.AWAY:
             return "The control plane is away; it comes back by itself."
         return EMPTY if model.stacks_listed else "Reading the list…"
@@ -126,22 +119,9 @@ class CloudsScreen(FramedScreen):
         """Opening and copying need a stack; a new one needs the control plane."""
         if action in ("select_cursor", "copy") and self.is_mounted and self.selected is None:
             return "there is no stack to choose; n describes one"
-        if action in ("new_stack", "reread") and self.model.link is not Link.LIVE:
+        if action == "new_stack" and self.model.link is not Link.LIVE:
             return "not connected; it comes back by itself"
         return super().reason_against(action)
-
-    def action_reread(self) -> None:
-        """Read the list."""
-        self.run_worker(self._read(), group="read", exclusive=True)
-
-    async def _read(self) -> None:
-        try:
-            await self.session.feeds.read_stacks()
-            self._wrong = ""
-        except grpc.aio.AioRpcError as error:
-            self._wrong = one_line(failure_of(error).message, 300)
-        if self.is_mounted:
-            self.repaint()
 
     @on(DataTable.RowHighlighted)
     def _moved(self) -> None:

@@ -12,7 +12,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.client.connection import failure_of
-from tui.client.designs import kept_designs
+from tui.client.designs import kept_designs, watch_designs
 from tui.screens.frame import FramedScreen
 from tui.session import ConsoleSession
 from tui.state.design import StoredFact
@@ -40,7 +40,6 @@ class DesignsScreen(FramedScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="designs.back"),
-        Binding("r", "reread", "Read again", id="designs.reread"),
     ]
 
     def __init__(self, session: ConsoleSession) -> None:
@@ -54,23 +53,22 @@ class DesignsScreen(FramedScreen):
         yield Static("Reading…", id="empty", markup=False)
 
     def on_mount(self) -> None:
-        """The list has the keys."""
+        """The list has the keys, and is followed."""
         self.query_one("#designs").focus()
+        self.run_worker(self._follow(), group="follow", exclusive=True)
 
-    def on_screen_resume(self) -> None:
-        """Read the list: it may have changed while another screen was shown."""
-        self.action_reread()
-
-    def action_reread(self) -> None:
-        """Read the list."""
-        self.run_worker(self._read(), group="read", exclusive=True)
+    async def _follow(self) -> None:
+        try:
+            async for _ in watch_designs(self.session.connection):
+                await self._read()
+        except grpc.aio.AioRpcError as error:
+            self._say(error)
 
     async def _read(self) -> None:
         try:
             kept = await kept_designs(self.session.connection)
         except grpc.aio.AioRpcError as error:
-            failure = failure_of(error)
-            self.put("#empty", f"{failure.reason}: {failure.message}")
+            self._say(error)
             return
         if not self.put("#empty", _EMPTY):
             return
@@ -83,6 +81,10 @@ class DesignsScreen(FramedScreen):
             options.add_options([Option(_line(one)) for one in kept])
             options.highlighted = min(at, len(kept) - 1) if kept else None
         self.refresh_bindings()
+
+    def _say(self, error: grpc.aio.AioRpcError) -> None:
+        failure = failure_of(error)
+        self.put("#empty", f"{failure.reason}: {failure.message}")
 
     @on(OptionList.OptionSelected)
     def _open(self, event: OptionList.OptionSelected) -> None:

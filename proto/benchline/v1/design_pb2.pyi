@@ -1606,3 +1606,42 @@ class UpdateDesignResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UpdateDesignResponse: _TypeAlias = UpdateDesignResponse  # noqa: Y015
+
+@_typing.final
+class WatchDesignsRequest(_message.Message):
+    """Request of WatchDesigns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchDesignsRequest: _TypeAlias = WatchDesignsRequest  # noqa: Y015
+
+@_typing.final
+class WatchDesignsResponse(_message.Message):
+    """One message of WatchDesigns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    changes: _builtins.int
+    """How often the list changed since the control plane began; in a heartbeat the same number again."""
+    def __init__(
+        self,
+        *,
+        changes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchDesignsResponse: _TypeAlias = WatchDesignsResponse  # noqa: Y015

@@ -78,6 +78,11 @@ class DesignServiceStub:
                 request_serializer=benchline_dot_v1_dot_design__pb2.GetDesignRequest.SerializeToString,
                 response_deserializer=benchline_dot_v1_dot_design__pb2.GetDesignResponse.FromString,
                 _registered_method=True)
+        self.WatchDesigns = channel.unary_stream(
+                '/benchline.v1.DesignService/WatchDesigns',
+                request_serializer=benchline_dot_v1_dot_design__pb2.WatchDesignsRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_design__pb2.WatchDesignsResponse.FromString,
+                _registered_method=True)
         self.ListDesigns = channel.unary_unary(
                 '/benchline.v1.DesignService/ListDesigns',
                 request_serializer=benchline_dot_v1_dot_design__pb2.ListDesignsRequest.SerializeToString,
@@ -169,6 +174,13 @@ class DesignServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchDesigns(self, request, context):
+        """Tells whenever a design was stored or got a revision, at first at once; a heartbeat every 5 s.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDesigns(self, request, context):
         """Stored designs, newest first.
         """
@@ -246,6 +258,11 @@ def add_DesignServiceServicer_to_server(servicer, server):
                     servicer.GetDesign,
                     request_deserializer=benchline_dot_v1_dot_design__pb2.GetDesignRequest.FromString,
                     response_serializer=benchline_dot_v1_dot_design__pb2.GetDesignResponse.SerializeToString,
+            ),
+            'WatchDesigns': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchDesigns,
+                    request_deserializer=benchline_dot_v1_dot_design__pb2.WatchDesignsRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_design__pb2.WatchDesignsResponse.SerializeToString,
             ),
             'ListDesigns': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDesigns,
@@ -493,6 +510,33 @@ class DesignService:
             '/benchline.v1.DesignService/GetDesign',
             benchline_dot_v1_dot_design__pb2.GetDesignRequest.SerializeToString,
             benchline_dot_v1_dot_design__pb2.GetDesignResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchDesigns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/benchline.v1.DesignService/WatchDesigns',
+            benchline_dot_v1_dot_design__pb2.WatchDesignsRequest.SerializeToString,
+            benchline_dot_v1_dot_design__pb2.WatchDesignsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,8 @@ class DesignServiceStub:
     """Stores a design as revision 1 of a new name. ALREADY_EXISTS/DESIGN_EXISTS when the name is taken."""
     GetDesign: _grpc.UnaryUnaryMultiCallable[_design_pb2.GetDesignRequest, _design_pb2.GetDesignResponse]
     """One stored design, the newest revision unless one is named."""
+    WatchDesigns: _grpc.UnaryStreamMultiCallable[_design_pb2.WatchDesignsRequest, _design_pb2.WatchDesignsResponse]
+    """Tells whenever a design was stored or got a revision, at first at once; a heartbeat every 5 s."""
     ListDesigns: _grpc.UnaryUnaryMultiCallable[_design_pb2.ListDesignsRequest, _design_pb2.ListDesignsResponse]
     """Stored designs, newest first."""
     ListDesignRevisions: _grpc.UnaryUnaryMultiCallable[_design_pb2.ListDesignRevisionsRequest, _design_pb2.ListDesignRevisionsResponse]
@@ -93,6 +95,8 @@ class DesignServiceAsyncStub(DesignServiceStub):
     """Stores a design as revision 1 of a new name. ALREADY_EXISTS/DESIGN_EXISTS when the name is taken."""
     GetDesign: _aio.UnaryUnaryMultiCallable[_design_pb2.GetDesignRequest, _design_pb2.GetDesignResponse]  # type: ignore[assignment]
     """One stored design, the newest revision unless one is named."""
+    WatchDesigns: _aio.UnaryStreamMultiCallable[_design_pb2.WatchDesignsRequest, _design_pb2.WatchDesignsResponse]  # type: ignore[assignment]
+    """Tells whenever a design was stored or got a revision, at first at once; a heartbeat every 5 s."""
     ListDesigns: _aio.UnaryUnaryMultiCallable[_design_pb2.ListDesignsRequest, _design_pb2.ListDesignsResponse]  # type: ignore[assignment]
     """Stored designs, newest first."""
     ListDesignRevisions: _aio.UnaryUnaryMultiCallable[_design_pb2.ListDesignRevisionsRequest, _design_pb2.ListDesignRevisionsResponse]  # type: ignore[assignment]
@@ -176,6 +180,14 @@ class DesignServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_design_pb2.GetDesignResponse, _abc.Awaitable[_design_pb2.GetDesignResponse]]:
         """One stored design, the newest revision unless one is named."""
+
+    @_abc_1.abstractmethod
+    def WatchDesigns(
+        self,
+        request: _design_pb2.WatchDesignsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_design_pb2.WatchDesignsResponse], _abc.AsyncIterator[_design_pb2.WatchDesignsResponse]]:
+        """Tells whenever a design was stored or got a revision, at first at once; a heartbeat every 5 s."""
 
     @_abc_1.abstractmethod
     def ListDesigns(

@@ -974,6 +974,45 @@ class WatchStackResponse(_message.Message):
 Global___WatchStackResponse: _TypeAlias = WatchStackResponse  # noqa: Y015
 
 @_typing.final
+class WatchStacksRequest(_message.Message):
+    """Request of WatchStacks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchStacksRequest: _TypeAlias = WatchStacksRequest  # noqa: Y015
+
+@_typing.final
+class WatchStacksResponse(_message.Message):
+    """One message of WatchStacks. What became of one stack is told by WatchStack."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    changes: _builtins.int
+    """How often the list changed since the control plane began; in a heartbeat the same number again."""
+    def __init__(
+        self,
+        *,
+        changes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchStacksResponse: _TypeAlias = WatchStacksResponse  # noqa: Y015
+
+@_typing.final
 class WatchTelemetryRequest(_message.Message):
     """Request of WatchTelemetry."""
 

@@ -96,6 +96,11 @@ class StackServiceStub:
                 request_serializer=benchline_dot_v1_dot_stack__pb2.CancelOperationRequest.SerializeToString,
                 response_deserializer=benchline_dot_v1_dot_stack__pb2.CancelOperationResponse.FromString,
                 _registered_method=True)
+        self.WatchStacks = channel.unary_stream(
+                '/benchline.v1.StackService/WatchStacks',
+                request_serializer=benchline_dot_v1_dot_stack__pb2.WatchStacksRequest.SerializeToString,
+                response_deserializer=benchline_dot_v1_dot_stack__pb2.WatchStacksResponse.FromString,
+                _registered_method=True)
         self.WatchStack = channel.unary_stream(
                 '/benchline.v1.StackService/WatchStack',
                 request_serializer=benchline_dot_v1_dot_stack__pb2.WatchStackRequest.SerializeToString,
@@ -210,6 +215,13 @@ class StackServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchStacks(self, request, context):
+        """Tells whenever a stack was made or forgotten, at first at once; a heartbeat every 5 s.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchStack(self, request, context):
         """Streams the events of a stack from a sequence number, first the stored ones, then live ones; a heartbeat every 5 s.
         With an operation it ends after the last event of that; else when the stack is deleted.
@@ -303,6 +315,11 @@ def add_StackServiceServicer_to_server(servicer, server):
                     servicer.CancelOperation,
                     request_deserializer=benchline_dot_v1_dot_stack__pb2.CancelOperationRequest.FromString,
                     response_serializer=benchline_dot_v1_dot_stack__pb2.CancelOperationResponse.SerializeToString,
+            ),
+            'WatchStacks': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchStacks,
+                    request_deserializer=benchline_dot_v1_dot_stack__pb2.WatchStacksRequest.FromString,
+                    response_serializer=benchline_dot_v1_dot_stack__pb2.WatchStacksResponse.SerializeToString,
             ),
             'WatchStack': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchStack,
@@ -651,6 +668,33 @@ class StackService:
             '/benchline.v1.StackService/CancelOperation',
             benchline_dot_v1_dot_stack__pb2.CancelOperationRequest.SerializeToString,
             benchline_dot_v1_dot_stack__pb2.CancelOperationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchStacks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/benchline.v1.StackService/WatchStacks',
+            benchline_dot_v1_dot_stack__pb2.WatchStacksRequest.SerializeToString,
+            benchline_dot_v1_dot_stack__pb2.WatchStacksResponse.FromString,
             options,
             channel_credentials,
             insecure,

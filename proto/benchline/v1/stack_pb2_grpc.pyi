@@ -65,6 +65,8 @@ class StackServiceStub:
     """Asks the running operation to end: what is being made is finished or undone by its provider first.
     FAILED_PRECONDITION/OPERATION_ENDED when none runs.
     """
+    WatchStacks: _grpc.UnaryStreamMultiCallable[_stack_pb2.WatchStacksRequest, _stack_pb2.WatchStacksResponse]
+    """Tells whenever a stack was made or forgotten, at first at once; a heartbeat every 5 s."""
     WatchStack: _grpc.UnaryStreamMultiCallable[_stack_pb2.WatchStackRequest, _stack_pb2.WatchStackResponse]
     """Streams the events of a stack from a sequence number, first the stored ones, then live ones; a heartbeat every 5 s.
     With an operation it ends after the last event of that; else when the stack is deleted.
@@ -117,6 +119,8 @@ class StackServiceAsyncStub(StackServiceStub):
     """Asks the running operation to end: what is being made is finished or undone by its provider first.
     FAILED_PRECONDITION/OPERATION_ENDED when none runs.
     """
+    WatchStacks: _aio.UnaryStreamMultiCallable[_stack_pb2.WatchStacksRequest, _stack_pb2.WatchStacksResponse]  # type: ignore[assignment]
+    """Tells whenever a stack was made or forgotten, at first at once; a heartbeat every 5 s."""
     WatchStack: _aio.UnaryStreamMultiCallable[_stack_pb2.WatchStackRequest, _stack_pb2.WatchStackResponse]  # type: ignore[assignment]
     """Streams the events of a stack from a sequence number, first the stored ones, then live ones; a heartbeat every 5 s.
     With an operation it ends after the last event of that; else when the stack is deleted.
@@ -238,6 +242,14 @@ class StackServiceServicer(metaclass=_abc_1.ABCMeta):
         """Asks the running operation to end: what is being made is finished or undone by its provider first.
         FAILED_PRECONDITION/OPERATION_ENDED when none runs.
         """
+
+    @_abc_1.abstractmethod
+    def WatchStacks(
+        self,
+        request: _stack_pb2.WatchStacksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_stack_pb2.WatchStacksResponse], _abc.AsyncIterator[_stack_pb2.WatchStacksResponse]]:
+        """Tells whenever a stack was made or forgotten, at first at once; a heartbeat every 5 s."""
 
     @_abc_1.abstractmethod
     def WatchStack(

@@ -240,3 +240,18 @@ async def test_messages_go_only_where_a_cloud_is_kept(edge: Edge) -> None:
     request = stack_pb2.SendToDeviceRequest(name=NAME, device="d", topic="lamp", payload=b"on")
     told = await refusal(stub_of(edge).SendToDevice(request))
     assert told == ("FAILED_PRECONDITION", "TELEMETRY_NOT_READ")
+
+
+async def test_who_watches_the_list_is_told_of_what_is_made_and_forgotten(edge: Edge) -> None:
+    watch = aiter(stub_of(edge).WatchStacks(stack_pb2.WatchStacksRequest(), timeout=60))
+
+    async def changed(known: int) -> int:
+        while (told := (await anext(watch)).changes) == known:  # heartbeats
+            pass
+        return int(told)
+
+    first = (await anext(watch)).changes
+    await create(edge)
+    made = await changed(first)
+    await stub_of(edge).DeleteStack(stack_pb2.DeleteStackRequest(name=NAME))
+    assert await changed(made) == first + 2

@@ -55,6 +55,7 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
         stack.MergeFrom(stack_pb2.Stack(**fields))
         stack.create_time.FromSeconds(1_800_000_000 + len(self.stacks))
         self.stacks[stack.name], self.events[stack.name] = stack, []
+        self.announce()
         return stack
 
     def tell(self, stack: stack_pb2.Stack, *, skip: int = 0, **facts: object) -> None:
@@ -225,6 +226,20 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
         stack.operation.cancel_requested = True
         self.tell(stack, stack_operation=stack.operation)
         return stack_pb2.CancelOperationResponse(operation=stack.operation)
+
+    async def WatchStacks(  # type: ignore[no-untyped-def]
+        self, request, context
+    ) -> AsyncIterator[stack_pb2.WatchStacksResponse]:
+        names: list[str] = []
+        changes = 0
+        yield stack_pb2.WatchStacksResponse()
+        while True:
+            waiter = self._changed
+            if names != list(self.stacks):
+                names = list(self.stacks)
+                changes += 1
+                yield stack_pb2.WatchStacksResponse(changes=changes)
+            await waiter.wait()
 
     async def WatchStack(  # type: ignore[no-untyped-def]
         self, request, context

@@ -264,6 +264,26 @@ async def test_devices_and_settings_change_and_an_empty_stack_is_forgotten(
         await shows(pilot, "No device clouds yet")
 
 
+async def test_the_list_shows_what_others_make_and_forget(
+    instance: Instance, plane: FakeControlPlane
+) -> None:
+    async with console(instance, (80, 24)) as pilot:
+        await shows(pilot, "● live")
+        await pilot.press("4")
+        await shows(pilot, "No device clouds yet")
+        plane.stacks.add("attic")
+        await shows(pilot, "attic", "DRAFT")
+        await plane.stop()
+        await shows(pilot, "○ reconnecting")
+        plane.stacks.add("cellar")
+        await plane.serve(instance.target)
+        await shows(pilot, "● live", "attic", "cellar")
+        del plane.stacks.stacks["stacks/attic"]
+        plane.stacks.announce()
+        await until(pilot, lambda: "attic" not in picture(app_of(pilot)))
+        await shows(pilot, "cellar")
+
+
 async def test_the_history_resumes_where_it_was_and_shows_a_gap(
     instance: Instance, plane: FakeControlPlane
 ) -> None:

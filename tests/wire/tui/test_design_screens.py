@@ -74,6 +74,10 @@ async def test_without_designs_the_list_teaches(edge: Edge) -> None:
     async with console(edge, (80, 24)) as pilot:
         await in_designs(pilot)
         await shows(pilot, "No designs are kept yet", "benchline design")
+        await keep(edge)
+        await shows(pilot, "relay", "first")
+        await revise(edge)
+        await shows(pilot, "Second [b]title[/b]", "second")
 
 
 @pytest.mark.parametrize("size", SIZES)
