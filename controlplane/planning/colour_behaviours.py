@@ -11,8 +11,8 @@ from controlplane.planning.limits import (
     LONGEST_COMMAND,
     LONGEST_STEP_MS,
     SHORTEST_STEP_MS,
+    check_text,
     identifier,
-    is_usable_text,
     milliseconds,
 )
 from controlplane.planning.phrases import convert
@@ -109,14 +109,7 @@ class Colours:
         self._cycle = intent
 
     def _add_paint(self, intent: Paint) -> None:
-        if not is_usable_text(intent.word, LONGEST_COMMAND):
-            self._complain(
-                "E159",
-                f"the command {intent.word[:100]!r} cannot be used: it has to be 1 to "
-                f"{LONGEST_COMMAND} printable ASCII characters without spaces at its ends.",
-                "Change the text.",
-                intent,
-            )
+        check_text(self.resolver, "command", intent.word, LONGEST_COMMAND, intent, subject=RGB)
         other = self._paints.setdefault(intent.word, intent)
         if other.colour != intent.colour:
             self._complain(

@@ -5,8 +5,8 @@ from fractions import Fraction
 
 from controlplane.domain.design import Behaviour, BehaviourKind, Parameter
 from controlplane.domain.units import Unit, decimal_text
-from controlplane.planning.intent import Blink, ValueKind
-from controlplane.planning.resolve import Thing
+from controlplane.planning.intent import Blink, Intent, ValueKind
+from controlplane.planning.resolve import Resolver, Thing
 
 SHORTEST_BLINK_MS = Fraction(10)
 """Shortest blink period: 100 Hz is as fast as a 1 ms tick shows within 2 %."""
@@ -65,6 +65,27 @@ def is_usable_text(text: str, longest: int) -> bool:
     """Whether a text can travel as a line: printable ASCII, no spaces around it, no "${"."""
     plain = text.isascii() and text.isprintable() and text == text.strip()
     return bool(text) and plain and len(text) <= longest and "${" not in text
+
+
+def check_text(
+    resolver: Resolver, what: str, text: str, longest: int, at: Intent, *, subject: str = ""
+) -> None:
+    """Complain about a text that cannot travel as a line; ``subject`` is ``what`` by default."""
+    if not is_usable_text(text, longest):
+        message = f"the {what} {text[:100]!r} cannot be used: it has to be 1 to {longest} "
+        message += "printable ASCII characters without spaces at its ends."
+        resolver.complain("E159", subject or what, message, "Change the text.", at)
+
+
+def complain_of_long_period(resolver: Resolver, subject: str, at: Intent) -> None:
+    """Complain about a period that no scenario has the time for."""
+    resolver.complain(
+        "E152",
+        subject,
+        f"a period above {LONGEST_S} s cannot be proved here.",
+        f"Use a period of at most {LONGEST_S} s.",
+        at,
+    )
 
 
 def identifier(word: str) -> str:

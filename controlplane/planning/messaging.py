@@ -1,6 +1,6 @@
 """What is published and what messages do: the wishes for the cloud put together, or refused."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from benchline.cloud_records import is_topic
 from controlplane.domain.design import Behaviour, BehaviourKind, Parameter
@@ -27,7 +27,7 @@ from controlplane.planning.limits import (
     thing_name,
 )
 from controlplane.planning.phrases import convert
-from controlplane.planning.resolve import Resolver, Thing
+from controlplane.planning.resolve import Resolver, SignalsOf, Thing
 from controlplane.planning.thresholds import proof_step
 
 MOST_TOPICS = 8
@@ -39,8 +39,6 @@ LONGEST_TOPIC = 60
 _PUBLISHABLE = (ValueKind.SENSOR, ValueKind.OUTPUT, ValueKind.PRESSES, ValueKind.UPTIME)
 _WORDS = {">": "above", ">=": "at or above", "<": "below", "<=": "at or below"}
 _EXAMPLE = 'Say e.g. "publish the temperature every 10 seconds".'
-
-SignalsOf = Callable[[ValueRef, Intent], tuple[Thing, ...] | None]
 
 
 class Messaging:

@@ -10,7 +10,7 @@ from controlplane.planning.limits import (
     LONGEST_HOLD_MS,
     LONGEST_TEXT,
     SHORTEST_HOLD_MS,
-    is_usable_text,
+    check_text,
     milliseconds,
     thing_name,
 )
@@ -98,15 +98,7 @@ class Motion:
         self._follows[output.id] = (intent, source, output)
 
     def _tell(self, intent: Notice, source: Thing) -> None:
-        if not is_usable_text(intent.began, LONGEST_TEXT):
-            self.resolver.complain(
-                "E159",
-                "text",
-                f"the text {intent.began[:100]!r} cannot be used: it has to be 1 to {LONGEST_TEXT} "
-                "printable ASCII characters without spaces at its ends.",
-                "Change the text.",
-                intent,
-            )
+        check_text(self.resolver, "text", intent.began, LONGEST_TEXT, intent)
         if self._notice is not None and self._notice[0] != intent:
             self.resolver.complain(
                 "E158",

@@ -1,6 +1,6 @@
 """Puts mentions together: which LED, which sensor, on which pin the user wants it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -72,6 +72,10 @@ _DEFAULT_SENSOR = {
     Dimension.VOLTS: "analog_input",
     Dimension.MILLIVOLTS: "analog_input",
 }
+
+
+SignalsOf = Callable[[ValueRef, Intent], tuple[Thing, ...] | None]
+"""Finds the things that a value comes from; None after a finding."""
 
 
 @dataclass(slots=True)
