@@ -125,7 +125,7 @@ async def test_answers_are_said_again_until_they_are_stored(
             await server.answer(server.command(board=BOARD, send=text(b"y")))
         async with agent(server, tmp_path):
             await server.linked(3)
-            assert list(server.hellos[-1].open_command_ids) == []
+            assert command not in server.hellos[-1].open_command_ids
     first, *others = server.answers(command)
     assert all(answer == first for answer in others)
 
