@@ -66,7 +66,8 @@ class EspressifQemu:
         "python $IDF_PATH/tools/idf_tools.py install qemu-riscv32 qemu-xtensa"
     )
     file_bytes = 16 * MIB
-    limits = SimulationLimits()
+    # Its UART sends at once what firmware writes, so that no rate tells a flood.
+    limits = SimulationLimits(console_bytes_per_s=8 * MIB)
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder

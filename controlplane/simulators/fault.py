@@ -48,6 +48,19 @@ def seen_in_log(run: Run, limits: SimulationLimits) -> FirmwareFault | None:
     )
 
 
+def flood(console_bytes: int) -> FirmwareFault:
+    """The console carried all that a run may print, and END was not among it."""
+    what = f"the firmware printed {console_bytes:,} bytes, as many as a run may: END never came"
+    return FirmwareFault("flood", what)
+
+
+def seen_on_console(run: Run) -> FirmwareFault | None:
+    """What the bytes of the console prove, however long they took to come."""
+    if run.standstill:
+        return stalled(run)
+    return flood(len(run.console)) if run.console_full else None
+
+
 def of_healthy_machine(run: Run) -> FirmwareFault | None:
     """What is the firmware's fault once the simulator is known to work."""
     silent_s = time.monotonic() - run.last_byte_at

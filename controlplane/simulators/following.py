@@ -14,10 +14,13 @@ from benchline.scenario import Event, RecordSplitter
 from controlplane.childproc.command import MIB, Limits
 from controlplane.childproc.runner import Child
 from controlplane.simulators.pads import RegisterLog
-from controlplane.simulators.protocol import OnEvent, SimulationLimits
+from controlplane.simulators.protocol import OnEvent
 
 MEMORY_BYTES = 1024 * MIB
 STALL_SECONDS = 5.0
+STANDSTILL_BYTES = 24 * 1024
+"""Console bytes within one millisecond of the device that no line carries, about 2 s at 115,200
+baud: the device's clock has stopped, however fast the host is."""
 BUSY_PATIENCE = 5
 """Times that the wall limit is granted while the host is busy."""
 
@@ -48,15 +51,29 @@ class Run:
     last_byte_at: float = 0.0
     finished: bool = False
     console_full: bool = False
+    standstill: bool = False
+    """The firmware printed on and on, at one and the same time of its own."""
     log_full: bool = False
     timed_out: bool = False
     rc: int | None = None
     stderr: bytes = b""
+    _told_ms: int = -1
+    _told_from: int = 0
 
     @property
     def booted(self) -> bool:
         """Whether the firmware printed its BOOT record."""
         return any(event.type == "BOOT" for event in self.events)
+
+    def look_at_clock(self, event: Event) -> None:
+        """End the run when the device's clock stands still although records come."""
+        if event.is_line or event.malformed:
+            return
+        if event.at_ms != self._told_ms:
+            self._told_ms, self._told_from = event.at_ms, event.start
+        elif event.end - self._told_from > STANDSTILL_BYTES:
+            self.standstill = True
+            self.stop.set()
 
 
 def child_limits(wall_s: float, file_bytes: int = MIB) -> Limits:
@@ -69,12 +86,10 @@ def child_limits(wall_s: float, file_bytes: int = MIB) -> Limits:
     )
 
 
-async def follow(
-    child: Child, run: Run, limits: SimulationLimits, wall_s: float, take: OnEvent
-) -> None:
+async def follow(child: Child, run: Run, console_cap: int, wall_s: float, take: OnEvent) -> None:
     """Read the console until the run is decided, the child ends, or a limit is reached."""
     run.last_byte_at = time.monotonic()
-    reading = asyncio.ensure_future(_read_console(child, run, limits.console_bytes, take))
+    reading = asyncio.ensure_future(_read_console(child, run, console_cap, take))
     stopping = asyncio.ensure_future(run.stop.wait())
     try:
         for _ in range(BUSY_PATIENCE):
@@ -119,6 +134,10 @@ async def _read_console(child: Child, run: Run, cap: int, take: OnEvent) -> None
             take(event)
             if run.finished:
                 # What a later moment printed depends on the host's speed: it is not kept.
+                del run.console[event.end :]
+                return
+            run.look_at_clock(event)
+            if run.standstill:
                 del run.console[event.end :]
                 return
         if len(run.console) >= cap:

@@ -25,6 +25,7 @@ from controlplane.simulators.fault import (
     firmware_ended,
     of_healthy_machine,
     seen_in_log,
+    seen_on_console,
 )
 from controlplane.simulators.following import GATHER_SECONDS, Run, child_limits, follow, log_pipe
 from controlplane.simulators.identity import digest_of, run_nonce, simulation_key
@@ -159,7 +160,7 @@ class ChildSimulator:
                     async with stream(
                         command, bounds, confinement=level, gather_s=GATHER_SECONDS
                     ) as child:
-                        await follow(child, run, job.limits, wall, take)
+                        await follow(child, run, job.console_cap, wall, take)
                 except OSError as error:
                     what = "could not be started"
                     raise ToolBrokenError(
@@ -187,9 +188,7 @@ class ChildSimulator:
         if run.finished:
             return replace(known, scenario=judge.finish())
         fault = seen_in_log(run, job.limits) or self._machine.fault(run)
-        if fault is None and run.console_full:
-            end = RunEnd(reason=RunEndReason.BYTE_CAP, detail=f"{job.limits.console_bytes} bytes")
-            return replace(known, scenario=judge.finish(end))
+        fault = fault or seen_on_console(run)
         if fault is None or not run.booted:
             await prove(self._machine, job, level, self._scratch)
         if fault is None:

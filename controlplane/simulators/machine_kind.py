@@ -30,6 +30,11 @@ class Job:
     end_ms: int
     limits: SimulationLimits
 
+    @property
+    def console_cap(self) -> int:
+        """The bytes that its console may carry."""
+        return self.limits.console_cap(self.end_ms)
+
 
 class CodeReader(PieceReader, Protocol):
     """What reads the code that ran out of a log."""

@@ -12,6 +12,7 @@ OnEvent = Callable[[Event], None]
 """Called for each event as it is printed; must not block."""
 
 MIB = 1 << 20
+_SPARE_SECONDS = 2.0
 
 TEST_BUILD_CAPABILITIES = frozenset(
     {
@@ -51,17 +52,25 @@ class SimulationLimits:
     """Bounds of one run.
 
     The wall limit is `wall_factor` times the device time plus `wall_base_s`; on an idle machine a
-    busy loop takes 0.6 and an idle one 0.02 of its device time.
+    busy loop takes 0.6 and an idle one 0.02 of its device time. The console may carry
+    `console_bytes_per_s` of device time, which is twice what a line at 115,200 baud does, and
+    never more than `console_bytes`, which such a line does not reach in the longest scenario.
     """
 
     wall_base_s: float = 10.0
     wall_factor: float = 2.0
-    console_bytes: int = 4 * MIB
+    console_bytes: int = 8 * MIB
+    console_bytes_per_s: int = 2 * 11_520
     log_bytes: int = 32 * MIB
 
     def wall_s(self, device_ms: int) -> float:
         """The wall time, in seconds, that a run of `device_ms` may take."""
         return self.wall_base_s + self.wall_factor * device_ms / 1000
+
+    def console_cap(self, device_ms: int) -> int:
+        """The bytes that the console of a run of `device_ms` may carry: more are a flood."""
+        seconds = device_ms / 1000 + _SPARE_SECONDS
+        return min(self.console_bytes, int(self.console_bytes_per_s * seconds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,7 +114,7 @@ class MachineTracer:
             running = stream(command, bounds, confinement=level, gather_s=GATHER_SECONDS)
             try:
                 async with running as child:
-                    await follow(child, run, job.limits, wall, take)
+                    await follow(child, run, job.console_cap, wall, take)
             except OSError as error:
                 what = "could not be started"
                 raise ToolBrokenError(tool, ToolTrouble.UNUSABLE, what, str(error)) from error

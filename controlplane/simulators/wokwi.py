@@ -33,7 +33,7 @@ from controlplane.domain.part import BoardModel, WokwiBoard
 from controlplane.exporters.wiring import BOARD_ID, wiring_of_signals
 from controlplane.exporters.wokwi_diagram import DIAGRAM, diagram
 from controlplane.simulators.corroboration import corroborate
-from controlplane.simulators.fault import FirmwareFault, firmware_ended
+from controlplane.simulators.fault import FirmwareFault, firmware_ended, flood
 from controlplane.simulators.identity import digest_of, run_nonce, simulation_key
 from controlplane.simulators.machine import no_verdict, rung_name
 from controlplane.simulators.protocol import (
@@ -302,8 +302,7 @@ def _judged(
     if feed.finished:
         return replace(known, scenario=judge.finish())
     if feed.console_full:
-        end = RunEnd(reason=RunEndReason.BYTE_CAP, detail=f"{run.limits.console_bytes} bytes")
-        return replace(known, scenario=judge.finish(end))
+        return _blamed(flood(len(feed.console)), judge, known)
     if feed.pins_full:
         fault = FirmwareFault("flood", f"the firmware changed its pins {feed.pin_changes} times")
         return _blamed(fault, judge, known)

@@ -161,7 +161,6 @@ class Integrity:
 _CAUSES = {
     RunEndReason.STREAM_CLOSED: "the console stream ended",
     RunEndReason.TIME_CAP: "the time cap was reached",
-    RunEndReason.BYTE_CAP: "the byte cap was reached",
     RunEndReason.CANCELLED: "the run was cancelled",
     RunEndReason.TOOL_FAILED: "a tool failed",
 }

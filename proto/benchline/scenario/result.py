@@ -46,7 +46,6 @@ class RunEndReason(StrEnum):
 
     STREAM_CLOSED = "STREAM_CLOSED"
     TIME_CAP = "TIME_CAP"
-    BYTE_CAP = "BYTE_CAP"
     CANCELLED = "CANCELLED"
     TOOL_FAILED = "TOOL_FAILED"
 

@@ -198,11 +198,23 @@ async def test_stopping_the_clock_is_the_firmwares_fault(simulate_c3: Simulate) 
     assert "END never came" in result.scenario.reason
 
 
-async def test_a_console_flood_reaches_the_byte_cap(simulate_c3: Simulate) -> None:
+async def test_a_flood_that_stops_the_clock_is_the_firmwares_fault(simulate_c3: Simulate) -> None:
+    sketch = """void setup() { Serial.begin(115200); noInterrupts(); }
+void loop() { Serial.println("0123456789"); }"""
+    result = await simulate_c3(sketch)
+
+    assert result.outcome is Outcome.FAILED, result.scenario.reason
+    assert "END never came" in result.scenario.reason
+
+
+async def test_more_console_bytes_than_a_run_may_print_are_the_firmwares_fault(
+    simulate_c3: Simulate,
+) -> None:
     sketch = 'void setup() { Serial.begin(115200); }\nvoid loop() { Serial.println("0123456789"); }'
     result = await simulate_c3(sketch, limits=SimulationLimits(console_bytes=10_000))
 
-    assert result.outcome is Outcome.BROKEN, result.scenario.reason
+    assert result.outcome is Outcome.FAILED, result.scenario.reason
+    assert "the firmware printed 10,000 bytes" in result.scenario.reason
     assert len(result.console) == 10_000
 
 

@@ -28,8 +28,15 @@ inline bench::Fault faultOf(const char *kind, uint32_t pc, uint32_t lr, uint32_t
 void enableInterrupt(uint32_t number, uint32_t priority);
 // Turns on the console's USART.
 void enableConsoleClock();
+#ifdef BENCH_TEST
+// Called in each tick: sends on what waits for the line of a simulator.
+void tickConsole();
+#endif
 // AF7 for the console, whole registers from the shadow (see gpio.cpp).
 void pinsToConsole();
+
+// How fast QEMU's STM32F405 runs its timers, whatever the clocks are.
+constexpr uint32_t kQemuTimerMhz = 1000;
 
 // NVIC priorities, 0 (most urgent) to 15. Input must not be lost while the tick prints.
 constexpr uint32_t kConsolePriority = 4;

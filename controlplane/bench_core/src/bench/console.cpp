@@ -24,7 +24,6 @@ void drain() {
       port::consoleTx(static_cast<uint8_t>(output.get()));
     }
   }
-  // In a simulator the UART takes everything at once and this never turns the interrupt on.
   port::consoleTxInterrupt(output.used() > 0);
 }
 
