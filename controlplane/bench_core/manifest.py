@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from controlplane.bench_core.core_port import CorePort, Variant
 from controlplane.bench_core.families import esp32c3, stm32f4
+from controlplane.domain.elf_note import part_note
 
 __all__ = [
     "PORTS",
@@ -46,10 +47,11 @@ def port_for_board(board_model: str) -> tuple[CorePort, Variant]:
     raise KeyError(board_model)
 
 
-def identity_source(*, build_id: str, design_hash: str = "none") -> str:
-    """Give the C++ file that names a build in its BOOT record; link it with the sketch.
+def identity_source(*, part: str, build_id: str, design_hash: str = "none") -> str:
+    """Give the C++ file that names a build in its BOOT record, and in the ELF file the part.
 
-    Both are 12 lower-case hexadecimal digits; `design_hash` may be "none".
+    Link it with the sketch. The ids are 12 lower-case hexadecimal digits; `design_hash` may be
+    "none".
 
     Raises:
         ValueError: an argument has another form.
@@ -61,6 +63,7 @@ def identity_source(*, build_id: str, design_hash: str = "none") -> str:
         '#include "bench/identity.h"\n'
         f'extern const char benchBuildId[] = "{build_id}";\n'
         f'extern const char benchDesignHash[] = "{design_hash}";\n'
+        f'__asm__(R"({part_note(part)})");\n'
     )
 
 

@@ -8,23 +8,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from controlplane.domain.elf_note import noted_part
 from controlplane.domain.image import (
     MAX_IMAGE_BYTES,
     ImageError,
     ImageSegment,
     compose_elf,
     elf_machine,
+    elf_memory,
     is_elf,
     is_hex,
     read_image,
 )
+from controlplane.domain.image_memory import STM32_FLASH, STM32_SRAM, MemoryUse, memory_of
 
 MAX_FILES = 16
 MAX_SEGMENTS = 16  # of one write; what an agent takes
 # The address space of the flash of each family. ESP parts: offsets into their flash as esptool
-# counts them, at most 16 MiB. STM32: main flash is at 0x0800_0000, at most 2 MiB on an F4
-# (ST RM0090 section 3.3, from the manual, not checked against it).
-_WINDOWS = {"stm32": range(0x0800_0000, 0x0820_0000), "esp32": range(0x0100_0000)}
+# counts them, at most 16 MiB.
+_WINDOWS = {"stm32": STM32_FLASH, "esp32": range(0x0100_0000)}
 # `chip_id` of the extended header of an ESP image, two bytes at offset 12 after magic 0xE9:
 # esptool 5.6, `targets/*.py` (IMAGE_CHIP_ID) and `bin_image.py` (ESP32FirmwareImage).
 _ESP_MAGIC = 0xE9
@@ -47,9 +49,9 @@ _ESP_CHIPS = {
 ELF_ARM, _ELF_XTENSA, ELF_RISCV = 40, 94, 243
 _XTENSA_PARTS = frozenset({"esp32", "esp32s2", "esp32s3"})
 _RISCV_PARTS = frozenset(_ESP_CHIPS.values()) - _XTENSA_PARTS
-# RAM in which an STM32F4's first stack can lie: SRAM at 0x2000_0000, CCM at 0x1000_0000
-# (ST RM0090 section 2.3, from the manual, not checked against it).
-_STM32_STACKS = (range(0x1000_0000, 0x1001_0001), range(0x2000_0000, 0x2008_0001))
+# RAM in which an STM32F4's first stack can lie: SRAM, or CCM at 0x1000_0000 (ST RM0090 section
+# 2.3, from the manual, not checked against it).
+_STM32_STACKS = (range(0x1000_0000, 0x1001_0001), STM32_SRAM)
 
 _RECORD_WORDS = (b"BL \0", b"BOOT\0", b"nonce\0", b"sources\0")
 
@@ -96,12 +98,20 @@ class ImageTarget:
         return self.part or self.family
 
 
+_ELF_TARGETS = {
+    ELF_ARM: ImageTarget(family="stm32"),
+    _ELF_XTENSA: ImageTarget(family="esp32", parts=_XTENSA_PARTS),
+    ELF_RISCV: ImageTarget(family="esp32", parts=_RISCV_PARTS),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwareContent:
-    """The bytes of a firmware, in address order, and what it is for."""
+    """The bytes of a firmware, in address order, what it is for, and what it asks of the part."""
 
     segments: tuple[ImageSegment, ...]
     target: ImageTarget
+    memory: tuple[MemoryUse, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -162,19 +172,22 @@ def read_firmware(files: Sequence[tuple[ImageFile, bytes]], *, part: str = "") -
     if target is None:
         target = _told_by_addresses(joined)
     _check_window(joined, target)
-    return FirmwareContent(segments=joined, target=target)
+    running = [span for _, data in files if is_elf(data) for span in elf_memory(data)]
+    memory = memory_of(joined, running) if target.family == "stm32" else ()
+    return FirmwareContent(segments=joined, target=target, memory=memory)
 
 
 def _told_by_file(file: ImageFile, data: bytes) -> ImageTarget | None:
     if is_elf(data):
         machine = elf_machine(data)
-        if machine == ELF_ARM:
-            return ImageTarget(family="stm32")
-        if machine == _ELF_XTENSA:
-            return ImageTarget(family="esp32", parts=_XTENSA_PARTS)
-        if machine == ELF_RISCV:
-            return ImageTarget(family="esp32", parts=_RISCV_PARTS)
-        raise ImageError(f"{file.filename} is for ELF machine {machine}, which nothing here runs")
+        if machine not in _ELF_TARGETS:
+            what = f"{file.filename} is for ELF machine {machine}, which nothing here runs"
+            raise ImageError(what)
+        part = noted_part(data)
+        if not part:
+            return _ELF_TARGETS[machine]
+        noted = ImageTarget(family=family_of(part), parts=frozenset({part}))
+        return _agreed(_ELF_TARGETS[machine], noted, file.filename)
     if is_hex(file.filename):
         return None
     return _told_by_bytes(data)

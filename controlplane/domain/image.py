@@ -7,7 +7,7 @@ from itertools import pairwise
 MAX_IMAGE_BYTES = 16 * 1024 * 1024
 _MAX_SEGMENTS = 64
 _PT_LOAD = 1
-_ELF32_HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
+ELF32_HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
 _ELF32_PROGRAM_HEADER = struct.Struct("<IIIIIIII")
 
 
@@ -62,11 +62,11 @@ def is_hex(filename: str) -> bool:
 
 def compose_elf(segments: tuple[ImageSegment, ...], machine: int) -> bytes:
     """A 32-bit ELF file that holds these segments and nothing else."""
-    table = _ELF32_HEADER.size
+    table = ELF32_HEADER.size
     offset = table + len(segments) * _ELF32_PROGRAM_HEADER.size
     ident = b"\x7fELF\x01\x01\x01" + bytes(9)
-    sizes = (_ELF32_HEADER.size, _ELF32_PROGRAM_HEADER.size, len(segments), 0, 0, 0)
-    headers = [_ELF32_HEADER.pack(ident, 2, machine, 1, segments[0].address, table, 0, 0, *sizes)]
+    sizes = (ELF32_HEADER.size, _ELF32_PROGRAM_HEADER.size, len(segments), 0, 0, 0)
+    headers = [ELF32_HEADER.pack(ident, 2, machine, 1, segments[0].address, table, 0, 0, *sizes)]
     for segment in segments:
         at, size = segment.address, len(segment.data)
         headers.append(_ELF32_PROGRAM_HEADER.pack(_PT_LOAD, offset, at, at, size, size, 5, 4))
@@ -80,9 +80,18 @@ def elf_machine(data: bytes) -> int:
     Raises:
         ImageError: truncated, or not a 32-bit little-endian ELF file.
     """
-    if len(data) < _ELF32_HEADER.size or data[4:6] != b"\x01\x01":
+    if len(data) < ELF32_HEADER.size or data[4:6] != b"\x01\x01":
         raise ImageError("not a 32-bit little-endian ELF file")
-    return int(_ELF32_HEADER.unpack_from(data)[2])
+    return int(ELF32_HEADER.unpack_from(data)[2])
+
+
+def elf_memory(data: bytes) -> tuple[range, ...]:
+    """The addresses that an ELF file's program takes while it runs, zeroed memory included.
+
+    Raises:
+        ImageError: as :func:`read_image`.
+    """
+    return tuple(range(at, at + size) for _, _, at, _, _, size, _, _ in _loaded(data) if size)
 
 
 def leave_out(segments: tuple[ImageSegment, ...], start: int, end: int) -> tuple[ImageSegment, ...]:
@@ -133,24 +142,28 @@ def _in_order(segments: list[ImageSegment], filename: str) -> tuple[ImageSegment
 
 
 def _read_elf(data: bytes) -> list[ImageSegment]:
-    elf_machine(data)
-    fields = _ELF32_HEADER.unpack_from(data)
-    table, entry_size, count = fields[5], fields[9], fields[10]
-    if entry_size != _ELF32_PROGRAM_HEADER.size or count > _MAX_SEGMENTS:
-        raise ImageError("the ELF program header table is not one of a firmware")
-    if table + entry_size * count > len(data):
-        raise ImageError("the ELF file is truncated")
     segments = []
-    for index in range(count):
-        kind, offset, _, stored_at, size, _, _, _ = _ELF32_PROGRAM_HEADER.unpack_from(
-            data, table + index * entry_size
-        )
-        if kind != _PT_LOAD or size == 0:
+    for _, offset, _, stored_at, size, _, _, _ in _loaded(data):
+        if size == 0:
             continue
         if offset + size > len(data):
             raise ImageError("the ELF file is truncated")
         segments.append(ImageSegment(stored_at, data[offset : offset + size]))
     return segments
+
+
+def _loaded(data: bytes) -> list[tuple[int, ...]]:
+    """The program headers of what is loaded."""
+    elf_machine(data)
+    fields = ELF32_HEADER.unpack_from(data)
+    table, entry_size, count = fields[5], fields[9], fields[10]
+    if entry_size != _ELF32_PROGRAM_HEADER.size or count > _MAX_SEGMENTS:
+        raise ImageError("the ELF program header table is not one of a firmware")
+    if table + entry_size * count > len(data):
+        raise ImageError("the ELF file is truncated")
+    places = range(table, table + entry_size * count, entry_size)
+    rows = [_ELF32_PROGRAM_HEADER.unpack_from(data, at) for at in places]
+    return [row for row in rows if row[0] == _PT_LOAD]
 
 
 def _read_intel_hex(data: bytes) -> list[ImageSegment]:

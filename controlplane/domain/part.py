@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from controlplane.domain.design import Active, PinRole, Pull, SignalKind
 from controlplane.domain.hardware import BusKind
+from controlplane.domain.image_memory import PartMemory
 from controlplane.domain.units import Unit, decimal_text
 
 
@@ -181,6 +182,14 @@ class Part:
     peripherals: Peripherals = Peripherals()
     pin_max_ma: int = 0
     supply_ma: int = 0
+
+    @property
+    def memory(self) -> PartMemory:
+        """The addresses of its flash and of its RAM."""
+        return PartMemory(
+            flash=range(self.flash_base, self.flash_base + self.flash_bytes),
+            ram=range(self.ram_base, self.ram_base + self.ram_bytes),
+        )
 
     def pin(self, name: str) -> Pin | None:
         """Find a pad by its name, e.g. "PA5" or "GPIO8"."""

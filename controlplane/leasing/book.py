@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from benchline.errors import BenchlineError, InvalidRequestError, NotReadyError
 from controlplane.domain.bench import Board, BoardState, Lease
+from controlplane.planning.leases import why_none_matches
 from controlplane.storage.bell import Bell
 from controlplane.storage.boards import BoardStore, read_selector
 from controlplane.storage.database import Database, Transaction
@@ -313,12 +314,6 @@ class LeaseBook:
             delay = max(0.0, (self._nearest - self._now()).total_seconds())
         await _first(changed, self._wake, delay, bool(self._waiters))
 
-    async def _why_none(self, selector: str) -> str:
-        models = sorted({board.model for board in await self._boards.boards() if board.model})
-        if not models:
-            return f"no board matches {selector!r}" if selector else "there is no board yet"
-        return f"no board matches {selector!r}; the benches have {', '.join(models)}"
-
     async def _refusal(self, selector: str) -> NotReadyError:
         boards = await self._boards.boards(selector)
         counts = {state: sum(b.state is state for b in boards) for state in BoardState}
@@ -326,7 +321,7 @@ class LeaseBook:
         if not boards:
             return NotReadyError(
                 "NO_BOARD_MATCHES",
-                await self._why_none(selector),
+                why_none_matches(selector, await self._boards.boards()),
                 selector=selector,
             )
         return NotReadyError(

@@ -13,10 +13,10 @@ from controlplane.domain.image import ImageError
 from controlplane.domain.verdict import Outcome
 from controlplane.pipeline.project import parsed_scenarios
 from controlplane.pipeline.rollout_parts import RolloutParts
+from controlplane.planning.leases import why_none_matches
 from controlplane.planning.rollout import (
     MOST_BOARDS,
     Candidate,
-    FlashBounds,
     RolloutError,
     assign_images,
     check_rollout,
@@ -104,10 +104,7 @@ async def planned_boards(
         InvalidRequestError: INVALID_SELECTOR, SELECTOR_NEEDED, TOO_MANY_BOARDS, SCENARIO_INVALID.
         NotFoundError: BOARD_NOT_FOUND.
     """
-    bounds = {
-        part.key: FlashBounds(base=part.flash_base, size=part.flash_bytes)
-        for part in parts.catalogue.parts.values()
-    }
+    bounds = {part.key: part.memory for part in parts.catalogue.parts.values()}
     declared = {image.part for image in request.images if image.part}
     declared_part = next(iter(declared)) if len(declared) == 1 else ""
     boards = await _chosen(parts, request)
@@ -130,9 +127,7 @@ async def _chosen(parts: RolloutParts, request: DeploymentRequest) -> list[Board
         if not found:
             raise NotReadyError(
                 "NO_BOARD_MATCHES",
-                f"no board matches {request.selector!r}"
-                if request.selector
-                else "there is no board yet",
+                why_none_matches(request.selector, await parts.boards.boards()),
                 selector=request.selector,
             )
     for name in request.boards:

@@ -16,6 +16,8 @@ from controlplane.domain.firmware_image import (
     read_firmware,
 )
 from controlplane.domain.image import ImageError, is_elf, is_hex
+from controlplane.domain.image_memory import lacking
+from controlplane.domain.part import Part
 from controlplane.domain.session import Source
 from controlplane.pipeline.images import UPLOADED_IMAGE
 from controlplane.pipeline.stage import SessionRecord, StageRun, with_artifact
@@ -47,7 +49,7 @@ async def take_uploaded_image(
     """Make the image the session's firmware, once; None for a session without one.
 
     Raises:
-        InvalidRequestError: IMAGE_INVALID, IMAGE_FOR_OTHER_PART, BOARD_UNKNOWN.
+        InvalidRequestError: IMAGE_INVALID, IMAGE_FOR_OTHER_PART, IMAGE_TOO_LARGE, BOARD_UNKNOWN.
         NotFoundError: ARTIFACT_NOT_FOUND.
         CorruptError: ARTIFACT_CORRUPT.
     """
@@ -74,9 +76,10 @@ async def take_uploaded_image(
         raise InvalidRequestError(
             "IMAGE_FOR_OTHER_PART",
             f"{image.title} is for {content.target}; a {model} has a "
-            f"{catalogue.boards[model].part}",
+            f"{catalogue.boards[model].part}: build it for that part, or take another board",
             board=model,
         )
+    _check_memory(image, content, catalogue.parts[catalogue.boards[model].part])
     uploaded = UploadedImage(board_model=model, test_build=is_test_build(content.segments))
     artifact = await _as_one_file(artifacts, image, content)
     await run.record(
@@ -84,6 +87,28 @@ async def take_uploaded_image(
     )
     await run.keep(_KEY, to_json(uploaded))
     return uploaded
+
+
+def _check_memory(image: FirmwareImage, content: FirmwareContent, part: Part) -> None:
+    """Whether the part has the flash and the RAM that the image takes.
+
+    Raises:
+        InvalidRequestError: IMAGE_TOO_LARGE.
+    """
+    flash = part.memory.flash
+    first, last = content.segments[0].address, content.segments[-1].end
+    lacks = lacking(content.memory, part.memory)
+    if not flash.start <= first < last <= flash.stop:
+        lacks = (
+            f"its bytes are at {first:#x}..{last:#x}, the flash at "
+            f"{flash.start:#x}..{flash.stop:#x}"
+        )
+    if lacks:
+        raise InvalidRequestError(
+            "IMAGE_TOO_LARGE",
+            f"{image.title} does not fit a {part.key}: {lacks}; build it for that part",
+            part=part.key,
+        )
 
 
 def _described(source: Source) -> FirmwareImage:

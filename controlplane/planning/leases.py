@@ -67,6 +67,14 @@ def parse_selector(text: str) -> Selector:
     return Selector(**found)
 
 
+def why_none_matches(selector: str, boards: Iterable[Board]) -> str:
+    """What to say when no board matches; `boards` are all that there are."""
+    models = sorted({board.model for board in boards if board.model})
+    if not models:
+        return f"no board matches {selector!r}" if selector else "there is no board yet"
+    return f"no board matches {selector!r}; the benches have {', '.join(models)}"
+
+
 def choose_board(boards: Iterable[Board], selector: Selector) -> Board | None:
     """The free board with the best score that the selector accepts; of equals the lowest name.
 

@@ -16,6 +16,7 @@ from controlplane.domain.deployment import (
     StopRule,
 )
 from controlplane.domain.firmware_image import FirmwareContent
+from controlplane.domain.image_memory import PartMemory, lacking
 from controlplane.domain.verdict import Outcome, State
 
 MOST_BOARDS = 1_000
@@ -27,14 +28,6 @@ _REST = "rest"
 
 class RolloutError(ValueError):
     """A rollout that cannot be planned; the text says how to write it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlashBounds:
-    """The flash of a part: addresses that exist."""
-
-    base: int
-    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,13 +125,13 @@ def reason_to_stop(rule: StopRule, begun: int, not_passed: int) -> str:
 def assign_images(
     boards: Sequence[Board],
     images: Sequence[Candidate],
-    bounds: Mapping[str, FlashBounds],
+    bounds: Mapping[str, PartMemory],
     *,
     declared_part: str = "",
 ) -> tuple[BoardDeployment, ...]:
     """Give each board its image, in wave 1; a board without one is REFUSED, in wave 0.
 
-    `bounds` tells the flash of known parts. `declared_part` is the part that the operator names
+    `bounds` tells the memory of known parts. `declared_part` is the part that the operator names
     for boards whose part is not known; the flash tool proves it before the first erase.
     """
     return tuple(_assigned(board, images, bounds, declared_part) for board in boards)
@@ -147,7 +140,7 @@ def assign_images(
 def _assigned(
     board: Board,
     images: Sequence[Candidate],
-    bounds: Mapping[str, FlashBounds],
+    bounds: Mapping[str, PartMemory],
     declared_part: str,
 ) -> BoardDeployment:
     part = board.part or declared_part
@@ -193,10 +186,10 @@ def _assigned(
 
 
 def _placed(
-    board: Board, part: str, image: Candidate, bounds: FlashBounds | None
+    board: Board, part: str, image: Candidate, bounds: PartMemory | None
 ) -> BoardDeployment:
-    """The board with its image, unless the image is too large for its flash."""
-    base, size = (bounds.base, bounds.size) if bounds else (0, 0)
+    """The board with its image, unless the image asks for more memory than it has."""
+    base, size = (bounds.flash.start, len(bounds.flash)) if bounds else (0, 0)
     if board.chip is not None and board.chip.flash_bytes:
         size = board.chip.flash_bytes
     end = image.content.segments[-1].end
@@ -208,6 +201,15 @@ def _placed(
             "IMAGE_TOO_LARGE",
             f"{image.title} occupies {first:#x}..{end:#x}; the flash of {board.board_id} is "
             f"{base:#x}..{base + size:#x}",
+            f"build it for {part}",
+        )
+    lacks = lacking(image.content.memory, bounds) if bounds else ""
+    if lacks:
+        return _refused(
+            board,
+            part,
+            "IMAGE_TOO_LARGE",
+            f"{image.title} does not fit {board.board_id}: {lacks}",
             f"build it for {part}",
         )
     return BoardDeployment(

@@ -168,7 +168,9 @@ class BareMetalToolchain:
                 "sources": [text for pair in sorted(files.items()) for text in pair],
             }
         )[:BUILD_ID_DIGITS]
-        own = manifest.identity_source(build_id=identity, design_hash=request.design_hash)
+        own = manifest.identity_source(
+            part=port.part, build_id=identity, design_hash=request.design_hash
+        )
         units = {generated: unit, IDENTITY_FILE: own}
         units |= {path: text for path, text in files.items() if path.endswith(_UNIT_SUFFIXES)}
         await asyncio.to_thread(_write_sources, root / "sketch", {**files, **units})

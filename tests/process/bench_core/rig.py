@@ -254,7 +254,9 @@ class Target:
         (folder / "sketch.cpp").write_text(
             preprocess([SketchFile(name="main.ino", text=text), *others])
         )
-        (folder / "identity.cpp").write_text(identity_source(build_id=build_id))
+        (folder / "identity.cpp").write_text(
+            identity_source(part=self.port.part, build_id=build_id)
+        )
         self.compile_one(folder / "sketch.cpp", folder / "sketch.o", core=False, test=test)
         self.compile_one(folder / "identity.cpp", folder / "identity.o", core=True, test=test)
         elf = folder / "firmware.elf"

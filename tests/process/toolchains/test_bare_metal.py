@@ -12,6 +12,8 @@ from controlplane.bench_core import manifest
 from controlplane.childproc.command import Confinement
 from controlplane.childproc.confinement import strongest_confinement
 from controlplane.domain.build import SourceFile
+from controlplane.domain.elf_note import NOTE_OWNER, noted_part
+from controlplane.domain.image import read_image
 from controlplane.domain.verdict import Outcome, Severity
 from controlplane.toolchains import compiler
 from controlplane.toolchains.bare_metal import BareMetalToolchain
@@ -79,6 +81,18 @@ async def test_both_variants_come_with_all_artifacts(
         assert 0 < image.size.flash_used < image.size.flash_limit
         assert 0 < image.size.ram_used < image.size.ram_limit == ram_kib * 1024
         assert "Linker script and memory map" in image.map.read_text()
+
+
+@BOARDS
+async def test_the_elf_tells_its_part_and_flash_does_not(
+    cache: Path, tmp_path: Path, board: str
+) -> None:
+    built = await build(cache, tmp_path / "out", BLINK, board=board)
+    assert built.images, built.message
+    for image in built.images.values():
+        data = image.elf.read_bytes()
+        assert noted_part(data) == built.part
+        assert not any(NOTE_OWNER.encode() in s.data for s in read_image(data, "x.elf", base=0))
 
 
 @BOARDS

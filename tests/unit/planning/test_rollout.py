@@ -12,11 +12,11 @@ from controlplane.domain.deployment import BoardDeployment, DeploymentRequest, S
 from controlplane.domain.firmware_image import FirmwareContent, ImageTarget
 from controlplane.domain.health import Quarantine
 from controlplane.domain.image import ImageSegment
+from controlplane.domain.image_memory import MemoryUse, PartMemory
 from controlplane.domain.session import SourceScenario
 from controlplane.domain.verdict import Outcome, State
 from controlplane.planning.rollout import (
     Candidate,
-    FlashBounds,
     RolloutError,
     assign_images,
     check_rollout,
@@ -54,7 +54,11 @@ def candidate(title: str, target: ImageTarget, *, address: int = 0, size: int = 
 
 C3 = candidate("c3.json", ImageTarget(family="esp32", parts=frozenset({"esp32c3"})))
 STM = candidate("stm.elf", ImageTarget(family="stm32"), address=0x0800_0000)
-BOUNDS = {"stm32f405rg": FlashBounds(base=0x0800_0000, size=1 << 20)}
+BOUNDS = {
+    "stm32f405rg": PartMemory(
+        flash=range(0x0800_0000, 0x0810_0000), ram=range(0x2000_0000, 0x2002_0000)
+    )
+}
 
 
 def test_a_board_out_of_service_is_left_out_unless_it_is_being_recovered() -> None:
@@ -183,6 +187,15 @@ def test_an_image_beyond_the_flash_is_refused_before_anything_is_touched() -> No
     assert refused.reason == "IMAGE_TOO_LARGE"
     small = replace(board("b", "esp32c3"), chip=Chip(name="ESP32-C3", flash_bytes=8))
     assert assign_images([small], [C3], {})[0].reason == "IMAGE_TOO_LARGE"
+
+
+def test_an_image_that_needs_more_ram_is_refused_before_anything_is_touched() -> None:
+    greedy = candidate("greedy.elf", ImageTarget(family="stm32"), address=0x0800_0000)
+    stack = MemoryUse("its first stack", range(0x2002_FFFC, 0x2003_0000))
+    greedy = replace(greedy, content=replace(greedy.content, memory=(stack,)))
+    refused = assign_images([board("a", "stm32f405rg")], [greedy], BOUNDS)[0]
+    assert (refused.reason, refused.wave) == ("IMAGE_TOO_LARGE", 0)
+    assert "its first stack is at 0x2002fffc..0x20030000" in refused.message
 
 
 def test_images_take_turns_so_that_the_first_wave_meets_each() -> None:
