@@ -8,7 +8,6 @@ from benchline.errors import InvalidRequestError
 from benchline.v1 import artifact_pb2, deployment_pb2
 from tui.client.connection import CALL_TIMEOUT_S, Connection, new_request_id
 from tui.client.images import upload_options
-from tui.client.translate import state_of
 
 _PLAN_TIMEOUT_S = 120.0
 _RELEASES = ("firmware.release.elf", "firmware.image")
@@ -45,12 +44,11 @@ async def retry_rollout(connection: Connection, name: str) -> str:
     return answer.deployment.name
 
 
-async def going_rollout(connection: Connection) -> str:
-    """The newest deployment, if it still goes on; "" otherwise."""
+async def newest_rollout(connection: Connection) -> str:
+    """The newest deployment, whoever made it; "" when there is none."""
     request = deployment_pb2.ListDeploymentsRequest(page_size=1)
     answer = await connection.deployments.ListDeployments(request, timeout=CALL_TIMEOUT_S)
-    newest = answer.deployments[0] if answer.deployments else None
-    return newest.name if newest is not None and not state_of(newest.state).ended else ""
+    return answer.deployments[0].name if answer.deployments else ""
 
 
 def _words(paths: str) -> list[str]:

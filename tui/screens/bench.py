@@ -28,7 +28,7 @@ from tui.wording import flash_bar, glyph, one_line, runner_name
 
 EMPTY = (
     "No boards.\n\n"
-    "An agent brings the boards of its bench. A local instance has two virtual\n"
+    "An agent brings the boards of its bench. A local instance has a few virtual\n"
     "ones, which are flashed by the same tools as real boards:\n\n"
     "  benchline up        starts them\n"
     "  benchline doctor    tells what is missing"
@@ -74,18 +74,24 @@ class BenchScreen(BoardCareScreen):
         self.lately = {}
 
     def on_mount(self) -> None:
-        """Fixed columns; a deployment that goes on is shown."""
+        """Fixed columns."""
         for name, width in self._COLUMNS:
             self._table.add_column(name, width=width, key=name)
         self._fit()
+
+    def on_screen_resume(self) -> None:
+        """Show the newest deployment: one may have been made elsewhere."""
         self.run_worker(self._find_rollout(), group="rollout", exclusive=True)
 
     async def _find_rollout(self) -> None:
-        from tui.client.rollouts import going_rollout
+        from tui.client.rollouts import newest_rollout
 
+        shown = shown_rollout(self.model)
+        if shown is not None and not shown.state.ended:
+            return
         with contextlib.suppress(grpc.aio.AioRpcError):  # the bench feed tells that it is away
-            name = await going_rollout(self.session.connection)
-            if name:
+            name = await newest_rollout(self.session.connection)
+            if name and name != self.model.shown_rollout:
                 self.session.feeds.follow_deployment(name)
 
     def on_resize(self) -> None:
@@ -181,7 +187,7 @@ class BenchScreen(BoardCareScreen):
             return "nothing is being flashed"
         if action == "retry":
             if view is None:
-                return "nothing was flashed here yet"
+                return "there is no deployment yet; F flashes the marked boards"
             if not view.state.ended:
                 return "boards are still being flashed; x ends that"
             if not view.not_passed:

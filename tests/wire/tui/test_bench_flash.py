@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from textual.screen import Screen
 
 from benchline.instance import Instance
 from benchline.v1 import artifact_pb2, event_pb2, verdict_pb2
@@ -112,7 +113,9 @@ async def test_what_did_not_pass_is_done_again_with_one_key(
         await pilot.press("2")
         await shows(pilot, "vf405-01")
         await pilot.press("R")
-        await until(pilot, lambda: "nothing was flashed here yet" in notes(pilot))
+        await until(
+            pilot, lambda: "there is no deployment yet; F flashes the marked boards" in notes(pilot)
+        )
         await pilot.press("F")
         await until(pilot, lambda: isinstance(pilot.app.screen, FlashScreen))
         await pilot.press("enter")
@@ -126,6 +129,34 @@ async def test_what_did_not_pass_is_done_again_with_one_key(
         await pilot.press("R")
         await until(pilot, lambda: len(plane.deployments_asked) == 2)
         assert plane.deployments_asked[1].retry_of == "deployments/01d1"
+
+
+def shown(screen: Screen[object]) -> str:
+    return screen.model.shown_rollout if isinstance(screen, BenchScreen) else ""
+
+
+async def test_what_was_flashed_from_a_shell_is_shown_and_done_again(
+    instance: Instance, plane: FakeControlPlane
+) -> None:
+    from benchline.v1 import deployment_pb2
+
+    def flashed_elsewhere(name: str) -> None:
+        plane.deployments[name] = deployment_pb2.Deployment(name=name)
+        plane.deployment_events[name] = []
+        planned(plane, name)
+        ended(plane, name)
+
+    flashed_elsewhere("deployments/01d7")
+    async with console(instance, (80, 24)) as pilot:
+        await pilot.press("2")
+        await shows(pilot, "R does again what did not pass")
+        flashed_elsewhere("deployments/01d8")
+        await pilot.press("1", "2")
+        await until(pilot, lambda: shown(pilot.app.screen) == "deployments/01d8")
+        await shows(pilot, "R does again what did not pass")
+        await pilot.press("R")
+        await until(pilot, lambda: bool(plane.deployments_asked))
+        assert plane.deployments_asked[0].retry_of == "deployments/01d8"
 
 
 async def test_a_deployment_that_goes_on_is_shown_and_can_be_aborted(
