@@ -125,9 +125,9 @@ async def _demand_boards(connection: Connection, instance: Instance) -> None:
         return
     record = read_record(instance)
     dying = [one.name for one in record.programs if one.starts > 1] if record else []
-    tail = "\n".join(
-        part for name in (*dying, "agent") if (part := _tail(instance.log_dir / f"{name}.log"))
-    )
+    # What does not even start is the cause: its last line says why, and the agent nothing more.
+    tail = "\n".join(f"  {name}: {_last_line(instance.log_dir / f'{name}.log')}" for name in dying)
+    tail = tail or _tail(instance.log_dir / "agent.log")
     raise UnreachableError(
         "BOARDS_NOT_READY",
         f"the control plane serves, but the virtual boards did not come within "
@@ -188,6 +188,10 @@ def _why_not(instance: Instance) -> str:
     log = instance.log_dir / "controlplane.log"
     text = f"the control plane does not get ready; see {log}"
     return f"{text}\n{_tail(log)}".rstrip()
+
+
+def _last_line(log: Path) -> str:
+    return _tail(log).rpartition("\n")[2].strip() or "ends at once and says nothing"
 
 
 def _tail(log: Path) -> str:
