@@ -5,6 +5,7 @@ import textwrap
 
 from tui.state.cloud import waits_for_approval
 from tui.state.fact import (
+    UPLOADED,
     Assertion,
     AttemptMoved,
     BoardFact,
@@ -15,6 +16,7 @@ from tui.state.fact import (
 )
 from tui.state.run import FlashView, RunView, ScenarioView
 
+NO_BOARD = "NO_BOARD_MATCHES"
 _BAD = (Outcome.FAILED, Outcome.BROKEN)
 _GROUP = re.compile(r"\(\?P<(\w+)>[^()]*\)")
 _CONDITION = re.compile(r" where .*?(?= within | from | every |$)")
@@ -29,6 +31,7 @@ _PLAIN = (
     (" from 0 ms to the end", ""),
     (" from 0 ms", ""),
 )
+_MODEL = re.compile(r"[a-z0-9-]+")
 _BAR = 10
 _GLYPH = {
     Outcome.PASSED: "✓",
@@ -205,23 +208,39 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def next_steps(session_id: str, outcome: Outcome, *, cancelled: bool = False) -> str:
+def next_steps(summary: SessionSummary) -> str:
     """What a person does after a verdict, as commands."""
-    short = session_id[:12]
+    short = summary.session_id[:12]
+    if NO_BOARD in summary.message:
+        return next_board(summary.board_model)
     change = f"`benchline project export {short} DIR`, edit, `benchline run --from DIR`"
-    match outcome:
+    match summary.outcome:
         case Outcome.PASSED:
             return f"next: `benchline show {short}` (sketch, evidence); to change it: {change}"
         case Outcome.FAILED:
             return f"next: `benchline show {short}` (what came instead); then {change}"
         case Outcome.BROKEN:
-            return "next: the firmware was not judged; `benchline doctor`, then run it again"
+            return "next: the lab or a tool is at fault; `benchline doctor`, then run it again"
+        case Outcome.REFUSED if summary.title == UPLOADED:
+            return "next: mend what is named above, then run it again"
         case Outcome.REFUSED:
             return 'next: say it differently; `benchline design "…"` tries, `run --examples` lists'
         case Outcome.SKIPPED:
             return "next: nothing was judged; `benchline boards` lists what can run it"
         case _:
+            cancelled = summary.state is State.CANCELLED
             return "next: run it again when you like" if cancelled else ""
+
+
+def next_board(wish: str = "") -> str:
+    """How to get a board that none of those there are is; `wish` is a model, or a selector."""
+    model = wish.removeprefix("model=")
+    model = model if _MODEL.fullmatch(model) else "MODEL"
+    return (
+        "next: `benchline boards` lists what there is; plug one in where an agent runs "
+        "(docs/agent.md), or for a virtual one `benchline down`, then "
+        f'`BENCHLINE_VIRTUAL_BOARDS="mine:{model}" benchline up`'
+    )
 
 
 def passed_count(view: RunView) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from benchline.errors import BenchlineError, ConflictError, NotReadyError
+from benchline.errors import BenchlineError, ConflictError, InvalidRequestError, NotReadyError
 from benchline.names import session_name
 from controlplane.domain.attempt import AttemptChanged
 from controlplane.domain.event import Fact, Note, SessionChanged, StageChanged
@@ -348,7 +348,10 @@ class Engine:
         except BenchlineError as error:
             if error.reason == "STALE_FENCE":
                 raise
-            return StageResult(outcome=Outcome.BROKEN, message=f"{error.reason}: {error}")
+            # What was given cannot be used: nobody's lab is broken, and no retry helps.
+            given = isinstance(error, InvalidRequestError)
+            outcome = Outcome.REFUSED if given else Outcome.BROKEN
+            return StageResult(outcome=outcome, message=f"{error.reason}: {error}")
         except Exception:
             incident = uuid.uuid4().hex[:8]
             log.exception(

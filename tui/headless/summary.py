@@ -52,8 +52,7 @@ def session_lines(session: session_pb2.Session, told: Collection[Finding] = ()) 
     spent = total_spent(begin(summary))
     if spent.calls:
         lines.append(f"  cost {against_ceiling(spent, summary.ceiling_micro_usd)}")
-    cancelled = summary.state is State.CANCELLED
-    lines += filter(None, [next_steps(summary.session_id, summary.outcome, cancelled=cancelled)])
+    lines += filter(None, [next_steps(summary)])
     return lines
 
 

@@ -22,6 +22,7 @@ from benchline.errors import (
 )
 from tui.client.connection import failure_of
 from tui.headless.output import EXIT_LEFT, EXIT_USAGE, MISSING, exit_code, talk
+from tui.wording import NO_BOARD, next_board
 
 _BROKEN = 3
 _REFUSED = 4
@@ -68,6 +69,8 @@ async def _guarded(verb: Callable[[], Coroutine[None, None, int]]) -> int:
 def report(error: BenchlineError) -> int:
     """Say what went wrong on stderr; gives the exit code."""
     talk(f"{error.reason}: {error.message}")
+    if error.reason == NO_BOARD:
+        talk(next_board(error.facts.get("selector", "")))
     if error.reason in MISSING:
         return exit_code("SKIPPED")
     return _EXIT_OF.get(type(error), _BROKEN)

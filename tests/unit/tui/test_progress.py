@@ -4,12 +4,14 @@ from tests.wire.tui.fake_server import passed_events
 from tui.client.translate import event_of
 from tui.headless.progress import lines_for, moving_line
 from tui.state.fact import (
+    UPLOADED,
     Assertion,
     Event,
     Finding,
     FlashMoved,
     Outcome,
     ScenarioBegan,
+    SessionSummary,
     Stage,
     State,
 )
@@ -99,7 +101,26 @@ def test_a_demand_is_told_without_the_signs_of_its_pattern(outcome: Outcome, tex
     ],
 )
 def test_every_verdict_says_what_to_do_next(outcome: Outcome, word: str) -> None:
-    assert word in next_steps("01m8", outcome)
+    assert word in next_steps(SessionSummary(name="sessions/01m8", title="blink", outcome=outcome))
+
+
+def test_without_a_board_it_says_how_to_get_one() -> None:
+    ended = SessionSummary(
+        name="sessions/01m8",
+        title="blink",
+        outcome=Outcome.BROKEN,
+        message="deploy: NO_BOARD_MATCHES: no board matches 'model=nucleo-f446re'",
+        board_model="nucleo-f446re",
+    )
+    text = next_steps(ended)
+    assert "benchline boards" in text
+    assert 'BENCHLINE_VIRTUAL_BOARDS="mine:nucleo-f446re"' in text
+    assert "doctor" not in text
+
+
+def test_what_was_brought_and_refused_is_to_be_mended() -> None:
+    ended = SessionSummary(name="sessions/01m8", title=UPLOADED, outcome=Outcome.REFUSED)
+    assert "mend" in next_steps(ended)
 
 
 def test_a_finding_names_the_way_forward_and_hides_no_control_character() -> None:
