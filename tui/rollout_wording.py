@@ -4,6 +4,9 @@ from tui.state.fact import BoardMoved, Outcome, State
 from tui.state.rollout import BoardView, RolloutView
 from tui.wording import bar, ending, glyph, one_line, visible
 
+_OTHER_IMAGE = frozenset({"NO_IMAGE_FOR_PART", "IMAGE_TOO_LARGE", "SEVERAL_IMAGES_FIT"})
+"""Why a board is refused that a retry, which has the same images, does not mend."""
+
 
 def board_head(board: BoardMoved) -> str:
     """``✓ vf405-01  PASSED (virtual)  read back and equal``."""
@@ -80,7 +83,10 @@ def rollout_ending(view: RolloutView) -> str:
 
 def rollout_next(view: RolloutView) -> str:
     """What a person does after a deployment, as commands."""
-    again = any(board.not_passed and board.board.next_action for board in view.boards)
+    again = any(
+        board.not_passed and board.board.next_action and board.board.reason not in _OTHER_IMAGE
+        for board in view.boards
+    )
     if not view.state.ended or not again:
         return ""
     short = view.deployment_id[:12]

@@ -48,8 +48,10 @@ def noted_part(data: bytes) -> str:
     table, width, count = fields[6], fields[11], fields[12]
     if not table or not count:
         return ""
-    if width != _SECTION_HEADER.size or count > _MAX_SECTIONS or table + width * count > len(data):
+    if width != _SECTION_HEADER.size or count > _MAX_SECTIONS:
         raise ImageError("the section table of the ELF file is damaged")
+    if table + width * count > len(data):
+        raise ImageError("the ELF file is truncated")
     for index in range(count):
         row = _SECTION_HEADER.unpack_from(data, table + index * width)
         if row[1] == _SHT_NOTE and row[5] <= _MAX_NOTE_BYTES:

@@ -140,6 +140,11 @@ def family_of(part: str) -> str:
     return next((family for family in _WINDOWS if part.startswith(family)), "")
 
 
+def complaint(title: str, error: ImageError) -> str:
+    """An error of a firmware's files, under its title where the error names no file."""
+    return str(error) if title in str(error) else f"{title}: {error}"
+
+
 def is_test_build(segments: Iterable[ImageSegment]) -> bool:
     """Whether the bytes are a test build of the bench core, which prints BL records.
 
@@ -190,6 +195,8 @@ def _told_by_file(file: ImageFile, data: bytes) -> ImageTarget | None:
         return _agreed(_ELF_TARGETS[machine], noted, file.filename)
     if is_hex(file.filename):
         return None
+    if file.filename.lower().endswith(".elf"):
+        raise ImageError(f"{file.filename} is no ELF file")
     return _told_by_bytes(data)
 
 

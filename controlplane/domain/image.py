@@ -168,9 +168,11 @@ def _loaded(data: bytes) -> list[tuple[int, ...]]:
 
 def _read_intel_hex(data: bytes) -> list[ImageSegment]:
     upper, runs = 0, list[tuple[int, bytearray]]()
+    whole = False
     for number, line in enumerate(data.split(), start=1):
         address, kind, payload = _hex_record(line, number)
         if kind == 1:
+            whole = True
             break
         if kind == 0:
             at = upper + address
@@ -182,6 +184,8 @@ def _read_intel_hex(data: bytes) -> list[ImageSegment]:
             upper = int.from_bytes(payload, "big") << (4 if kind == 2 else 16)
         elif kind not in (3, 5):
             raise ImageError(f"line {number} of the HEX file has unknown type {kind}")
+    if not whole:
+        raise ImageError("the HEX file is truncated: its last record is missing")
     return [ImageSegment(address, bytes(run)) for address, run in runs]
 
 

@@ -8,7 +8,12 @@ from dataclasses import replace
 from benchline.errors import InvalidRequestError, NotReadyError
 from controlplane.domain.bench import Board
 from controlplane.domain.deployment import BoardDeployment, DeploymentRequest
-from controlplane.domain.firmware_image import FirmwareContent, FirmwareImage, read_firmware
+from controlplane.domain.firmware_image import (
+    FirmwareContent,
+    FirmwareImage,
+    complaint,
+    read_firmware,
+)
 from controlplane.domain.image import ImageError
 from controlplane.domain.verdict import Outcome
 from controlplane.pipeline.project import parsed_scenarios
@@ -41,7 +46,7 @@ async def content_of(parts: RolloutParts, image: FirmwareImage) -> FirmwareConte
         return read_firmware(files, part=image.part)
     except ImageError as error:
         raise InvalidRequestError(
-            "IMAGE_INVALID", f"{image.title}: {error}", filename=image.title
+            "IMAGE_INVALID", complaint(image.title, error), filename=image.title
         ) from error
 
 

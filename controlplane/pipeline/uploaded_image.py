@@ -12,6 +12,7 @@ from controlplane.domain.firmware_image import (
     FirmwareImage,
     ImageFile,
     ImageTarget,
+    complaint,
     is_test_build,
     read_firmware,
 )
@@ -125,7 +126,7 @@ async def _content(artifacts: ArtifactStore, image: FirmwareImage, part: str) ->
         return read_firmware(files, part=part)
     except ImageError as error:
         raise InvalidRequestError(
-            "IMAGE_INVALID", f"{image.title}: {error}", filename=image.title
+            "IMAGE_INVALID", complaint(image.title, error), filename=image.title
         ) from error
 
 

@@ -57,6 +57,11 @@ def test_the_digest_is_that_of_all_bytes_in_address_order() -> None:
     assert content.sha256 == hashlib.sha256(b"firstsecond").hexdigest()
 
 
+def test_a_file_that_is_called_elf_and_is_none_is_refused() -> None:
+    with pytest.raises(ImageError, match=r"x\.elf is no ELF file"):
+        read_firmware([(file("x.elf", 0x0800_0000), STM32_VECTORS)], part="stm32f405rg")
+
+
 def test_touching_pieces_are_written_as_one() -> None:
     content = read_firmware(
         [(file("b.bin", 0x10), b"b" * 16), (file("a.bin", 0), b"a" * 16)], part="esp32"

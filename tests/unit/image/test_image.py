@@ -48,6 +48,13 @@ def intel_hex(address: int, data: bytes) -> bytes:
     return "\n".join(lines).encode()
 
 
+def test_a_hex_file_that_lost_its_end_is_refused() -> None:
+    whole = intel_hex(BASE, bytes(range(64)))
+    for lines in range(1, whole.count(b"\n") + 1):
+        with pytest.raises(ImageError, match="truncated"):
+            read_image(b"\n".join(whole.split(b"\n")[:lines]), "a.hex", base=0)
+
+
 def test_an_elf_is_read_at_its_load_addresses_in_order() -> None:
     image = elf((BASE + 0x10000, b"code"), (BASE, b"vectors!"))
 

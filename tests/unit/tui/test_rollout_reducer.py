@@ -1,5 +1,7 @@
 """Deployments as the console folds them: the same whatever comes twice, and never silent."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -134,6 +136,9 @@ def test_only_what_moves_is_on_the_moving_line() -> None:
 def test_words_for_the_end() -> None:
     assert rollout_ending(WHOLE) == "FAILED: 1 of 3 boards passed"
     assert "flash --retry 01d" in rollout_next(WHOLE)
+    refused = tuple(b for b in WHOLE.boards if b.board.reason == "NO_IMAGE_FOR_PART")
+    assert refused
+    assert rollout_next(replace(WHOLE, boards=refused)) == ""
     assert board_lines(REFUSED) == [
         "⊘ c            REFUSED  NO_IMAGE_FOR_PART: c is a z80",
         "  next: leave it out",
