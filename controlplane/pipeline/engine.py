@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from benchline.errors import BenchlineError, ConflictError, InvalidRequestError, NotReadyError
 from benchline.names import session_name
 from controlplane.domain.attempt import AttemptChanged
-from controlplane.domain.event import Fact, Note, SessionChanged, StageChanged
-from controlplane.domain.question import Answer, QuestionRound, QuestionsAsked
+from controlplane.domain.event import SessionChanged, StageChanged
+from controlplane.domain.question import Answer
 from controlplane.domain.session import Session, SessionRequest, StageRecord
 from controlplane.domain.verdict import Outcome, Stage, State
 from controlplane.pipeline.answering import answer_session
@@ -25,18 +25,23 @@ from controlplane.pipeline.stage import (
     StageWaits,
     StageWork,
 )
-from controlplane.pipeline.stage_order import goes_on, planned_stages, waits, with_stage
+from controlplane.pipeline.stage_order import goes_on, planned_stages, waits
+from controlplane.pipeline.stage_steps import (
+    begin_stage,
+    end_stage,
+    wait_for_answers,
+    wait_outside,
+)
 from controlplane.pipeline.summary import session_evidence, session_message, session_outcome
 from controlplane.storage.database import Database, Transaction
-from controlplane.storage.sessions import Fence, SessionStore
+from controlplane.storage.sessions import SessionStore
 from controlplane.storage.work_queue import Delivery, Job, WorkQueue
 
 log = logging.getLogger(__name__)
 
 _KIND = "session"
-_SHUTDOWN_GRACE = timedelta(
-    milliseconds=200
-)  # stages resume after a restart, so there is nothing to wait for
+# Stages resume after a restart, so there is nothing to wait for.
+_SHUTDOWN_GRACE = timedelta(milliseconds=200)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,125 +224,26 @@ class Engine:
 
     async def _run_stage(self, session: Session, stage: Stage) -> Session:
         session_id = session.session_id
-        fence = await self._store.claim_stage(session_id, stage, self._parts.owner)
-        before = session.stage_record(stage) or StageRecord(stage=stage)
-        waited = before.state is State.WAITING
-        runs = before.runs if waited else before.runs + 1
-        facts: tuple[Fact, ...] = (StageChanged(stage=stage, state=State.RUNNING, runs=runs),)
-        if waited:
-            facts = (SessionChanged(state=State.RUNNING), *facts)
-        elif runs > 1:
-            why = f"{stage.lower()} was interrupted; run {runs} resumes it"
-            facts = (Note(text=why), *facts)
-        session = await self._store.record(
-            session_id,
-            facts,
-            stage=stage,
-            attempt=session.attempt,
-            change=lambda s: with_stage(
-                replace(s, state=State.RUNNING),
-                replace(before, state=State.RUNNING, runs=runs, outcome=None),
-            ),
-            fence=fence,
-        )
-        run = StageRun(
-            store=self._store,
-            session=session,
-            stage=stage,
-            fence=fence,
-            runs=runs,
+        run = await begin_stage(
+            self._store,
+            session,
+            stage,
+            owner=self._parts.owner,
             cancel_requested=lambda: session_id in self._cancelled,
             stopping=lambda: self._stopping,
         )
         began = time.monotonic()
         result = await self._guarded(run, self._parts.stages[stage])
         spent = timedelta(seconds=time.monotonic() - began)
-        if isinstance(result, StageAsks):
-            return await self._wait(run, fence, result)
-        if isinstance(result, StageWaits):
-            return await self._wait_outside(run, fence, result)
-
-        def finished(current: Session) -> Session:
-            record = StageRecord(
-                stage=stage,
-                state=State.DONE,
-                outcome=result.outcome,
-                duration=spent,
-                cached=result.cached,
-                message=result.message,
-                runs=runs,
-                inputs_hash=result.inputs_hash,
-            )
-            return result.change(with_stage(current, record))
-
-        closing = StageChanged(
-            stage=stage,
-            state=State.DONE,
-            outcome=result.outcome,
-            message=result.message,
-            cached=result.cached,
-            runs=runs,
-            duration_ms=round(spent.total_seconds() * 1000),
-        )
-        return await self._store.record(
-            session_id,
-            (closing,),
-            stage=stage,
-            attempt=session.attempt,
-            change=finished,
-            fence=fence,
-        )
-
-    async def _wait(self, run: StageRun, fence: Fence, asks: StageAsks) -> Session:
-        """Let the session wait for answers: nothing of it is in work, and nothing is held."""
-        number = len(run.session.question_rounds) + 1
-        asked = QuestionRound(round=number, questions=asks.questions)
-        before = run.session.stage_record(run.stage) or StageRecord(stage=run.stage)
-        record = replace(before, state=State.WAITING, message=asks.message)
-        facts = (
-            StageChanged(
-                stage=run.stage, state=State.WAITING, message=asks.message, runs=record.runs
-            ),
-            QuestionsAsked(round=number, questions=asks.questions),
-            SessionChanged(state=State.WAITING, message=asks.message),
-        )
-        log.info("session waits", extra={"session": run.session.name, "round": number})
-        return await self._store.record(
-            run.session_id,
-            facts,
-            stage=run.stage,
-            attempt=run.attempt,
-            change=lambda s: replace(
-                with_stage(s, record),
-                state=State.WAITING,
-                message=asks.message,
-                question_rounds=(*s.question_rounds, asked),
-            ),
-            fence=fence,
-        )
-
-    async def _wait_outside(self, run: StageRun, fence: Fence, waits: StageWaits) -> Session:
-        """Let the session wait for something that happens elsewhere, and then go on by itself."""
-        before = run.session.stage_record(run.stage) or StageRecord(stage=run.stage)
-        record = replace(before, state=State.WAITING, message=waits.message)
-        facts = (
-            StageChanged(
-                stage=run.stage, state=State.WAITING, message=waits.message, runs=record.runs
-            ),
-            SessionChanged(state=State.WAITING, message=waits.message),
-        )
-        session = await self._store.record(
-            run.session_id,
-            facts,
-            stage=run.stage,
-            attempt=run.attempt,
-            change=lambda s: replace(
-                with_stage(s, record), state=State.WAITING, message=waits.message
-            ),
-            fence=fence,
-        )
-        self._outside[run.session_id] = waits.until
-        return session
+        match result:
+            case StageAsks():
+                await wait_for_answers(run, result)
+            case StageWaits():
+                await wait_outside(run, result)
+                self._outside[session_id] = result.until
+            case StageResult():
+                await end_stage(run, result, spent)
+        return run.session
 
     async def _guarded(
         self, run: StageRun, work: StageWork
