@@ -9,7 +9,8 @@ from controlplane.claude.calls import AnswerShape, Asker, Call, CallRefusedError
 from controlplane.claude.prompting import as_data, findings_text, rules
 from controlplane.claude.service import Claude
 from controlplane.designers.catalogue_page import catalogue_page
-from controlplane.designers.claude_reading import Declined, Wish, read_answer
+from controlplane.designers.claude_questions import Declined
+from controlplane.designers.claude_reading import Wish, read_answer
 from controlplane.designers.claude_wire import design_shape
 from controlplane.designers.protocol import DesignRequest, Refusal
 from controlplane.domain.design import BoardChoice, Design, DesignerStamp

@@ -5,27 +5,18 @@ generated scenarios. So a model can neither invent a pin nor weaken a proof; wha
 behaviours of no known kind, whose scenarios are doubted by `planning/proposals.py`.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 from controlplane.catalog.loader import Catalogue
+from controlplane.designers.claude_clauses import Clauses
+from controlplane.designers.claude_limits import ID, LONGEST_TEXT, MOST, plain
+from controlplane.designers.claude_questions import Declined, declined, open_questions
 from controlplane.designers.claude_wire import (
-    Answered,
-    Counting,
-    Crossing,
-    WireButton,
-    WireCommand,
     WireComponent,
     WireCustom,
     WireDesign,
-    WireMessage,
-    WirePublish,
-    WireQuestion,
-    WireReport,
-    WireThreshold,
 )
 from controlplane.designers.offline import compose_design, pin_demands
 from controlplane.domain.codec import DocumentError, decode
@@ -41,50 +32,18 @@ from controlplane.domain.design import (
     SignalKind,
 )
 from controlplane.domain.finding import Finding
-from controlplane.domain.hardware import OpenQuestion
 from controlplane.domain.part import BoardModel, ComponentKind, OnBoard
-from controlplane.domain.question import MOST_QUESTIONS, Question
 from controlplane.domain.units import Unit
 from controlplane.planning.assembly import Assembly, assemble_with
 from controlplane.planning.complaints import complaint
-from controlplane.planning.declared import BUTTON, DeclaredThings
-from controlplane.planning.intent import (
-    Action,
-    ActionKind,
-    Amount,
-    Blink,
-    Command,
-    Condition,
-    Dimension,
-    Echo,
-    Intent,
-    MessageEffect,
-    OutputRef,
-    Press,
-    Publish,
-    Report,
-    SensorRef,
-    Subscribe,
-    Switch,
-    ValueKind,
-    ValueRef,
-)
+from controlplane.planning.declared import DeclaredThings
 from controlplane.planning.nodes import SUMMARY_LENGTH
 from controlplane.planning.pins import plan_pins
 from controlplane.planning.proposals import Custom, Proposal, judge_proposals
 from controlplane.planning.resolve import Thing
 from controlplane.planning.validate import is_sound, validate_design
 
-_ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_MAX = 64
-_TEXT = 200
-_MOST_CHOICES = 6
 AUTO, ONBOARD = "auto", "onboard"
-_DIMENSIONS = {
-    Unit.CELSIUS: Dimension.CELSIUS,
-    Unit.PERCENT: Dimension.PERCENT,
-    Unit.MILLIVOLTS: Dimension.MILLIVOLTS,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,15 +55,6 @@ class Wish:
     stamp: DesignerStamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declined:
-    """The model says that the wish cannot be met, or asks what only a person knows."""
-
-    findings: tuple[Finding, ...]
-    questions: tuple[Question, ...] = ()
-    """What would settle all of it; none where something cannot be met."""
-
-
 def read_answer(
     text: str, wish: Wish, catalogue: Catalogue
 ) -> Design | Declined | tuple[Finding, ...]:
@@ -113,64 +63,10 @@ def read_answer(
         wire = decode(WireDesign, text)
     except DocumentError as error:
         return tuple(
-            complaint("E300", path, message[:_TEXT], "Keep to the schema.")
-            for path, message in error.problems[:_MAX]
+            complaint("E300", path, message[:LONGEST_TEXT], "Keep to the schema.")
+            for path, message in error.problems[:MOST]
         )
-    return _declined(wire) or _Reading(wire, wish, catalogue).design()
-
-
-def _declined(wire: WireDesign) -> Declined | None:
-    infeasible = [
-        complaint("E107", item.requirement[:80], _plain(item.reason, 400), "Leave it out.")
-        for item in wire.infeasible[:_MAX]
-    ]
-    asked = _asked(wire)
-    blocking = [
-        complaint("E106", question.question_id, question.text, "Say it in the sentence.")
-        for question, source in zip(asked, _most_pressing(wire), strict=True)
-        if source.blocking
-    ]
-    if not infeasible and not blocking:
-        return None
-    return Declined(findings=(*infeasible, *blocking), questions=() if infeasible else tuple(asked))
-
-
-def _most_pressing(wire: WireDesign) -> list[WireQuestion]:
-    """As many questions as a round may have, those first that block."""
-    return sorted(wire.open_questions, key=lambda one: not one.blocking)[:MOST_QUESTIONS]
-
-
-def _asked(wire: WireDesign) -> list[Question]:
-    """The questions as a person gets them, each with an id of its own."""
-    asked: list[Question] = []
-    used: set[str] = set()
-    for number, question in enumerate(_most_pressing(wire), start=1):
-        name = question.id if _ID.fullmatch(question.id) else f"q{number}"
-        name = f"{name[:28]}_{number}" if name in used else name
-        used.add(name)
-        choices = (_plain(choice) for choice in question.choices[:_MOST_CHOICES])
-        asked.append(
-            Question(
-                question_id=name,
-                text=_plain(question.text, 400) or name,
-                why=_plain(question.why, 400),
-                choices=tuple(dict.fromkeys(filter(None, choices))),
-                default=_plain(question.default),
-            )
-        )
-    return asked
-
-
-def _questions(wire: WireDesign) -> tuple[OpenQuestion, ...]:
-    return tuple(
-        OpenQuestion(
-            id=question.id[:40],
-            text=_plain(question.text, 400),
-            blocking=question.blocking,
-            default=_plain(question.default),
-        )
-        for question in wire.open_questions[:_MAX]
-    )
+    return declined(wire) or _Reading(wire, wish, catalogue).design()
 
 
 class _Reading:
@@ -194,7 +90,10 @@ class _Reading:
         things = DeclaredThings(
             board=board, components=kinds, declared=self._declared(board, kinds)
         )
-        assembly = assemble_with(things, self._intents(kinds))
+        clauses = Clauses(self._wire, kinds)
+        intents = clauses.intents()
+        self._add(*clauses.findings)
+        assembly = assemble_with(things, intents)
         customs = [self._custom(wire, things) for wire in self._wire.custom]
         assembly = self._completed(assembly, things, customs)
         plan = plan_pins(part, board, pin_demands(assembly.things))
@@ -233,15 +132,15 @@ class _Reading:
         return fixed or BoardChoice(
             model=board.key,
             part=board.part,
-            reason=_plain(self._wire.board_reason) or "chosen by Claude",
+            reason=plain(self._wire.board_reason) or "chosen by Claude",
             fixed_by=FixedBy.DESIGNER,
         )
 
     def _declared(self, board: BoardModel, kinds: Mapping[str, ComponentKind]) -> dict[str, Thing]:
         declared: dict[str, Thing] = {}
-        for wire in self._wire.components[:_MAX]:
+        for wire in self._wire.components[:MOST]:
             kind = kinds.get(wire.kind)
-            if not _ID.fullmatch(wire.id) or wire.id == "console":
+            if not ID.fullmatch(wire.id) or wire.id == "console":
                 self._add(complaint("E102", wire.id[:40], "it cannot be an id.", "Change it."))
             elif kind is None:
                 self._add(complaint("E101", wire.id, "its kind is unknown.", "Change it."))
@@ -249,7 +148,7 @@ class _Reading:
                 self._add(complaint("E103", wire.id, "it is declared twice.", "Use an id once."))
             else:
                 declared[wire.id] = self._thing(wire, kind, board)
-        if len(self._wire.components) > _MAX:
+        if len(self._wire.components) > MOST:
             self._add(complaint("E104", "components", "there are too many.", "Use fewer."))
         return declared
 
@@ -284,85 +183,8 @@ class _Reading:
             )
         return replace(thing, pin=wire.pin)
 
-    def _intents(self, kinds: Mapping[str, ComponentKind]) -> list[Intent]:
-        units = {w.id: kinds[w.kind].unit for w in self._wire.components if w.kind in kinds}
-        intents: list[Intent] = []
-        for blink in self._wire.blinks:
-            on, off = self._exact(blink.on_ms) / 1000, self._exact(blink.off_ms) / 1000
-            intents.append(Blink(output=OutputRef(blink.output), on=on, off=off))
-        intents += [self._report(report) for report in self._wire.reports]
-        for threshold in self._wire.thresholds:
-            intents += self._switches(threshold, units.get(threshold.sensor, Unit.NONE))
-        if len(self._wire.buttons) > 1:
-            self._add(
-                complaint("E104", "buttons", "only one button is of a known kind.", "Use custom.")
-            )
-        intents += [self._press(button) for button in self._wire.buttons[:1]]
-        intents += [self._command(command) for command in self._wire.commands]
-        if self._wire.echo:
-            intents.append(Echo())
-        intents += [self._publish(each, units) for each in self._wire.publishes]
-        intents += [_subscribe(each) for each in self._wire.messages]
-        return intents
-
-    def _exact(self, number: float) -> Fraction:
-        """The decimal number that was written."""
-        if not math.isfinite(number):
-            self._add(complaint("E300", "number", f"{number} is no number.", "Give a number."))
-            return Fraction(1)
-        return Fraction(repr(number))
-
-    def _report(self, report: WireReport) -> Report:
-        value = _value(ValueKind(report.value.value), report.source)
-        return Report(values=(value,), period=self._exact(report.period_ms) / 1000)
-
-    def _publish(self, wire: WirePublish, units: Mapping[str, Unit]) -> Publish:
-        condition = None
-        if wire.when is not Crossing.NONE:
-            dimension = _DIMENSIONS.get(units.get(wire.source, Unit.NONE), Dimension.BARE)
-            amount = Amount(self._exact(wire.limit), dimension)
-            condition = Condition(wire.when.value, SensorRef(wire.source), amount)
-        return Publish(
-            values=(_value(ValueKind(wire.value.value), wire.source),),
-            period=self._exact(wire.period_ms) / 1000 or None,
-            condition=condition,
-            topic=wire.topic,
-        )
-
-    def _switches(self, threshold: WireThreshold, unit: Unit) -> list[Switch]:
-        dimension = _DIMENSIONS.get(unit, Dimension.BARE)
-        sensor = SensorRef(threshold.sensor)
-        sides = (
-            (True, threshold.on_when, threshold.on_value),
-            (False, threshold.off_when, threshold.off_value),
-        )
-        return [
-            Switch(
-                outputs=(OutputRef(threshold.output),),
-                state=state,
-                condition=Condition(op.value, sensor, Amount(self._exact(number), dimension)),
-            )
-            for state, op, number in sides
-        ]
-
-    def _press(self, button: WireButton) -> Press:
-        actions = [Action(ActionKind.TOGGLE, output=OutputRef(o)) for o in button.toggles]
-        if button.prints:
-            actions.append(Action(ActionKind.PRINT, text=button.prints))
-        if button.count is not Counting.NONE:
-            shown = "print" if button.count is Counting.PRINT else ""
-            actions.append(Action(ActionKind.COUNT, text=shown))
-        debounce = self._exact(button.debounce_ms) / 1000 or None
-        return Press(button=OutputRef(BUTTON), actions=tuple(actions), debounce=debounce)
-
-    def _command(self, command: WireCommand) -> Command:
-        if command.value is Answered.TEXT:
-            return Command(word=command.word, text=command.answer)
-        value = _value(ValueKind(command.value.value), command.source)
-        return Command(word=command.word, value=value)
-
     def _custom(self, wire: WireCustom, things: DeclaredThings) -> Custom:
-        if not _ID.fullmatch(wire.id):
+        if not ID.fullmatch(wire.id):
             self._add(complaint("E102", wire.id[:40], "it cannot be an id.", "Change it."))
         if not wire.text.strip():
             self._add(complaint("E200", wire.id, "it does not say what happens.", "Say it."))
@@ -381,7 +203,7 @@ class _Reading:
             kind=BehaviourKind.CUSTOM,
             signals=signals,
             parameters=(Parameter(name="idle", value=wire.idle.value, unit=Unit.TEXT),),
-            text=_plain(wire.text, 600),
+            text=plain(wire.text, 600),
         )
         return Custom(behaviour=behaviour, reads=reads, drives=drives, idle=wire.idle.value)
 
@@ -439,38 +261,21 @@ class _Reading:
         ours = [replace(s, generated=True) for s in design.scenarios if known or s.control]
         return replace(
             design,
-            title=_plain(self._wire.title, 120) or design.title,
-            summary=_plain(self._wire.summary, SUMMARY_LENGTH),
+            title=plain(self._wire.title, 120) or design.title,
+            summary=plain(self._wire.summary, SUMMARY_LENGTH),
             behaviours=behaviours,
             scenarios=(*ours, *proved.scenarios),
             assumptions=self._all_assumptions(design),
-            open_questions=_questions(self._wire),
+            open_questions=open_questions(self._wire),
         )
 
     def _all_assumptions(self, design: Design) -> tuple[Assumption, ...]:
         texts = {assumption.id: assumption.text for assumption in design.assumptions}
         texts |= self._assumptions
-        for wire in self._wire.assumptions[:_MAX]:
-            if _ID.fullmatch(wire.id) and wire.id not in texts and wire.text.strip():
-                texts[wire.id] = _plain(wire.text, 400)
+        for wire in self._wire.assumptions[:MOST]:
+            if ID.fullmatch(wire.id) and wire.id not in texts and wire.text.strip():
+                texts[wire.id] = plain(wire.text, 400)
         return tuple(Assumption(id=key, text=text) for key, text in texts.items())
-
-
-def _value(kind: ValueKind, source: str) -> ValueRef:
-    if kind is ValueKind.SENSOR:
-        return ValueRef(kind, sensor=SensorRef(source))
-    if kind is ValueKind.OUTPUT:
-        return ValueRef(kind, output=OutputRef(source))
-    return ValueRef(kind)
-
-
-def _subscribe(wire: WireMessage) -> Subscribe:
-    return Subscribe(
-        effect=MessageEffect(wire.effect.value),
-        topic=wire.topic,
-        outputs=(OutputRef(wire.output),) if wire.output else (),
-        payload=wire.payload,
-    )
 
 
 def _driven(behaviour: Behaviour) -> tuple[str, ...]:
@@ -495,9 +300,3 @@ def is_named(pin: str, prompt: str) -> bool:
     if number.isdigit():
         return re.search(rf"(?<![0-9.]){number}(?![0-9])", prompt) is not None
     return re.search(rf"\b{re.escape(pin)}\b", prompt, re.IGNORECASE) is not None
-
-
-def _plain(text: str, longest: int = _TEXT) -> str:
-    """A text of a model as one printable line."""
-    printable = "".join(ch if ch.isprintable() else " " for ch in text)
-    return " ".join(printable.split())[:longest]

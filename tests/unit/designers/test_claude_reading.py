@@ -10,7 +10,8 @@ from benchline.scenario import parse_scenario
 from controlplane.catalog.loader import load_catalogue
 from controlplane.claude.calls import Call, Form, body_text
 from controlplane.claude.prompting import as_data
-from controlplane.designers.claude_reading import Declined, Wish, is_named, read_answer
+from controlplane.designers.claude_questions import Declined
+from controlplane.designers.claude_reading import Wish, is_named, read_answer
 from controlplane.designers.claude_wire import design_shape
 from controlplane.designers.offline import OfflineDesigner
 from controlplane.designers.protocol import DesignRequest
