@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 import grpc
 
 from benchline.v1 import event_pb2, session_pb2
+from tui.client.bench_facts import inventory_of
 from tui.client.connection import Connection, is_absent, is_away
 from tui.client.stack_facts import plan_of, stack_of
 from tui.client.stacks import (
@@ -15,7 +16,7 @@ from tui.client.stacks import (
     watch_stack,
     watch_stacks,
 )
-from tui.client.translate import event_of, inventory_of, summary_of
+from tui.client.translate import event_of, summary_of
 from tui.client.watch import (
     Away,
     Back,

@@ -3,12 +3,12 @@
 import re
 import textwrap
 
+from tui.state.board import BoardFact
 from tui.state.cloud import waits_for_approval
 from tui.state.fact import (
     UPLOADED,
     Assertion,
     AttemptMoved,
-    BoardFact,
     Outcome,
     SessionSummary,
     StageMoved,

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from benchline.errors import BenchlineError, InvalidRequestError, NotReadyError
 from controlplane.domain.bench import Board, BoardState, Lease
@@ -279,7 +280,7 @@ class LeaseBook:
         def work(tx: Transaction) -> tuple[list[Lease], datetime | None]:
             expired, nearest = self._rows.expire(tx, self._now())
             for lease in expired:
-                tx.after_commit(lambda name=lease.name: self._ended.ring(name))  # type: ignore[misc]
+                tx.after_commit(partial(self._ended.ring, lease.name))
             return expired, nearest
 
         expired, self._nearest = await self._database.transact(work)

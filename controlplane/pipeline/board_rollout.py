@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from controlplane.domain.image import ImageSegment, leave_out
 from controlplane.domain.verdict import Outcome, ScenarioResult, Stage, State, worst
 from controlplane.fleet.orders import ImageRole
 from controlplane.leasing.keeping import kept
+from controlplane.ops.incident import log_incident
 from controlplane.pipeline.cloud_writes import CloudWrites
 from controlplane.pipeline.flashing import (
     BoardFlasher,
@@ -123,13 +123,10 @@ class BoardRollout:
             if error.reason == "STALE_FENCE":
                 raise
             await self._end(Outcome.BROKEN, error.reason, error.message)
-        except Exception:
-            incident = uuid.uuid4().hex[:8]
-            log.exception(
-                "a board of a deployment threw",
-                extra={"incident": incident, "deployment": self._share.name},
+        except Exception as error:
+            message = log_incident(
+                log, error, "a board of a deployment threw", deployment=self._share.name
             )
-            message = f"internal error, incident {incident}; the control plane's log has it"
             await self._end(Outcome.BROKEN, "INTERNAL", message)
         if self._blamed is not None and self.now.outcome is not None:
             at_fault, why = self._blamed

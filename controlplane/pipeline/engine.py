@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from controlplane.domain.event import SessionChanged, StageChanged
 from controlplane.domain.question import Answer
 from controlplane.domain.session import Session, SessionRequest, StageRecord
 from controlplane.domain.verdict import Outcome, Stage, State
+from controlplane.ops.incident import log_incident
 from controlplane.pipeline.answering import answer_session
 from controlplane.pipeline.repair import Ending, Repairs, with_attempt
 from controlplane.pipeline.stage import (
@@ -258,13 +258,10 @@ class Engine:
             given = isinstance(error, InvalidRequestError)
             outcome = Outcome.REFUSED if given else Outcome.BROKEN
             return StageResult(outcome=outcome, message=f"{error.reason}: {error}")
-        except Exception:
-            incident = uuid.uuid4().hex[:8]
-            log.exception(
-                "a stage threw",
-                extra={"incident": incident, "session": run.session_id, "stage": run.stage},
+        except Exception as error:
+            message = log_incident(
+                log, error, "a stage threw", session=run.session_id, stage=run.stage
             )
-            message = f"internal error, incident {incident}; the control plane's log has it"
             return StageResult(outcome=Outcome.BROKEN, message=message)
 
     async def _finish(self, session: Session) -> None:

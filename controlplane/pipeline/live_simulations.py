@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from controlplane.childproc.tools import ToolBrokenError
 from controlplane.domain.live_simulation import EndReason, LiveLimits, LiveSimulation
 from controlplane.domain.session import Session
 from controlplane.domain.verdict import Outcome, State
+from controlplane.ops.incident import log_incident
 from controlplane.pipeline.images import images_of
 from controlplane.pipeline.live_boots import End, Held, LiveBoots, Wish
 from controlplane.pipeline.project import Project, load_project
@@ -257,13 +257,9 @@ class LiveSimulations:
             )
         except BenchlineError as error:
             end = _broken(f"{error.reason}: {error}")
-        except Exception:
-            incident = uuid.uuid4().hex[:8]
-            log.exception(
-                "a live simulation threw",
-                extra={"incident": incident, "live_simulation": held.live.name},
-            )
-            end = _broken(f"internal error, incident {incident}; the control plane's log has it")
+        except Exception as error:
+            what = "a live simulation threw"
+            end = _broken(log_incident(log, error, what, live_simulation=held.live.name))
         finally:
             held.run = None
             await self._end(held.live, end)

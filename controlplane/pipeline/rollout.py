@@ -369,7 +369,7 @@ class _Leader:
         counts = counts_of(list(self._boards.values()))
 
         def change(deployment: Deployment) -> Deployment:
-            return replace(deployment, counts=counts, **changes)  # type: ignore[arg-type]
+            return replace(deployment, counts=counts, **changes)  # type: ignore[arg-type]  # fields
 
         self._deployment = await self._parts.store.record(
             self._deployment.deployment_id, facts, fence=self._fence, change=change

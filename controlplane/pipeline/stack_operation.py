@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import re
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -31,6 +30,7 @@ from controlplane.domain.stack import (
     StackOutputs,
 )
 from controlplane.domain.verdict import Severity
+from controlplane.ops.incident import log_incident
 from controlplane.pipeline.stack_parts import StackParts, TerraformRun
 from controlplane.planning.provisioning import (
     count_changes,
@@ -97,13 +97,10 @@ class OperationLeader:
                     await self._work(terraform)
         except BenchlineError as error:
             await self._fail(self._explained(error))
-        except Exception:
-            incident = uuid.uuid4().hex[:8]
-            log.exception(
-                "an operation of a stack threw",
-                extra={"incident": incident, "operation": self.operation_id},
+        except Exception as error:
+            message = log_incident(
+                log, error, "an operation of a stack threw", operation=self.operation_id
             )
-            message = f"internal error, incident {incident}; the control plane's log has it"
             await self._fail(Failure(reason="INTERNAL", message=message))
 
     def _explained(self, error: BenchlineError) -> Failure:

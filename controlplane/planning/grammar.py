@@ -6,7 +6,7 @@ tokens may be skipped before any terminal, nothing else ever is.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from controlplane.planning.tokens import Kind, Token
 
@@ -90,11 +90,11 @@ class Words(Rule):
     ) -> None:
         self._key = key
         self._values = values
-        self._tree: dict[str, object] = {}
+        self._tree: dict[str, Any] = {}
         for phrase in phrases.split("|"):
             node = self._tree
             for word in phrase.split():
-                node = node.setdefault(word, {})  # type: ignore[assignment]
+                node = node.setdefault(word, {})
             node[""] = phrase.strip()
 
     def _match(self, chart: Chart, start: int) -> list[Match]:

@@ -1,17 +1,14 @@
-"""Wire messages into facts of the console. Wire types go no further than this module."""
+"""Wire messages of sessions and deployments into facts of the console."""
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from benchline.v1 import bench_pb2, build_pb2, event_pb2, flash_pb2, session_pb2, verdict_pb2
+from benchline.v1 import build_pb2, event_pb2, flash_pb2, session_pb2, verdict_pb2
 from tui.client.asking import answered_of, asked_of, open_round_of
-from tui.client.care_wording import quarantine_words
 from tui.client.stack_facts import stack_fact_of
 from tui.state import fact as f
 from tui.state.model_call import ModelCalled
 
 _SEVERITY = {1: f.Severity.NOTE, 2: f.Severity.WARNING, 3: f.Severity.ERROR}
-_KINDS = {1: "virtual", 2: "physical"}
-_BOARD_STATES = {1: "ACTIVE", 2: "LEASED", 3: "OFFLINE", 4: "FAULTY", 5: "QUARANTINED"}
 
 
 def state_of(value: int) -> f.State:
@@ -384,65 +381,4 @@ def _stage_record(wire: session_pb2.StageRecord) -> f.StageMoved:
         cached=wire.cached,
         runs=wire.runs,
         duration_ms=wire.duration.seconds * 1000 + wire.duration.nanos // 1_000_000,
-    )
-
-
-def board_of(wire: bench_pb2.Board) -> f.BoardFact:
-    """One board."""
-    return f.BoardFact(
-        name=wire.name,
-        model=wire.model,
-        part=wire.part,
-        kind=_KINDS.get(wire.kind, "unknown"),
-        state=_BOARD_STATES.get(wire.state, "UNKNOWN"),
-        holder=wire.holder,
-        lease=wire.lease,
-        health=wire.health,
-        proven_image=wire.proven_image_sha256,
-        experimental=wire.experimental,
-        console_epoch=wire.console_epoch,
-        console_bytes=wire.console_bytes,
-        probe_id=wire.probe_id,
-        port=wire.port,
-        family=wire.family,
-        flash_tool=wire.flash_tool,
-        chip=f"{wire.chip.name} {wire.chip.revision}".strip(),
-        usb=_usb_words(wire.usb) if wire.HasField("usb") else "",
-        abilities=tuple(wire.abilities),
-        personality=tuple(wire.personality),
-        score=wire.score,
-        quarantine=quarantine_words(wire.quarantine) if wire.HasField("quarantine") else "",
-        recovering=wire.recovering,
-        cloud=cloud_words(wire.cloud) if wire.HasField("cloud") else "",
-    )
-
-
-def cloud_words(cloud: bench_pb2.BoardCloud) -> str:
-    """``d1 of stack lab: connected, 12 published, 3 dropped``."""
-    state = bench_pb2.BoardCloud.State.Name(cloud.state).removeprefix("STATE_").lower()
-    told = "not told by its agent" if state == "unknown" else state
-    words = [f"{told}: {cloud.message}" if cloud.message else told]
-    counts = (
-        ("published", cloud.published),
-        ("received", cloud.received),
-        ("dropped", cloud.dropped),
-        ("refused", cloud.refused),
-    )
-    words += [f"{count} {name}" for name, count in counts if count]
-    return f"{cloud.device} of stack {cloud.stack}: {', '.join(words)}"
-
-
-def _usb_words(usb: bench_pb2.UsbDevice) -> str:
-    """``ST-Link/V2-1 0483:374b at 1-2.3``."""
-    known = usb.known_as or usb.product or "USB device"
-    place = f" at {usb.location}" if usb.location else ""
-    return f"{known} {usb.vendor_id:04x}:{usb.product_id:04x}{place}"
-
-
-def inventory_of(wire: bench_pb2.WatchBoardsResponse) -> f.Inventory:
-    """The whole inventory."""
-    return f.Inventory(
-        version=wire.version,
-        boards=tuple(board_of(one) for one in wire.boards),
-        agents=tuple((one.name.rpartition("/")[2], one.online) for one in wire.agents),
     )

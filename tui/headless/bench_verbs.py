@@ -9,9 +9,9 @@ from google.protobuf import duration_pb2
 from benchline.errors import NotReadyError
 from benchline.v1 import bench_pb2
 from tui.board_words import BOARD_ACTIONS
+from tui.client.bench_facts import board_of
 from tui.client.connection import CALL_TIMEOUT_S, Connection, failure_of, new_request_id
 from tui.client.operations import send_line
-from tui.client.translate import board_of
 from tui.client.watch import Back, follow_console
 from tui.headless import local
 from tui.headless.console_lines import ConsoleLines

@@ -10,9 +10,10 @@ import grpc
 from benchline.errors import InvalidRequestError, NotPermittedError
 from benchline.v1 import event_pb2, provisioning_pb2, stack_pb2
 from tui.client import stacks as calls
+from tui.client.bench_facts import cloud_words
 from tui.client.connection import Connection, failure_of
 from tui.client.stack_facts import plan_of, stack_of, telemetry_of
-from tui.client.translate import cloud_words, event_of
+from tui.client.translate import event_of
 from tui.client.watch import Back
 from tui.headless import local
 from tui.headless.output import (

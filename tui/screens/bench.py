@@ -20,7 +20,8 @@ from tui.screens.board_care import BoardCareScreen
 from tui.screens.dialogs import AskScreen
 from tui.screens.flash import FlashScreen, FlashWish
 from tui.session import ConsoleSession
-from tui.state.fact import BoardFact, Outcome
+from tui.state.board import BoardFact
+from tui.state.fact import Outcome
 from tui.state.model import BoardMarked, Link, Model, shown_rollout
 from tui.widgets.paint import DIM, outcome_style
 from tui.widgets.row_table import RowTable

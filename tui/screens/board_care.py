@@ -22,7 +22,7 @@ from tui.client.care_wording import health_lines, outcome_words, recovery_line, 
 from tui.client.connection import failure_of
 from tui.screens.dialogs import TextScreen
 from tui.screens.frame import FramedScreen
-from tui.state.fact import BoardFact
+from tui.state.board import BoardFact
 from tui.state.model import Link
 
 _LATELY = 4

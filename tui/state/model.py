@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from tui.state.board import Inventory
 from tui.state.cloud import StackView, reduce_stack_events, see_stack
-from tui.state.fact import Event, Inventory, SessionSummary, State
+from tui.state.fact import Event, SessionSummary, State
 from tui.state.rollout import RolloutView, reduce_rollouts
 from tui.state.run import RunView, begin, reduce_all
 from tui.state.stack import PlanMoved, StackFact

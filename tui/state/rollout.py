@@ -141,7 +141,7 @@ def _changed(view: RolloutView, board: str, **changes: object) -> RolloutView:
     known = view.of(board)
     if known is None:
         return view
-    return _swapped(view, known, replace(known, **changes))  # type: ignore[arg-type]
+    return _swapped(view, known, replace(known, **changes))  # type: ignore[arg-type]  # fields
 
 
 def _with_check(view: RolloutView, fact: AssertionDecided) -> RolloutView:

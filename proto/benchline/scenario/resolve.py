@@ -164,7 +164,7 @@ class _Resolver:
             if value is not None and value.startswith("$"):
                 value = self._shown.get(value.removeprefix("$"), value)
             changes["selector"] = replace(selector, regex=regex, value=value)
-        return replace(step, **changes)  # type: ignore[arg-type]
+        return replace(step, **changes)  # type: ignore[arg-type]  # names are fields of it
 
     def _act(self, step: Step) -> None:
         """Rows of one stimulus step; its moment is that of its last row."""

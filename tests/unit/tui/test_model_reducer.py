@@ -1,6 +1,7 @@
 from tests.wire.tui.fake_server import passed_events
 from tui.client.translate import event_of
-from tui.state.fact import BoardFact, Inventory, Outcome, SessionSummary, State
+from tui.state.board import BoardFact, Inventory
+from tui.state.fact import Outcome, SessionSummary, State
 from tui.state.model import (
     EventsRead,
     InventorySeen,

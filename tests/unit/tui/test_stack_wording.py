@@ -3,8 +3,8 @@
 import pytest
 
 from benchline.v1 import bench_pb2, stack_pb2
+from tui.client.bench_facts import board_of, cloud_words
 from tui.client.stack_facts import telemetry_of
-from tui.client.translate import board_of, cloud_words
 from tui.stack_wording import (
     plan_lines,
     stack_cells,
