@@ -22,12 +22,10 @@ from controlplane.domain.design import (
 )
 from controlplane.domain.part import SUPPLY_MV
 from controlplane.planning.colour_proofs import cycle_ms
+from controlplane.planning.patience import prove_patiently
 from controlplane.planning.proofs import Proofs
-from controlplane.planning.runs import prove_all, prove_control, prove_patiently
-from controlplane.planning.timeline import Timeline, quoted
-
-SHOWN_IN_MAIN_MS = 8000
-"""Longest period that the main scenario waits for; longer ones get a scenario of their own."""
+from controlplane.planning.runs import prove_all, prove_control
+from controlplane.planning.timeline import SHOWN_IN_MAIN_MS, Timeline, quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

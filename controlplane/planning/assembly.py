@@ -273,6 +273,7 @@ class _Builder:
         behaviours += [behaviour for behaviour in found if behaviour is not None]
         behaviours += [*self._motion.behaviours(), *self._turning.behaviours()]
         behaviours += self._colours.behaviours(taken=self._commands.words)
+        behaviours = _told_apart(behaviours)
         if self._echo:
             text = "Send every received line back" + (", except the commands." if commands else ".")
             behaviours.append(
@@ -331,3 +332,15 @@ class _Builder:
                     Intent(),
                 )
         return {output_id: [what for what, _ in found] for output_id, found in drivers.items()}
+
+
+def _told_apart(behaviours: Sequence[Behaviour]) -> list[Behaviour]:
+    """The behaviours with an id each: commands may have the same letters, as "a" and "a?"."""
+    apart: dict[str, Behaviour] = {}
+    for behaviour in behaviours:
+        name, number = behaviour.id, 1
+        while name in apart:
+            number += 1
+            name = f"{behaviour.id}_{number}"
+        apart[name] = replace(behaviour, id=name)
+    return list(apart.values())

@@ -16,6 +16,7 @@ from controlplane.planning.timeline import (
     PHASE_MS,
     REACTION_MS,
     SETTLED_MS,
+    SHOWN_IN_MAIN_MS,
     START_MS,
     Timeline,
     detects_absence,
@@ -73,24 +74,32 @@ def prove_rate(timeline: Timeline, behaviour: Behaviour) -> None:
     if kind == ValueKind.SENSOR:
         show_published(timeline, behaviour, f"{name}_value", after=0, within=START_MS)
     elif kind == ValueKind.UPTIME:
-        _uptime(timeline, behaviour, max(1000, round(period)))
+        _uptime(timeline, behaviour, max(1000, round(period)), round(period))
     elif kind == ValueKind.PRESSES:
         _says(timeline, topic, f"{name}_first", "0", after=0, within=START_MS)
 
 
-def _uptime(timeline: Timeline, behaviour: Behaviour, after: int) -> None:
-    period = round(behaviour.number("period"))
-    low, high = after // 1000, (after + period) // 1000 + 1
+def _uptime(timeline: Timeline, behaviour: Behaviour, after: int, lasts: int) -> None:
+    """One message within ``lasts`` tells the time it is sent at."""
+    low, high = after // 1000, (after + lasts) // 1000 + 1
     said = f'where: "value >= {low} and value <= {high}"'
     topic, name = behaviour.word("topic"), f"{_name(behaviour)}_value"
-    _comes(timeline, topic, name, said, after=after, within=period + START_MS)
-    timeline.until(after + period + START_MS + 100)
+    _comes(timeline, topic, name, said, after=after, within=lasts + START_MS)
+    timeline.until(after + lasts + START_MS + 100)
 
 
 def _says(
     timeline: Timeline, topic: str, name: str, value: str, *, after: int, within: int
 ) -> None:
     _comes(timeline, topic, name, f"value: {quoted(value)}", after=after, within=within)
+
+
+def says_published(
+    timeline: Timeline, behaviour: Behaviour, name: str, value: str, *, after: int, within: int
+) -> None:
+    """What is published says a value in a window."""
+    name = f"{_name(behaviour)}_{name}"
+    _says(timeline, behaviour.word("topic"), name, value, after=after, within=within)
 
 
 def follow_published(
@@ -116,7 +125,8 @@ def published_state(
     """Periodic messages of an output say its state; gives the time that takes (ms)."""
     longest = 0
     for behaviour in behaviours:
-        if is_periodic(behaviour) and behaviour.signals == (output,):
+        shown = is_periodic(behaviour) and behaviour.signals == (output,)
+        if shown and behaviour.number("period") <= SHOWN_IN_MAIN_MS:
             within = round(behaviour.number("period")) + START_MS
             name = f"{_name(behaviour)}_says_{state}"
             if not timeline.has(name):
@@ -264,7 +274,7 @@ def prove_slow_publish(timeline: Timeline, behaviour: Behaviour) -> None:
         within = period - timeline.now + START_MS
         show_published(timeline, behaviour, f"{name}_follows", after=timeline.now, within=within)
     elif kind == ValueKind.UPTIME:
-        _uptime(timeline, behaviour, period - START_MS)
+        _uptime(timeline, behaviour, period - START_MS, START_MS + period // 50)
 
 
 def control_published(timeline: Timeline, behaviours: Sequence[Behaviour]) -> None:

@@ -18,6 +18,7 @@ from controlplane.planning.timeline import (
     PHASE_MS,
     REACTION_MS,
     SETTLED_MS,
+    SHOWN_IN_MAIN_MS,
     START_MS,
     Timeline,
     console_line,
@@ -179,7 +180,8 @@ class Proofs(Timeline):
         """Reports of an output say its state; gives the time that takes (ms)."""
         longest = published_state(self, behaviours, output, state, after=after)
         for behaviour in behaviours:
-            if behaviour.kind is BehaviourKind.REPORT and behaviour.signals == (output,):
+            shown = behaviour.kind is BehaviourKind.REPORT and behaviour.signals == (output,)
+            if shown and behaviour.number("period") <= SHOWN_IN_MAIN_MS:
                 within = round(behaviour.number("period")) + START_MS
                 self.add(
                     after,

@@ -1,4 +1,4 @@
-"""Whole runs: the main scenario, one for each long period, and the control run."""
+"""Whole runs: the main scenario, and the control run."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,6 @@ from controlplane.planning.cloud_proofs import (
     last_published,
     prove_limits,
     prove_rate,
-    prove_slow_publish,
 )
 from controlplane.planning.colour_proofs import (
     control_colours,
@@ -21,7 +20,6 @@ from controlplane.planning.message_proofs import control_messages, prove_message
 from controlplane.planning.messaging import is_periodic
 from controlplane.planning.motion_proofs import (
     control_motion,
-    prove_hold_patiently,
     prove_motion,
 )
 from controlplane.planning.proofs import Proofs
@@ -40,7 +38,6 @@ from controlplane.planning.timeline import (
 from controlplane.planning.turning_proofs import (
     control_turning,
     prove_turning,
-    turned_meanwhile,
 )
 
 
@@ -61,7 +58,8 @@ def prove_all(timeline: Proofs, behaviours: Sequence[Behaviour], periods_of: Seq
         prove_turning(timeline, behaviour, behaviours, periods_of)
     prove_limits(timeline, behaviours)
     for behaviour in by_kind[BehaviourKind.BUTTON]:
-        timeline.button(behaviour, behaviours)
+        if _shows_presses(behaviour, behaviours, periods_of):
+            timeline.button(behaviour, behaviours)
     prove_messages(timeline, behaviours)
     _commands(timeline, by_kind[BehaviourKind.COMMAND], behaviours)
     for behaviour in by_kind[BehaviourKind.ECHO]:
@@ -82,6 +80,15 @@ def _periods(timeline: Proofs, behaviours: Sequence[Behaviour]) -> None:
             prove_cycle(timeline, behaviour)
         elif is_periodic(behaviour):
             prove_rate(timeline, behaviour)
+
+
+def _shows_presses(
+    button: Behaviour, behaviours: Sequence[Behaviour], periods_of: Sequence[str]
+) -> bool:
+    """Whether a press shows soon: a count that is told patiently is proved there."""
+    told = [b for b in behaviours if b.word("value") == "presses"]
+    soon = [b for b in told if not b.parameter("period") or b.id in periods_of]
+    return bool(soon) or bool(press_lines(button)) or len(button.signals) > 1
 
 
 def _commands(
@@ -148,55 +155,6 @@ def _last_reports(
             timeline.now = max(timeline.now, max(1000, period) + period + 3000)
             timeline.uptime("uptime_rises", timeline.now, period)
             timeline.now += period + START_MS
-
-
-def prove_patiently(
-    timeline: Proofs, behaviour: Behaviour, behaviours: Sequence[Behaviour]
-) -> None:
-    """One interval of a long period, or one long hold time, in a run of its own."""
-    timeline.begin()
-    timeline.proves.append(behaviour.id)
-    if behaviour.kind is BehaviourKind.FOLLOW:
-        prove_hold_patiently(timeline, behaviour)
-        return
-    if behaviour.kind is BehaviourKind.CYCLE:
-        prove_cycle(timeline, behaviour)
-        return
-    timeline.ambient([behaviour])
-    period = behaviour.number("period")
-    if is_periodic(behaviour):
-        prove_slow_publish(timeline, behaviour)
-    elif behaviour.kind is BehaviourKind.BLINK:
-        timeline.add(
-            timeline.now,
-            f"expect_period: {{id: {behaviour.signals[0]}_rate, pin: {behaviour.signals[0]}, "
-            f"edge: rising, period: {round(period)}ms, tolerance: 2%, count: 1}}",
-        )
-    else:
-        name, regex = timeline.report_line(behaviour)
-        timeline.add(
-            timeline.now,
-            f"expect_period: {{id: {name}_period, line: {single_quoted(regex)}, "
-            f"period: {round(period)}ms, tolerance: 2%, count: 1}}",
-        )
-        if behaviour.word("value") == "position":
-            counting = next(b.id for b in behaviours if b.kind is BehaviourKind.TURN)
-            turned_meanwhile(timeline, behaviour, counting)
-        elif behaviour.word("value") == "sensor":
-            _changed(timeline, behaviour, round(period))
-    timeline.until(round(period * 102 / 100) + 2 * START_MS)
-
-
-def _changed(timeline: Proofs, behaviour: Behaviour, period: int) -> None:
-    signal = timeline.signals[behaviour.signals[0]]
-    name = f"{signal.id}"
-    timeline.show_value(f"{name}_value", signal, after=0, within=START_MS)
-    timeline.now = period // 2
-    low, high = upper_half(signal)
-    timeline.set(name, timeline.draw(f"{name}_second", low, high, signal))
-    timeline.show_value(
-        f"{name}_follows", signal, after=timeline.now, within=period - timeline.now + START_MS
-    )
 
 
 def prove_control(timeline: Timeline, behaviours: Sequence[Behaviour]) -> None:

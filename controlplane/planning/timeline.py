@@ -21,6 +21,9 @@ REACTION_MS = 400
 SETTLED_MS = 60
 """From then on what happens at start-up does not disturb short periods."""
 
+SHOWN_IN_MAIN_MS = 8000
+"""Longest period that the main scenario waits for; longer ones get a scenario of their own."""
+
 START_MS = 300
 """Until then the first report must have come."""
 

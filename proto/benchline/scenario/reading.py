@@ -58,7 +58,7 @@ def nearest(word: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(word[:60], known, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
-    return f"there are: {', '.join(sorted(known))[:300]}" if known else "there are none"
+    return f"there are: {', '.join(sorted(set(known)))[:300]}" if known else "there are none"
 
 
 class Reader:

@@ -79,6 +79,14 @@ PROMPTS = [
                 "Turn the pump on at or above 60 % and off below 50 %;",
                 "print the potentiometer every second",
             ),
+            (
+                "Count the button presses and print the count every 10 seconds;",
+                "fan on above 30 C and off below 28 C; report the state of the fan every 20 s",
+            ),
+            (
+                "Toggle the LED when the button is pressed; report the state of the LED every 9 s;",
+                "print the uptime every 12 s and a counter every 15 s",
+            ),
         )
     ),
     MOTION,
