@@ -19,6 +19,7 @@ from benchagent.config import Config
 from benchagent.discovery import Discovery
 from benchagent.discovery.book import BoardBook
 from benchagent.enrolment import Enrolment, told_by
+from benchagent.execution import Execution
 from benchagent.flashers.protocol import TargetIdentity
 from benchagent.flashers.registry import Flashers
 from benchagent.gateway.gateways import Gateways
@@ -102,16 +103,18 @@ class App:
             on_identity=self._learned,
         )
         self._runner = Runner(
-            inbox=self._inbox,
-            boards=self.boards,
-            images=images,
-            flashers=flashers,
-            care=Care(workshop, self._outbox.step),
-            record_dir=config.record_dir,
-            on_result=self._outbox.result,
-            on_progress=self._outbox.progress,
-            on_change=self._changed,
-            on_identity=self._learned,
+            Execution(
+                inbox=self._inbox,
+                boards=self.boards,
+                images=images,
+                flashers=flashers,
+                care=Care(workshop, self._outbox.step),
+                record_dir=config.record_dir,
+                on_result=self._outbox.result,
+                on_progress=self._outbox.progress,
+                on_change=self._changed,
+                on_identity=self._learned,
+            )
         )
         identity = Identity(
             agent=config.name,

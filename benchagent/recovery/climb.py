@@ -67,7 +67,7 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """What a recovery works with; callbacks as in `Runner`."""
+    """What a recovery works with; callbacks as in `Execution`."""
 
     boards: Boards
     flashers: Flashers

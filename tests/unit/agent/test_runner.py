@@ -8,6 +8,7 @@ from pathlib import Path
 from benchagent.bench import Boards
 from benchagent.care import Care
 from benchagent.command import Command, Reset, Result
+from benchagent.execution import Execution
 from benchagent.flashers.protocol import TargetIdentity
 from benchagent.flashers.registry import Flashers
 from benchagent.images import ImageCache
@@ -51,17 +52,19 @@ class Bench:
             on_identity=unheard,
         )
         self.runner = Runner(
-            inbox=self.inbox,
-            boards=boards,
-            images=images,
-            flashers=self.flashers,
-            care=Care(workshop, lambda _: None),
-            record_dir=folder / "flashing",
-            away_s=away_s,
-            on_result=self.results.append,
-            on_progress=lambda _: None,
-            on_change=lambda: None,
-            on_identity=unheard,
+            Execution(
+                inbox=self.inbox,
+                boards=boards,
+                images=images,
+                flashers=self.flashers,
+                care=Care(workshop, lambda _: None),
+                record_dir=folder / "flashing",
+                away_s=away_s,
+                on_result=self.results.append,
+                on_progress=lambda _: None,
+                on_change=lambda: None,
+                on_identity=unheard,
+            )
         )
 
     async def submit(self, *commands: Command) -> None:
