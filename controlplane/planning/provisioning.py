@@ -247,6 +247,13 @@ def next_action(stack: Stack) -> str:
     if plan is not None:
         confirm = f" --confirm {name}" if plan.confirmation_needed else ""
         return f"benchline stack approve {name} {plan.digest[:LEAST_DIGEST]}{confirm}"
-    if stack.state in (StackState.APPLIED, StackState.DESTROYED) and not stack.drifted:
+    settled = stack.state is StackState.APPLIED and not stack.drifted and _gives_its_wish(stack)
+    if settled or stack.state is StackState.DESTROYED:
         return ""
     return f"benchline stack plan {name}"
+
+
+def _gives_its_wish(stack: Stack) -> bool:
+    """Whether it gives the devices that are wished, and no others."""
+    given = stack.outputs.devices if stack.outputs is not None else ()
+    return {one.device for one in given} == set(stack.devices)

@@ -1,11 +1,13 @@
 """A log that never grows beyond twice its cap."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
 from controlplane.childproc.command import MIB
 
 CAP_BYTES = MIB
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class CappedLog:
@@ -21,7 +23,7 @@ class CappedLog:
     def append(self, line: bytes) -> None:
         """Add a line."""
         with suppress(OSError):
-            with self.path.open("ab") as file:
+            with os.fdopen(os.open(self.path, _FLAGS, 0o600), "ab") as file:
                 file.write(line + b"\n")
                 size = file.tell()
             if size >= self._cap_bytes:

@@ -311,8 +311,10 @@ def test_what_to_do_next_is_a_command() -> None:
     assert next_action(destructive) == f"benchline stack approve home {DIGEST[:12]} --confirm home"
     ready = approved(destructive, plan(), by="ann", auto=False, now=NOW)
     assert next_action(ready) == "benchline stack apply home"
-    assert next_action(stack(StackState.APPLIED)) == ""
-    assert next_action(stack(StackState.APPLIED, drifted=("a",))) == "benchline stack plan home"
+    applied = stack(StackState.APPLIED, outputs=OUTPUTS)
+    assert next_action(applied) == ""
+    for unsettled in ({"drifted": ("a",)}, {"devices": ("lamp", "fan")}, {"devices": ()}):
+        assert next_action(replace(applied, **unsettled)) == "benchline stack plan home"
     assert next_action(stack(StackState.INTERRUPTED)) == "benchline stack plan home"
     assert "watch" in next_action(begun(stack(), operation(OperationKind.PLAN)))
 

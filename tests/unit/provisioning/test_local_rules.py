@@ -317,6 +317,12 @@ def test_a_log_that_cannot_be_written_is_no_trouble(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_log_is_its_owners(tmp_path: Path) -> None:
+    log = CappedLog(tmp_path / "broker.log")
+    log.append(b"line")
+    assert log.path.stat().st_mode & 0o777 == 0o600
+
+
 async def test_a_stack_has_one_cloud_and_a_bad_name_none(tmp_path: Path) -> None:
     async with LocalClouds(tmp_path / "none") as clouds:
         assert clouds.cloud("demo") is clouds.cloud("demo")
