@@ -66,6 +66,10 @@ log = logging.getLogger(__name__)
 _LEASE_KEY = "deploy.lease"
 _OTHER_LEASE_KEY = "deploy.lease.other"
 _CLEAN_UP_S = 60.0
+_VIRTUAL_INPUTS = (
+    "; inputs were those of the scenarios; from here on nothing is connected to the pins, so that"
+    " firmware which leaves out readings out of range publishes none of them"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +163,7 @@ class DeployStage:
         if outcome is not Outcome.PASSED or binding is None:
             return await self._conclude(run, flasher, results, outcome, trouble, left), True
         arrived = await self._parts.cloud_proof.verdict(binding, board.name, project.design, mark)
-        inputs = "; inputs were those of the scenarios" if board.kind is BoardKind.VIRTUAL else ""
+        inputs = _VIRTUAL_INPUTS if board.kind is BoardKind.VIRTUAL else ""
         await run.record(Note(text=arrived.message + inputs))
         if arrived.outcome is not Outcome.PASSED:
             outcome, trouble = arrived.outcome, arrived.message

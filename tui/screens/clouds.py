@@ -31,7 +31,7 @@ EMPTY = (
     "made before you have seen the plan and approved it.\n\n"
     "  n   describe one: name, target, devices; it is planned at once\n\n"
     "Or let a run provision its own device:\n"
-    '  benchline run "Publish the temperature every 10 seconds." --stack local\n'
+    '  benchline run "Publish the uptime every 10 seconds." --stack local\n'
     "From a shell:  benchline stack plan NAME --device lamp"
 )
 ABOUT_NEW = (
