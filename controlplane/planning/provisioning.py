@@ -108,9 +108,14 @@ def replacements(stack: Stack, *, destroy: bool) -> tuple[str, ...]:
     return () if destroy else stack.unfinished
 
 
-def unfinished_after(told: Iterable[ResourceProgress]) -> tuple[str, ...]:
-    """Resources that an operation started and never finished, by what it told."""
-    left: dict[str, None] = {}
+def unfinished_after(
+    told: Iterable[ResourceProgress], before: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Resources that were started and never finished, by what an operation told.
+
+    What was unfinished `before` it is finished when this one finished it.
+    """
+    left = dict.fromkeys(before)
     for fact in told:
         if fact.phase in (ResourcePhase.STARTED, ResourcePhase.RUNNING):
             left[fact.address] = None
@@ -229,8 +234,8 @@ def ended(stack: Stack, operation: Operation, told: Sequence[ResourceProgress]) 
     if operation.state is not OperationState.INTERRUPTED and not told:
         return replace(stack, state=stack.settled, plan=plan)
     state = StackState(operation.state.value)
-    left = dict.fromkeys((*stack.unfinished, *unfinished_after(told)))
-    return replace(stack, state=state, settled=state, plan=plan, unfinished=tuple(left))
+    left = unfinished_after(told, stack.unfinished)
+    return replace(stack, state=state, settled=state, plan=plan, unfinished=left)
 
 
 def _message(operation: Operation) -> str:

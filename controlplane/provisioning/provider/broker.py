@@ -54,14 +54,18 @@ class BrokerResource:
         ]
 
     def plan(self, prior: Values | None, proposed: Values) -> Values:
-        """What is not ready is made so; its authority may have to be a new one then."""
+        """What is not ready is made so; its authority may have to be a new one then.
+
+        A new broker's id is not known, so that devices are made anew with it: with the old one
+        their keys go.
+        """
         ready = prior is not None and prior["condition"] == READY
         port = proposed.get("port")
         if port in (None, 0):
             port = UNKNOWN
         return {
             "port": port,
-            "id": self._cloud.stack,
+            "id": self._cloud.stack if prior else UNKNOWN,
             "endpoint": endpoint(port) if isinstance(port, int) else UNKNOWN,
             "ca_fingerprint": prior["ca_fingerprint"] if prior and ready else UNKNOWN,
             "condition": READY,

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,8 +93,8 @@ class Stack:
     def cloud_folder(self) -> Path:
         return self.root / "cloud"
 
-    async def plan(self, *, destroy: bool = False) -> Ran:
-        return await self._run(None, destroy=destroy)
+    async def plan(self, *, destroy: bool = False, replace: Sequence[str] = ()) -> Ran:
+        return await self._run(None, destroy=destroy, replace=replace)
 
     async def apply(self, planned: Ran, *, kill_after_s: float | None = None) -> Ran:
         """Apply a plan; with a time, Terraform is killed that long after its start."""
@@ -125,7 +125,12 @@ class Stack:
         )
 
     async def _run(
-        self, digest: str | None, *, destroy: bool = False, kill_after_s: float | None = None
+        self,
+        digest: str | None,
+        *,
+        destroy: bool = False,
+        replace: Sequence[str] = (),
+        kill_after_s: float | None = None,
     ) -> Ran:
         ran = Ran()
 
@@ -149,7 +154,9 @@ class Stack:
                     if not self.initialised:
                         await terraform.init()
                         self.initialised = True
-                    ran.result = await terraform.plan(plan, destroy=destroy, on_event=on_event)
+                    ran.result = await terraform.plan(
+                        plan, destroy=destroy, replace=replace, on_event=on_event
+                    )
                 else:
                     await terraform.apply(plan, digest=digest, on_event=on_event)
             except BenchlineError as error:

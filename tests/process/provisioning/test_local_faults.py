@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchline.errors import NotReadyError
+from controlplane.domain.provisioning import ChangeAction
 from controlplane.provisioning.localcloud import mosquitto
 from controlplane.provisioning.localcloud.clouds import LocalClouds
 from tests.process.provisioning.cloud_checks import erased, intact, nothing_left, settled_as
@@ -91,6 +92,19 @@ async def test_terraform_killed_at_any_moment_is_mended_by_the_next_plan(
                 raise AssertionError(f"{story}: {error}") from error
     await nothing_left(stack, port)
     assert kills >= ROUNDS // 2, "hardly any kill came before the end"
+
+
+async def test_a_broker_that_is_made_anew_takes_its_devices_along(make_stack: MakeStack) -> None:
+    stack = make_stack(devices=("dev-1", "dev-2"))
+    await stack.plan_and_apply()
+
+    planned = await stack.plan(replace=["benchline_broker.this"])
+    assert set(planned.actions.values()) == {ChangeAction.REPLACE}
+    assert len(planned.actions) == 3
+    applied = await stack.apply(planned)
+
+    assert applied.failure is None, applied.text
+    await settled_as(stack, ("dev-1", "dev-2"))
 
 
 async def test_what_a_killed_apply_made_is_cleared_away_when_it_is_not_wanted_any_more(

@@ -176,6 +176,12 @@ def test_what_a_killed_run_never_finished_is_made_anew_by_the_next_plan() -> Non
         [progress("d", ResourcePhase.STARTED)],
     )
     assert (twice.state, twice.unfinished) == (StackState.FAILED, ("b", "d"))
+    caught_up = ended(
+        begun(twice, operation(OperationKind.APPLY)),
+        operation(OperationKind.APPLY, OperationState.INTERRUPTED),
+        [progress("b", ResourcePhase.STARTED), progress("b", ResourcePhase.DONE)],
+    )
+    assert caught_up.unfinished == ("d",), "what was made anew since is finished"
     mended = ended(again, operation(OperationKind.APPLY, OperationState.SUCCEEDED), ())
     assert mended.unfinished == ()
 
