@@ -37,7 +37,7 @@ def _become(name: str, rest: list[str]) -> int:
     if name == "serve":
         return replace_with("controlplane", ["serve", *rest])
     if not rest or rest[0] not in ("run", "doctor", "boards", "-h", "--help"):
-        sys.stderr.write("usage: benchline agent run|doctor|boards [...]\n")
+        sys.stderr.write("benchline agent: say what: run, doctor, boards\n")
         return EXIT_USAGE
     return replace_with("benchagent", rest)
 

@@ -9,6 +9,7 @@ def answer_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="*",
+        default=[],  # without one, a missing SESSION is told as two missing words
         metavar="ID=TEXT",
         help='an answer, e.g. "blink_rate=at 2 Hz"; without any, the questions are shown',
     )

@@ -13,10 +13,11 @@ _MAX_SEND_BYTES = 4096  # of one SendConsole, the newline included
 
 def boards_options(parser: argparse.ArgumentParser) -> None:
     """Declare those of ``boards``."""
+    parser.usage = "%(prog)s [options] [SELECTOR]\n       %(prog)s [options] ACTION BOARD"
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="[list] [SELECTOR] | ACTION BOARD",
+        metavar="SELECTOR",
         help='list what matches, e.g. "model=olimex-stm32-h405,kind=virtual"; or do something to '
         f"one board: {', '.join(BOARD_ACTIONS)}",
     )
@@ -43,7 +44,7 @@ def check_boards(options: argparse.Namespace) -> str | None:
             return f"that goes with one of {', '.join(BOARD_ACTIONS)}, and a BOARD"
         return None
     if len(options.words) != 2:
-        return f"boards {action} takes one BOARD"
+        return f"{action} takes one BOARD; `benchline boards` lists them"
     for name, (of, used) in given.items():
         if used and of != action:
             return f"{name} go{'es' if name.count('--') == 1 else ''} with boards {of}"

@@ -51,13 +51,26 @@ DESIGN_ACTIONS = {
 }
 """What `design` does with kept designs, and how many words each takes."""
 
+_TAKEN = {
+    "list": "list",
+    "history": "history NAME",
+    "edit": "edit NAME FILE",
+    "diff": "diff DESIGN DESIGN",
+}
+
 
 def design_options(parser: argparse.ArgumentParser) -> None:
     """Declare them."""
+    parser.usage = (
+        "%(prog)s [options] PROMPT\n"
+        "       %(prog)s [options] list | history NAME | show DESIGN | save DESIGN\n"
+        "       %(prog)s [options] edit NAME FILE | validate DESIGN | diff DESIGN DESIGN\n"
+        "       %(prog)s [options] boards DESIGN"
+    )
     parser.add_argument(
         "words",
         nargs="+",
-        metavar="PROMPT | ACTION [DESIGN …]",
+        metavar="PROMPT",
         help="what the device should do, in one quoted word; or list, history NAME, show DESIGN, "
         "save DESIGN, edit NAME FILE, validate DESIGN, diff DESIGN DESIGN, boards DESIGN. A DESIGN "
         "is a kept one (NAME or NAME@REVISION), a session, or a file of JSON or YAML (- is stdin)",
@@ -92,7 +105,7 @@ def check_design(options: argparse.Namespace) -> str | None:
     if takes is not None:
         options.action, options.words = first, rest
         if len(rest) != takes:
-            return f"design {first} takes {takes} word{'s' * (takes != 1)}"
+            return f"write `design {_TAKEN.get(first, f'{first} DESIGN')}`"
     elif rest:
         return "put what the device should do into quotes"
     elif not first.strip():

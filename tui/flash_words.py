@@ -1,6 +1,7 @@
 """The words and options of ``flash``. Imports nothing heavy."""
 
 import argparse
+import contextlib
 
 from tui.session_words import check_seed
 
@@ -79,14 +80,14 @@ def check_flash(options: argparse.Namespace) -> str | None:
 
 
 def _address(text: str) -> int:
-    value = int(text, 0)
-    if not 0 <= value < 1 << 32:
-        raise argparse.ArgumentTypeError(f"{text} is not a 32-bit address")
-    return value
+    with contextlib.suppress(ValueError):
+        if 0 <= (value := int(text, 0)) < 1 << 32:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is not a 32-bit address such as 0x08000000")
 
 
 def _percent(text: str) -> int:
-    value = int(text.removesuffix("%"))
-    if not 0 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"{text} is not a share of 0% to 100%")
-    return value
+    with contextlib.suppress(ValueError):
+        if 0 <= (value := int(text.removesuffix("%"))) <= 100:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is not a share of 0% to 100%")

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchline.errors import InvalidRequestError
 from benchline.instance import Instance
 from benchline.process_id import ProcessId
 
@@ -80,12 +81,28 @@ def processes_of(record: InstanceRecord) -> list[ProcessId]:
     return [one.process for one in reversed(record.programs) if one.process is not None]
 
 
+def data_dir_unusable(instance: Instance, error: OSError) -> InvalidRequestError:
+    """DATA_DIR_UNUSABLE: the directory is no directory, somebody else's, full, read only …"""
+    return InvalidRequestError(
+        "DATA_DIR_UNUSABLE",
+        f"{instance.data_dir} cannot hold the data of an instance: {error.strerror or error}; "
+        "name a directory of yours in BENCHLINE_DATA_DIR",
+        directory=str(instance.data_dir),
+    )
+
+
 def supervisor_pid(instance: Instance) -> int | None:
-    """Pid of the running supervisor; None when nobody holds the lock."""
+    """Pid of the running supervisor; None when nobody holds the lock.
+
+    Raises:
+        InvalidRequestError: DATA_DIR_UNUSABLE.
+    """
     try:
         handle = os.open(lock_path(instance), os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise data_dir_unusable(instance, error) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

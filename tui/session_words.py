@@ -1,6 +1,7 @@
 """The words and options of verbs about sessions. Imports nothing heavy."""
 
 import argparse
+import contextlib
 
 from tui.answer_words import no_questions_option
 from tui.design_words import ceiling_alone, designer_option
@@ -9,7 +10,9 @@ from tui.stack_words import check_run_stack, stack_option
 
 def run_options(parser: argparse.ArgumentParser) -> None:
     """Declare those of ``run``."""
-    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="what the device should do")
+    parser.add_argument(
+        "words", nargs="*", default=[], metavar="PROMPT", help="what the device should do, quoted"
+    )
     parser.add_argument(
         "--from",
         dest="source",
@@ -48,6 +51,9 @@ def run_options(parser: argparse.ArgumentParser) -> None:
 
 def check_run(options: argparse.Namespace) -> str | None:
     """What is wrong with the options of ``run``; None when nothing is."""
+    if len(options.words) > 1:
+        return "put what the device should do into quotes"
+    options.prompt = options.words[0] if options.words else None
     ways = [bool(options.prompt), bool(options.source), bool(options.design)]
     if sum([*ways, options.demo, options.examples]) != 1:
         return "give one of PROMPT, --from PATH, --design NAME, --demo or --examples"
@@ -100,7 +106,16 @@ def session_option(parser: argparse.ArgumentParser) -> None:
 
 def listing_options(parser: argparse.ArgumentParser) -> None:
     """How much of a list is wanted."""
-    parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most this many")
+    parser.add_argument(
+        "--limit", type=_at_least_one, default=50, metavar="N", help="at most this many"
+    )
+
+
+def _at_least_one(text: str) -> int:
+    with contextlib.suppress(ValueError):
+        if (value := int(text)) >= 1:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
 
 
 def board_anyway_option(parser: argparse.ArgumentParser) -> None:

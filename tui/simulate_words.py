@@ -14,16 +14,29 @@ SIMULATE_ACTIONS = {
 }
 """What `simulate` does with simulations that run, and how many words each takes."""
 
+_TAKEN = {
+    "list": "list [SESSION]",
+    "watch": "watch NAME",
+    "send": "send NAME TEXT",
+    "set": "set NAME SIGNAL=VALUE",
+    "reset": "reset NAME",
+    "stop": "stop NAME",
+}
 _MAX_SEND_BYTES = 4096
 _STARTING = ("board", "designer", "keep")
 
 
 def simulate_options(parser: argparse.ArgumentParser) -> None:
     """Declare them."""
+    parser.usage = (
+        "%(prog)s [options] WHAT\n"
+        "       %(prog)s [options] list [SESSION] | watch NAME | send NAME TEXT\n"
+        "       %(prog)s [options] set NAME SIGNAL=VALUE | reset NAME | stop NAME"
+    )
     parser.add_argument(
         "words",
         nargs="+",
-        metavar="WHAT | ACTION [NAME …]",
+        metavar="WHAT",
         help="start the firmware of WHAT and type at it: a session, a project directory, a sketch "
         "(.ino), an image (.elf, .bin, .hex), a design, or a quoted sentence. Or: list [SESSION], "
         "watch NAME, send NAME TEXT, set NAME SIGNAL=VALUE, reset NAME, stop NAME",
@@ -59,7 +72,7 @@ def check_simulate(options: argparse.Namespace) -> str | None:
         return "WHAT is one word: quote a sentence" if rest else None
     least, most = SIMULATE_ACTIONS[action]
     if not least <= len(rest) <= most:
-        return f"simulate {action} takes {least} word{'' if least == 1 else 's'} more"
+        return f"write `simulate {_TAKEN[action]}`; `benchline simulate list` lists the names"
     if any(getattr(options, name) for name in _STARTING):
         return "--board, --designer and --keep go with what is started"
     return _check_input(action, rest)

@@ -57,6 +57,11 @@ class Verb:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        """Usage and cause; of a verb that needs an action, what there is to choose from."""
+        kind = argparse._SubParsersAction  # noqa: SLF001  # argparse has no public name for it
+        nested = [one for one in self._actions if isinstance(one, kind)]
+        if nested and message.endswith(f"required: {nested[0].metavar}"):
+            message = f"say what: {', '.join(nested[0].choices)}"
         self.print_usage(sys.stderr)
         self.exit(2, f"{self.prog}: {message}\n")
 
@@ -157,7 +162,7 @@ VERBS = (
     ),
     Verb(
         name="scenario",
-        help="check, run, diff",
+        help="scenario files: check, run, diff",
         entry="scenario_verb:scenario",
         options=scenario_options,
     ),
@@ -168,7 +173,12 @@ VERBS = (
         options=eval_options,
         check=check_eval,
     ),
-    Verb(name="project", help="export", entry="project_verb:export", options=project_options),
+    Verb(
+        name="project",
+        help="export a session as files to change or to take elsewhere",
+        entry="project_verb:export",
+        options=project_options,
+    ),
     Verb(name="doctor", help="what is missing here", entry="instance_verbs:doctor"),
 )
 _WITHOUT_OWN_JSON = ("lease", "scenario", "project", "stack")

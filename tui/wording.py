@@ -261,6 +261,11 @@ def board_line(board: BoardFact) -> tuple[str, ...]:
     return (board.name, *what, board.kind, board.state, str(board.score), firmware, remark)
 
 
+def why_unread(error: OSError | ValueError) -> str:
+    """Why a file cannot be read: without the error's number, and the path only once."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def busy_sentence(board: BoardFact) -> str:
     """Why nothing can be typed at a board, and what to do."""
     if board.state in ("OFFLINE", "FAULTY", "QUARANTINED"):

@@ -168,7 +168,7 @@ def _assigned(
             board,
             part,
             "NO_IMAGE_FOR_PART",
-            f"{board.board_id} is a {part}; {given}",
+            f"{board.board_id} is an {part}; {given}",
             f"give an image for {part}, or leave {board.board_id} out of the selector",
         )
     exact = [image for image in fitting if image.content.target.part == part]

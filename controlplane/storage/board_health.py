@@ -16,7 +16,7 @@ from controlplane.domain.health import (
 )
 from controlplane.domain.verdict import Outcome
 from controlplane.planning.health import counts, cures_in, score_after, settled
-from controlplane.storage.boards import BoardStore
+from controlplane.storage.boards import BoardStore, board_not_found
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import from_us, to_us, utc_now
@@ -216,14 +216,14 @@ class HealthStore:
             "UPDATE boards SET quarantine = ? WHERE name = ?", (body, board)
         ).rowcount
         if not changed:
-            raise NotFoundError("BOARD_NOT_FOUND", f"there is no board {board}", board=board)
+            raise board_not_found(board)
         self._boards.changed(tx)
 
 
 def _quarantine(connection: sqlite3.Connection, board: str) -> Quarantine | None:
     row = connection.execute("SELECT quarantine FROM boards WHERE name = ?", (board,)).fetchone()
     if row is None:
-        raise NotFoundError("BOARD_NOT_FOUND", f"there is no board {board}", board=board)
+        raise board_not_found(board)
     return from_json(Quarantine, row[0]) if row[0] else None
 
 

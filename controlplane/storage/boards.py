@@ -206,7 +206,7 @@ class BoardStore:
                 name=name,
             )
         if not found:
-            raise NotFoundError("BOARD_NOT_FOUND", f"there is no board {name}", board=name)
+            raise board_not_found(name)
         return self._doing(self._fresh((exact or found)[0]))
 
     async def wait(self, after_version: int) -> int:
@@ -349,6 +349,15 @@ def _board_row(agent: str, board: Board, now_us: int) -> tuple[object, ...]:
         int(usable),
         now_us,
         to_json(named),
+    )
+
+
+def board_not_found(name: str) -> NotFoundError:
+    """BOARD_NOT_FOUND, with the way to those that there are."""
+    return NotFoundError(
+        "BOARD_NOT_FOUND",
+        f"there is no board {name}; `benchline boards` lists them",
+        board=name,
     )
 
 

@@ -322,7 +322,7 @@ def _check_fence(connection: sqlite3.Connection, fence: DeploymentFence) -> None
 def _not_found(deployment_id: str) -> NotFoundError:
     return NotFoundError(
         "DEPLOYMENT_NOT_FOUND",
-        f"there is no deployment {deployment_id}",
+        f"there is no deployment {deployment_id}; `benchline deployments` lists them",
         deployment=deployment_id,
     )
 

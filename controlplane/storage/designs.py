@@ -213,7 +213,11 @@ def _one(connection: sqlite3.Connection, design_id: str, revision: int | None) -
     found = _find(connection, design_id, revision)
     if found is None:
         name = f"designs/{design_id}" + ("" if revision is None else f"/revisions/{revision}")
-        raise NotFoundError("DESIGN_NOT_FOUND", f"there is no {name}", design=name)
+        raise NotFoundError(
+            "DESIGN_NOT_FOUND",
+            f"there is no {name}; `benchline design list` lists those that are kept",
+            design=name,
+        )
     return found
 
 

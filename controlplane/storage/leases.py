@@ -223,7 +223,11 @@ def _find(connection: sqlite3.Connection, name: str) -> Lease:
 
 
 def _not_found(name: str) -> NotFoundError:
-    return NotFoundError("LEASE_NOT_FOUND", f"there is no lease {name}", lease=name)
+    return NotFoundError(
+        "LEASE_NOT_FOUND",
+        f"there is no lease {name}; `benchline lease list` lists those that are held",
+        lease=name,
+    )
 
 
 def _lease(row: Any) -> Lease:

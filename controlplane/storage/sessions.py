@@ -404,7 +404,9 @@ def _read(connection: sqlite3.Connection, session_id: str) -> tuple[int, Session
     ).fetchone()
     if row is None:
         raise NotFoundError(
-            "SESSION_NOT_FOUND", f"there is no session {session_id}", session=session_id
+            "SESSION_NOT_FOUND",
+            f"there is no session {session_id}; `benchline sessions` lists them",
+            session=session_id,
         )
     return row[0], from_json(Session, row[1])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from benchline.errors import InvalidRequestError
+from benchline.errors import InvalidRequestError, NotFoundError
 from benchline.names import DESIGNS
 from benchline.v1 import design_pb2, session_pb2, verdict_pb2
 from tui.client.connection import (
@@ -25,7 +25,7 @@ from tui.headless.output import data, exit_code, json_line, table, talk
 from tui.headless.progress import finding_lines
 from tui.headless.summary import design_lines
 from tui.state.fact import Outcome
-from tui.wording import visible
+from tui.wording import visible, why_unread
 
 LARGEST_DOCUMENT_BYTES = 1024 * 1024
 
@@ -45,6 +45,7 @@ async def resolve(connection: Connection, word: str) -> Given:
 
     Raises:
         InvalidRequestError: DOCUMENT_UNREADABLE.
+        NotFoundError: DESIGN_NOT_FOUND, it is none of them.
     """
     if word == "-" or await asyncio.to_thread(Path(word).is_file):
         return Given(document=read_text(word))
@@ -55,6 +56,8 @@ async def resolve(connection: Connection, word: str) -> Given:
     name += f"/revisions/{revision}" if revision else ""
     if word.startswith(DESIGNS) or revision:
         return Given(name=name)
+    if "/" in word or "." in word:
+        read_text(word)  # neither a name nor an id, so a file was meant: tell why it is none
     try:
         await connection.designs.GetDesign(
             design_pb2.GetDesignRequest(name=name), timeout=CALL_TIMEOUT_S
@@ -62,8 +65,19 @@ async def resolve(connection: Connection, word: str) -> Given:
     except grpc.aio.AioRpcError as error:
         if not is_absent(error):
             raise
-        return Given(name=f"sessions/{word}")
-    return Given(name=name)
+    else:
+        return Given(name=name)
+    try:
+        return Given(name=(await connection.session(word)).name)
+    except grpc.aio.AioRpcError as error:
+        if not is_absent(error):
+            raise
+        raise NotFoundError(
+            "DESIGN_NOT_FOUND",
+            f"{word} is no kept design, no session and no file; `benchline design list` and "
+            "`benchline sessions` list them",
+            design=word,
+        ) from error
 
 
 def read_text(path: str) -> str:
@@ -81,7 +95,9 @@ def read_text(path: str) -> str:
         text = raw.decode("utf-8")
     except (OSError, ValueError) as error:
         raise InvalidRequestError(
-            "DOCUMENT_UNREADABLE", f"{path} cannot be read as a document: {error}", path=path
+            "DOCUMENT_UNREADABLE",
+            f"{path} cannot be read as a document: {why_unread(error)}",
+            path=path,
         ) from error
     if len(raw) > LARGEST_DOCUMENT_BYTES:
         raise InvalidRequestError(

@@ -25,6 +25,7 @@ from tui.headless import local
 from tui.headless.eval_sessions import Order, orders_of, run_order
 from tui.headless.output import EXIT_LEFT, data, talk
 from tui.headless.status_line import StatusLine
+from tui.wording import why_unread
 
 
 async def evaluate(options: argparse.Namespace) -> int:
@@ -56,7 +57,9 @@ def _read(path: Path) -> PromptSet:
     try:
         return read_set(path.read_bytes())
     except OSError as error:
-        raise InvalidRequestError("SOURCE_UNUSABLE", f"{path}: {error}") from error
+        raise InvalidRequestError(
+            "SOURCE_UNUSABLE", f"{path} cannot be read: {why_unread(error)}"
+        ) from error
 
 
 def _plan(prompts: PromptSet, options: argparse.Namespace) -> Plan:

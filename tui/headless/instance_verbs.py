@@ -73,8 +73,10 @@ async def doctor(options: argparse.Namespace) -> int:
         if options.json:
             data(json_line(check, whole=True))
             continue
-        data(f"{'✓' if check.ok else '✗'} {check.check_name:<24} {check.detail}")
-        if not check.ok and check.fix:
+        # What is right and still has something to do is optional, and not there.
+        sign = "✗" if not check.ok else "·" if check.fix else "✓"
+        data(f"{sign} {check.check_name:<24} {check.detail}")
+        if check.fix:
             data(f"    {check.fix}")
     return 0 if server_ok and all(check.ok for check in checks) else 3
 
@@ -116,9 +118,10 @@ async def _agent_checks() -> list[server_pb2.Check]:
 
 
 def _check(found: dict[str, object]) -> server_pb2.Check:
+    good = bool(found.get("good"))
     return server_pb2.Check(
         check_name=f"agent: {found.get('name', '')}",
-        ok=bool(found.get("good")) or not found.get("needed", True),
+        ok=good or not found.get("needed", True),
         detail=str(found.get("message", "")),
-        fix=str(found.get("fix", "")),
+        fix="" if good else str(found.get("fix", "")),
     )

@@ -16,6 +16,7 @@ async def ensure_up(*, need_boards: bool = True, say: Say = talk) -> Connection:
 
     Raises:
         UnreachableError: INSTANCE_NOT_STARTED, with the end of the log that tells why.
+        InvalidRequestError: VIRTUAL_BOARDS_INVALID or DATA_DIR_UNUSABLE.
     """
     instance = current_instance()
     connection = Connection(instance.target)

@@ -30,7 +30,7 @@ from tui.client.watch import read_pieces
 from tui.headless import local
 from tui.headless.output import data, talk
 from tui.headless.run_verb import run as run_session
-from tui.wording import runner_name, visible
+from tui.wording import runner_name, visible, why_unread
 
 _MAX_BYTES = 64 * 1024 * 1024
 _OUTCOMES = {
@@ -77,7 +77,9 @@ def findings_of(path: Path) -> tuple[Finding, ...]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequestError("SOURCE_UNUSABLE", f"{path}: {error}") from error
+        raise InvalidRequestError(
+            "SOURCE_UNUSABLE", f"{path} cannot be read: {why_unread(error)}"
+        ) from error
     read, findings = read_scenario(text)
     if read is None:
         return findings
@@ -108,6 +110,9 @@ async def _diff(options: argparse.Namespace) -> int:
             pins=await asyncio.to_thread(_pins_of, options.signals),
         )
         return _tell(options, "", found)
+    for name in filter(None, (options.left, options.right)):
+        if "/" in name.removeprefix("sessions/"):
+            raise InvalidRequestError("SOURCE_UNUSABLE", f"{name} is not a file", path=name)
     connection = await local.ensure_up()
     async with connection:
         pairs = await _pairs(connection, options.left, options.right)

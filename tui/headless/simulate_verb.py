@@ -31,7 +31,7 @@ from tui.headless.source import load_source
 from tui.headless.summary import session_lines
 from tui.headless.typing_in import typed
 from tui.live_wording import LIVE_HEADS, live_cells, live_inputs, live_news
-from tui.state.fact import Outcome, State
+from tui.state.fact import Finding, Outcome, State
 from tui.state.run import FIRMWARE
 
 _SESSION = re.compile(r"(sessions/)?[0-9a-zA-Z]{4,32}")
@@ -51,12 +51,12 @@ async def simulate(options: argparse.Namespace) -> int:
 
 
 async def _start(connection: Connection, what: str, options: argparse.Namespace) -> int:
-    session = await _session_of(connection, what, options)
+    session, told = await _session_of(connection, what, options)
     built = any(one.kind in FIRMWARE for one in session.artifacts)
     if not built and session.outcome in _UNBUILT:
         if options.json:
             data(json_line(session, whole=True))
-        for line in [] if options.json else session_lines(session):
+        for line in [] if options.json else session_lines(session, told):
             talk(line)
         return session_exit(session)
     live = await start_live(connection, session.name)
@@ -75,19 +75,19 @@ async def _start(connection: Connection, what: str, options: argparse.Namespace)
 
 async def _session_of(
     connection: Connection, what: str, options: argparse.Namespace
-) -> session_pb2.Session:
-    """The session whose firmware is meant, built now when it has to be."""
+) -> tuple[session_pb2.Session, tuple[Finding, ...]]:
+    """The session whose firmware is meant, built now when it has to be; findings that were told."""
     path = Path(what)
     there = await asyncio.to_thread(path.exists)
     if not there and _SESSION.fullmatch(what):
-        return await connection.session(what)
+        return await connection.session(what), ()
     request = session_pb2.CreateSessionRequest(
         request_id=new_request_id(),
         board=options.board or "",
         designer=options.designer or "",
         until=verdict_pb2.STAGE_BUILD,
     )
-    if there or (not re.search(r"\s", what) and path.suffix):
+    if there or (not re.search(r"\s", what) and (path.suffix or "/" in what)):
         source = await load_source(connection, path)
         if source.HasField("image"):
             # A finished image is read and placed by the stage that would judge it.
@@ -97,8 +97,8 @@ async def _session_of(
     else:
         request.prompt = what
     session = await create(connection, request)
-    ended, _ = await to_its_end(connection, session.name, json=False, asks=True)
-    return ended
+    ended, seen = await to_its_end(connection, session.name, json=False, asks=True)
+    return ended, seen.findings
 
 
 async def _follow(

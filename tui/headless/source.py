@@ -16,6 +16,7 @@ from tui.client.images import (
     read_local_image,
     upload_image,
 )
+from tui.wording import why_unread
 
 _CLOUD_LIBRARY = Path("lib") / "Cloud"
 """Of an exported project: the cloud over Wi-Fi. Its keys must not travel, and builds need none."""
@@ -131,5 +132,5 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidRequestError(
-            "SOURCE_UNUSABLE", f"{path} cannot be read as text: {error}", path=str(path)
+            "SOURCE_UNUSABLE", f"{path} cannot be read as text: {why_unread(error)}", path=str(path)
         ) from error

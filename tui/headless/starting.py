@@ -14,6 +14,7 @@ from benchline.v1 import bench_pb2
 from tui.client.connection import Connection
 from tui.client.watch import Back, watch_boards
 from tui.instance_record import (
+    data_dir_unusable,
     processes_of,
     read_record,
     record_path,
@@ -39,11 +40,14 @@ def start_supervisor(instance: Instance) -> None:
     """Start the supervisor of an instance; harmless when one runs already.
 
     Raises:
-        InvalidRequestError: VIRTUAL_BOARDS_INVALID.
+        InvalidRequestError: VIRTUAL_BOARDS_INVALID or DATA_DIR_UNUSABLE.
     """
     virtual_boards(os.environ)  # a mistake is told here, not in the supervisor's log
-    for folder in (instance.data_dir, instance.run_dir, instance.log_dir):
-        make_private(folder)
+    try:
+        for folder in (instance.data_dir, instance.run_dir, instance.log_dir):
+            make_private(folder)
+    except OSError as error:
+        raise data_dir_unusable(instance, error) from error
     environment = os.environ | {
         "BENCHLINE_DATA_DIR": str(instance.data_dir),
         "PYTHONPATH": import_path(),
@@ -103,7 +107,7 @@ async def start(instance: Instance) -> tuple[Connection, bool]:
 
     Raises:
         UnreachableError: INSTANCE_NOT_STARTED or BOARDS_NOT_READY.
-        InvalidRequestError: VIRTUAL_BOARDS_INVALID.
+        InvalidRequestError: VIRTUAL_BOARDS_INVALID or DATA_DIR_UNUSABLE.
         NotReadyError: FOREIGN_SERVER, when another program serves this data directory.
     """
     connection = Connection(instance.target)

@@ -31,6 +31,8 @@ def next_keys(run: RunView) -> str:
             return f"the firmware is wrong   enter on ✗: what came instead   d: sketch{again}"
         case Outcome.BROKEN:
             return "lab or tool at fault, not the firmware: `benchline doctor`   r: again"
+        case Outcome.REFUSED if run.title == UPLOADED:
+            return "mend what the reason names, and run it again   enter: the whole reason"
         case Outcome.REFUSED:
             return "r: say it differently   enter: the whole reason"
         case Outcome.SKIPPED:

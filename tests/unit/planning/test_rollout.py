@@ -160,7 +160,7 @@ def test_a_board_that_no_image_is_for_is_refused_with_what_to_do() -> None:
         "NO_IMAGE_FOR_PART",
         0,
     )
-    assert "a is a esp32s3; c3.json is for esp32c3, stm.elf is for stm32" in refused.message
+    assert "a is an esp32s3; c3.json is for esp32c3, stm.elf is for stm32" in refused.message
     assert refused.next_action
 
 

@@ -96,7 +96,7 @@ def test_a_quoted_sentence_is_a_prompt_and_other_words_are_actions() -> None:
     ("words", "problem"),
     [
         (["Blink", "the", "LED"], "put what the device should do into quotes"),
-        (["diff", "one"], "design diff takes 2 words"),
+        (["diff", "one"], "write `design diff DESIGN DESIGN`"),
         (["show", "x", "--field", "pins"], "--field goes with design edit"),
         (["list", "--wiring", "svg"], "--wiring goes with a PROMPT and design show"),
         ([" "], "say what the device should do"),
@@ -110,3 +110,29 @@ def test_a_session_starts_from_one_thing() -> None:
     options = build_parser().parse_args(["run", "Blink.", "--design", "thermo"])
 
     assert "--design NAME" in options.verb_entry.check(options)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["stack"], "say what: plan, approve"),
+        (["project"], "say what: export"),
+        (["answer"], "required: SESSION\n"),
+        (["sessions", "--limit", "0"], "not a number of at least 1"),
+        (["flash", "--image", "a.bin", "--address", "zz"], "not a 32-bit address"),
+        (["flash", "--image", "a.elf", "--max-failed", "many"], "not a share of 0% to 100%"),
+    ],
+)
+def test_a_usage_error_names_its_cause(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        build_parser().parse_args(words)
+
+    assert left.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_sentence_without_quotes_is_told() -> None:
+    options = build_parser().parse_args(["run", "Blink", "the", "LED"])
+    assert options.verb_entry.check(options) == "put what the device should do into quotes"
