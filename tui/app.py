@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from benchline.instance import current_instance
 from tui.prompts import DEMO_BOARDS, DEMO_PROMPT
 from tui.screens.dialogs import HELP, AskScreen, TextScreen
-from tui.screens.frame import FramedScreen
+from tui.screens.frame import WIDE, FramedScreen
 from tui.screens.runs import RunsScreen
 from tui.session import ConsoleSession
 from tui.state.model import Link, LinkChanged, SessionSeen, Store, going_on, shown_rollout
@@ -27,7 +27,7 @@ class BenchlineApp(App[int]):
     TITLE = "benchline"
     CSS_PATH = "console.tcss"
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "runs", "Runs", id="app.runs"),
         Binding("2", "bench", "Bench", id="app.bench"),

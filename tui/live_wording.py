@@ -24,7 +24,7 @@ def live_cells(live: LiveFact) -> tuple[str, ...]:
     remark = one_line(": ".join(filter(None, (live.title, live.message))), 70)
     return (
         live.live_id,
-        f"{made:%Y-%m-%d %H:%M}",
+        f"{made:%d %b %H:%M}",
         live_stands(live),
         live.rung or live.board,
         str(live.epoch),

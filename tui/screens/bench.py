@@ -16,7 +16,7 @@ from benchline.errors import BenchlineError
 from tui.client.connection import failure_of
 from tui.rollout_wording import board_doing, rollout_ending, wave_line
 from tui.screens.board import BoardScreen
-from tui.screens.board_care import BoardCareScreen
+from tui.screens.board_care import CARE_KEYS, BoardCareScreen
 from tui.screens.dialogs import AskScreen
 from tui.screens.flash import FlashScreen, FlashWish
 from tui.session import ConsoleSession
@@ -49,6 +49,7 @@ class BenchScreen(BoardCareScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", id="bench.mark"),
         Binding("F", "flash", "Flash", id="bench.flash"),
+        *CARE_KEYS,
         Binding("R", "retry", "Retry failed", id="bench.retry"),
         Binding("x", "abort", "Abort", id="bench.abort"),
         Binding("y", "copy", "Copy name", id="bench.copy"),
@@ -57,7 +58,7 @@ class BenchScreen(BoardCareScreen):
         ("", 1),
         ("Board", 12),
         ("Part", 11),
-        ("State", 8),
+        ("State", 11),
         ("Firmware", 8),
         ("Now", 26),
     )
@@ -157,7 +158,7 @@ class BenchScreen(BoardCareScreen):
         width = max(20, self.app.size.width - 2)
         style = outcome_style(view.outcome, view.state)
         if view.state.ended:
-            again = "   R does again what did not pass" if view.not_passed else ""
+            again = "; R does again what did not pass" if view.not_passed else ""
             line.update(Text(one_line(f"{rollout_ending(view)}{again}", width), style))
         else:
             line.update(Text(one_line(wave_line(view), width), style))
@@ -283,6 +284,8 @@ class BenchScreen(BoardCareScreen):
 def board_cells(board: BoardFact, model: Model) -> tuple[Text, ...]:
     """One row of the table. Pure."""
     firmware = board.proven_image[:8] or "-"
+    now = board_now(board, model)
+    now.no_wrap, now.overflow = True, "ellipsis"
     style = _STATE_STYLE.get(board.state, "")
     return (
         Text("■" if board.name in model.marked else " ", "bold"),
@@ -290,7 +293,7 @@ def board_cells(board: BoardFact, model: Model) -> tuple[Text, ...]:
         Text(board.part or "?", DIM),
         Text(board.state, style),
         Text(firmware),
-        board_now(board, model),
+        now,
     )
 
 

@@ -59,16 +59,18 @@ class ReasonScreen(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-class BoardCareScreen(FramedScreen):
-    """A screen with a board under its cursor, and keys to look after it."""
+CARE_KEYS = (
+    Binding("i", "identify", "Identify", id="bench.identify"),
+    Binding("r", "reset", "Reset", id="bench.reset"),
+    Binding("v", "recover", "Recover", id="bench.recover"),
+    Binding("Q", "quarantine", "Quarantine", id="bench.quarantine"),
+    Binding("h", "health", "Health", id="bench.health"),
+)
+"""What looks after a board. A screen puts them where they belong among its own keys."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("i", "identify", "Identify", id="bench.identify"),
-        Binding("r", "reset", "Reset", id="bench.reset"),
-        Binding("v", "recover", "Recover", id="bench.recover"),
-        Binding("Q", "quarantine", "Quarantine", id="bench.quarantine"),
-        Binding("h", "health", "Health", id="bench.health"),
-    ]
+
+class BoardCareScreen(FramedScreen):
+    """A screen with a board under its cursor, that answers to `CARE_KEYS`."""
 
     lately: dict[str, tuple[int, str]]
     """Of each board that was under the cursor: the score then, and its last outcomes."""

@@ -243,6 +243,9 @@ class DesignScreen(FramedScreen):
         """Everything that differs between the revision under the cursor and the one shown."""
         at = self.query_one("#revisions", OptionList).highlighted
         if at is not None and self._stored is not None:
+            if self._revisions[at].revision == self._stored.revision:
+                self.notify("this one is shown: move to another one, then compare")
+                return
             self.run_worker(
                 self._compare(self._revisions[at], self._stored), group="compare", exclusive=True
             )
@@ -351,7 +354,10 @@ class DesignScreen(FramedScreen):
         """An edited document that is a design; None when the operator leaves it."""
         while True:
             edited = self._edited(text)
-            if edited is None or edited == text:
+            if edited is None:
+                return None
+            if edited == text:
+                self.notify("nothing was changed")
                 return None
             checked = await designs.check_document(self.session.connection, edited)
             if checked.design is not None:

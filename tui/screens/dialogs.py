@@ -10,32 +10,43 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 HELP = """\
-1       runs                           n       new run
-2       bench                          3       designs that are kept
-4       device clouds                  c       a run: the cloud of its device
-enter   open what is under the cursor  esc     back
-tab     next pane of a run             d       design and sketch
-t       a run's attempts and costs     D       a run's design view
-e       edit a design; evidence        c       compare revisions
-s       keep a run's design            v       a design: validate it
-f       follow a console or hold it    b       records shown or not
-a       answer what a run asks         ↑ ↓     answers that would do
-x       cancel a run (asks)            r       a run's sentence again
-s       type a line at a board         y       copy
-l       a run: its firmware live       l       the runs: live ones
-v       live: put a value on an input  r, x    live: reset it, end it
-space   mark a board                   F       flash the marked boards
-R       flash again what did not pass  x       abort a flash (asks)
-i       a board: ask its chip          r       a board: reset it
-v       a board: recover it            h       a board: its health
-Q       a board: quarantine or return  y       copy its name
-n       the clouds: describe a stack   p       a stack: plan it
-a, x    a stack: approve, reject       A       a stack: apply the plan
-d, D    a stack: look for drift; plan  c       a stack: cancel what runs
-        to destroy it                  o       a stack: sensitive outputs
-e       a stack: devices and settings  delete  a stack: forget an empty one
-s       a stack: message to a device
-q       leave; runs go on without you  ?       these keys
+everywhere
+  1 to 4 runs, bench, designs, clouds  n      new run
+  enter  what is under the cursor      esc    back
+  ?      these keys                    y      copy
+  q      leave; runs go on without you ctrl+p palette
+
+runs, a run
+  tab    next pane                     d      design and sketch
+  a      answer what it asks           ↑ ↓    answers that would do
+  t      its attempts, and their costs D      its design, whole
+  l      live; in the list: live ones  r      its sentence again
+  c      the cloud of its device       x      cancel it (asks)
+
+a console, a live simulation
+  f      follow, or hold still         b      records or not
+  s      type a line                   v      put a value on an input
+  r      reset it                      x      end it
+
+a design
+  → tab  next tab                      v      validate it
+  s      keep a run's design           e      edit it
+  r      run a kept one                c      compare revisions
+
+the bench
+  space  mark a board                  F      flash the marked boards
+  R      flash again what did not pass x      abort a flash (asks)
+  i      ask the chip who it is        r      reset the board
+  v      recover it                    h      its health
+  Q      out of service, or back
+
+the clouds, a stack
+  n      describe a new one            p      plan it
+  a      approve the plan              x      reject the plan
+  A      apply the plan                c      cancel what runs
+  d      look for drift                D      plan to destroy it
+  e      devices and settings          s      message to a device
+  o      sensitive outputs (asks)      delete forget an empty one
 
 ▶ running   … waiting   ✓ PASSED   ✗ FAILED: the firmware is wrong
 ! BROKEN: the lab or a tool   - SKIPPED   ⊘ REFUSED: cannot, because …

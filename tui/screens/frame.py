@@ -8,11 +8,15 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.events import Key
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.session import ConsoleSession
 from tui.state.model import Link, Model, going_on
+from tui.widgets.key_line import KeyLine
 from tui.widgets.paint import BOLD, DIM
+
+WIDE = 100
+"""From this width on a screen shows two panes: the breakpoint of the style sheet."""
 
 _PLACES = (
     ("1", "app.runs"),
@@ -46,7 +50,7 @@ class FramedScreen(Screen[None]):
         yield Static(id="banner")
         with Vertical(id="body"):
             yield from self.compose_body()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine(compact=True, show_command_palette=False)
 
     def compose_body(self) -> ComposeResult:
         """The screen's own widgets."""
@@ -57,6 +61,10 @@ class FramedScreen(Screen[None]):
 
         Textual calls the handler of every class, the screen's own before this one.
         """
+        # Textual sets these after the first layout, which would show wide panes for a moment.
+        wide = self.app.size.width >= WIDE
+        self.set_class(wide, "-wide")
+        self.set_class(not wide, "-narrow")
         self.set_interval(1 / self.PAINT_HZ, self._paint_if_changed)
         self.set_interval(1.0, self._paint_banner)
         self.repaint()

@@ -19,7 +19,16 @@ from tui.state.live import LiveFact
 from tui.widgets.row_table import RowTable
 
 _NEWEST = 100
-_WIDTHS = (12, 16, 14, 20, 5, 12, 70)
+_COLUMNS = {
+    "NAME": 12,
+    "WHEN": 12,
+    "STATE": 14,
+    "TITLE": 30,
+    "SIMULATOR": 20,
+    "BOOTS": 5,
+    "SESSION": 12,
+}
+"""Width of each, in the order of their weight: a narrow terminal shows the first four."""
 EMPTY = (
     "No live simulations yet.\n\n"
     "One runs the firmware of a run in the simulator, in real time, to watch\n"
@@ -47,7 +56,7 @@ class LivesScreen(FramedScreen):
 
     def on_mount(self) -> None:
         """Fixed column widths: measuring them on every update is slow."""
-        for name, width in zip(LIVE_HEADS, _WIDTHS, strict=True):
+        for name, width in _COLUMNS.items():
             self._table.add_column(name.capitalize(), width=width)
         self._table.display = False
 
@@ -76,7 +85,11 @@ class LivesScreen(FramedScreen):
         self._lives = [live_fact_of(one) for one in found]
         self._table.clear()
         for live in self._lives:
-            self._table.add_row(*(Text(cell) for cell in live_cells(live)))
+            cells = dict(zip(LIVE_HEADS, live_cells(live), strict=True))
+            cells |= {name: cells[name][:12] for name in ("NAME", "SESSION")}
+            self._table.add_row(
+                *(Text(cells[name], no_wrap=True, overflow="ellipsis") for name in _COLUMNS)
+            )
         empty.update(EMPTY)
         empty.display = not self._lives
         self._table.display = bool(self._lives)

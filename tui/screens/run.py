@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -18,7 +19,7 @@ from tui.client.operations import session_design
 from tui.client.watch import Back, follow_console, read_console
 from tui.headless.summary import design_lines, source_lines
 from tui.screens.dialogs import TextScreen
-from tui.screens.frame import ELSEWHERE, FramedScreen
+from tui.screens.frame import ELSEWHERE, WIDE, FramedScreen
 from tui.session import ConsoleSession
 from tui.state.cloud import waits_for_approval
 from tui.state.console import ConsoleText
@@ -48,6 +49,13 @@ class CheckList(OptionList):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select", "Evidence", id="run.evidence"),
     ]
+
+    class Resized(Message):
+        """There is another room for its lines."""
+
+    def on_resize(self) -> None:
+        """Its own size is known later than the screen's."""
+        self.post_message(self.Resized())
 
 
 class RunScreen(FramedScreen):
@@ -115,7 +123,7 @@ class RunScreen(FramedScreen):
             title.append("  ! events were lost", "bold yellow")
         title.append(f'  "{one_line(run.title, 300)}"', DIM)
         self.query_one("#run-title", Static).update(title)
-        wide = self.app.size.width >= 100  # as the style sheet's breakpoint
+        wide = self.app.size.width >= WIDE
         rail = Text(" ") + stage_rail(run.stages, wide=wide)
         self.query_one("#rail", Static).update(rail)
         self.query_one(QuestionPanel).show(run.open_round)
@@ -129,6 +137,10 @@ class RunScreen(FramedScreen):
     def on_resize(self) -> None:
         """The rail has a short and a long form."""
         self.repaint()
+
+    @on(CheckList.Resized)
+    def _fit_checks(self) -> None:
+        self._paint_checks(self.run)
 
     def _paint_checks(self, run: RunView) -> None:
         options = self.query_one("#checks", OptionList)

@@ -11,7 +11,7 @@ from textual.widgets import DataTable, Static
 from textual.widgets.data_table import ColumnKey
 
 from tui.prompts import EXAMPLES
-from tui.screens.frame import FramedScreen
+from tui.screens.frame import WIDE, FramedScreen
 from tui.session import ConsoleSession
 from tui.state.cloud import StackView, waits_for_approval
 from tui.state.fact import SessionSummary
@@ -20,7 +20,6 @@ from tui.widgets.paint import DIM, outcome_style, rail_glyphs
 from tui.widgets.row_table import RowTable
 from tui.wording import one_line, standing
 
-_WIDE = 100  # as the breakpoint of the style sheet
 EMPTY = (
     "No runs yet.\n\n"
     "A run takes a sentence to a verdict: design, build, simulate, flash a\n"
@@ -53,7 +52,8 @@ class RunsScreen(FramedScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "lives", "Live", id="runs.lives"),
         Binding("x", "cancel_run", "Cancel", id="runs.cancel"),
-        Binding("y", "copy", "Copy id", id="runs.copy"),
+        Binding("y", "copy", "Copy", id="runs.copy"),
+        Binding("1", "app.runs", show=False),
     ]
 
     def __init__(self, session: ConsoleSession) -> None:
@@ -80,7 +80,7 @@ class RunsScreen(FramedScreen):
 
     @property
     def _wide(self) -> bool:
-        return self.app.size.width >= _WIDE
+        return self.app.size.width >= WIDE
 
     @property
     def _widths(self) -> dict[str, int]:
