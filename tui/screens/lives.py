@@ -23,7 +23,7 @@ _COLUMNS = {
     "NAME": 12,
     "WHEN": 12,
     "STATE": 14,
-    "TITLE": 30,
+    "TITLE": 34,
     "SIMULATOR": 20,
     "BOOTS": 5,
     "SESSION": 12,

@@ -323,7 +323,7 @@ async def test_telemetry_is_text_of_devices_counted_and_told_once(
         await plane.serve(instance.target)
         await shows(pilot, "● live", "lamp  2 messages")
         stacks.publish("attic", "temperature", b"19")
-        await shows(pilot, "attic  1 message", "temperature  19")
+        await shows(pilot, "attic  1 message", "temperature  19", "temperature  23.4")
         assert picture(app_of(pilot)).count("temperature  23.4") == 1
         await pilot.press("s")
         await until(pilot, lambda: on(pilot, FormScreen))

@@ -89,7 +89,7 @@ async def test_the_list_teaches_and_opens_one(instance: Instance, plane: FakeCon
         await pilot.press("enter")
         await shows(pilot, "ready [b]")
         await pilot.press("escape", "escape", "l")
-        await shows(pilot, "01live0", "RUNNING", "qemu-netduinoplus2")
+        await shows(pilot, "01live0", "RUNNING", "Title")
         await pilot.press("enter")
         await shows(pilot, "ready [b]", "boot 1")
 
