@@ -12,6 +12,7 @@ from textual.widgets import DataTable, Static
 from tui.client import stacks
 from tui.client.connection import failure_of
 from tui.client.stack_facts import stack_of
+from tui.screens.doors import doors
 from tui.screens.frame import FramedScreen
 from tui.screens.stack_dialogs import NEW_STACK, FormScreen, Typed, read_form
 from tui.session import ConsoleSession
@@ -131,7 +132,7 @@ class CloudsScreen(FramedScreen):
     @on(DataTable.RowSelected)
     def _opened(self) -> None:
         if self.selected is not None:
-            self.app.open_stack(self.selected.name)  # type: ignore[attr-defined]
+            doors(self).open_stack(self.selected.name)
 
     def action_new_stack(self) -> None:
         """Describe one, and plan it."""
@@ -155,7 +156,7 @@ class CloudsScreen(FramedScreen):
     def _created(self, typed: Typed | None) -> None:
         if typed is not None:
             name = f"stacks/{typed['name'].strip()}"
-            self.app.open_stack(name, plan=True)  # type: ignore[attr-defined]
+            doors(self).open_stack(name, plan=True)
 
     def action_copy(self) -> None:
         """Copy the name."""

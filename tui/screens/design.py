@@ -19,6 +19,7 @@ from tui.client.connection import failure_of
 from tui.client.designs import Checked, Given
 from tui.editor import edit
 from tui.screens.dialogs import AskScreen, TextScreen
+from tui.screens.doors import doors
 from tui.screens.frame import ELSEWHERE, FramedScreen
 from tui.screens.keep import NOTHING_TYPED, KeepScreen, KeepWish
 from tui.session import ConsoleSession
@@ -277,7 +278,7 @@ class DesignScreen(FramedScreen):
             self._tell(failure_of(error))
             return
         self.session.store.dispatch(SessionSeen(started))
-        self.app.open_run(started.name)  # type: ignore[attr-defined]
+        doors(self).open_run(started.name)
 
     def action_keep(self) -> None:
         """Keep the design of a run under a name."""

@@ -13,6 +13,7 @@ from textual.widgets.option_list import Option
 
 from tui.client.connection import failure_of
 from tui.client.designs import kept_designs, watch_designs
+from tui.screens.doors import doors
 from tui.screens.frame import FramedScreen
 from tui.session import ConsoleSession
 from tui.state.design import StoredFact
@@ -88,7 +89,7 @@ class DesignsScreen(FramedScreen):
 
     @on(OptionList.OptionSelected)
     def _open(self, event: OptionList.OptionSelected) -> None:
-        self.app.open_design(self._kept[event.option_index].name)  # type: ignore[attr-defined]
+        doors(self).open_design(self._kept[event.option_index].name)
 
     def action_back(self) -> None:
         """To the screen before."""

@@ -17,6 +17,7 @@ from tui.client.connection import failure_of
 from tui.client.operations import RunWish, start_session
 from tui.prompts import EXAMPLES
 from tui.screens.choose import Choice, ChooseScreen
+from tui.screens.doors import doors
 from tui.screens.run_cloud import CloudWishScreen
 from tui.session import ConsoleSession
 from tui.spending_words import micro_of, usd
@@ -370,4 +371,4 @@ class NewRunScreen(CloudWishScreen):
         self.session.draft = ""
         self.session.store.dispatch(SessionSeen(started))
         self.app.pop_screen()
-        self.app.open_run(started.name)  # type: ignore[attr-defined]
+        doors(self).open_run(started.name)

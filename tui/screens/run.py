@@ -19,6 +19,7 @@ from tui.client.operations import session_design
 from tui.client.watch import Back, follow_console, read_console
 from tui.headless.summary import design_lines, source_lines
 from tui.screens.dialogs import TextScreen
+from tui.screens.doors import doors
 from tui.screens.frame import ELSEWHERE, WIDE, FramedScreen
 from tui.session import ConsoleSession
 from tui.state.cloud import waits_for_approval
@@ -290,7 +291,7 @@ class RunScreen(FramedScreen):
 
     def action_open_design(self) -> None:
         """The design whole: wiring, pins, findings, parts list."""
-        self.app.open_design(self._run_name)  # type: ignore[attr-defined]
+        doors(self).open_design(self._run_name)
 
     @property
     def _stack(self) -> str:
@@ -298,7 +299,7 @@ class RunScreen(FramedScreen):
 
     def action_open_cloud(self) -> None:
         """The cloud of its device; at the plan, when the run waits for one."""
-        self.app.open_stack(self._stack)  # type: ignore[attr-defined]
+        doors(self).open_stack(self._stack)
 
     def action_live(self) -> None:
         """Its firmware live in a simulator."""
@@ -314,13 +315,13 @@ class RunScreen(FramedScreen):
         """The sentence again, to run it as it is or to say it differently; else its design."""
         design = summary_of_run(self.model, self._run_name).design
         if design:
-            self.app.open_design(design)  # type: ignore[attr-defined]
+            doors(self).open_design(design)
             return
-        self.app.new_run(self.run.title)  # type: ignore[attr-defined]
+        doors(self).new_run(self.run.title)
 
     def action_cancel_run(self) -> None:
         """Ask, then cancel."""
-        self.app.cancel_run(self._run_name)  # type: ignore[attr-defined]
+        doors(self).cancel_run(self._run_name)
 
     @on(OptionList.OptionSelected)
     def _selected(self) -> None:

@@ -11,6 +11,7 @@ from textual.widgets import DataTable, Static
 from textual.widgets.data_table import ColumnKey
 
 from tui.prompts import EXAMPLES
+from tui.screens.doors import doors
 from tui.screens.frame import WIDE, FramedScreen
 from tui.session import ConsoleSession
 from tui.state.cloud import StackView, waits_for_approval
@@ -175,7 +176,7 @@ class RunsScreen(FramedScreen):
     def action_open(self) -> None:
         """Open the run under the cursor."""
         if self.selected is not None:
-            self.app.open_run(self.selected.name)  # type: ignore[attr-defined]
+            doors(self).open_run(self.selected.name)
 
     def action_lives(self) -> None:
         """The list of live simulations."""
@@ -186,7 +187,7 @@ class RunsScreen(FramedScreen):
     def action_cancel_run(self) -> None:
         """Ask, then cancel."""
         if self.selected is not None:
-            self.app.cancel_run(self.selected.name)  # type: ignore[attr-defined]
+            doors(self).cancel_run(self.selected.name)
 
     def action_copy(self) -> None:
         """Copy the id."""
