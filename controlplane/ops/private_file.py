@@ -9,7 +9,8 @@ def write_private(path: Path, data: bytes) -> None:
     """Write a file of mode 0600 that is either the old one or the whole new one.
 
     Raises:
-        OSError: it could not be written; the old one stands and nothing else is left.
+        OSError: it could not be written, and names the file; the old one stands and nothing else
+            is left.
     """
     temporary = path.with_name(f".{path.name}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -19,7 +20,9 @@ def write_private(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError:
+    except OSError as error:
         with suppress(OSError):
             temporary.unlink()
+        if not error.filename:  # a full disk is told of a descriptor
+            error.filename = str(path)
         raise
