@@ -1,5 +1,7 @@
 """Words about stacks that the console and the verbs share. Pure."""
 
+from datetime import datetime
+
 from tui.state.fact import Fact, Noted
 from tui.state.stack import (
     OperationMoved,
@@ -171,7 +173,8 @@ def stack_lines(stack: StackFact) -> list[str]:
     if stack.settings:
         lines.append("settings " + ", ".join(f"{key}={value}" for key, value in stack.settings))
     if stack.plan is not None and stack.plan.open:
-        lines.append(f"plan     {stack.plan.digest[:SHORT_DIGEST]}  {plan_counts(stack.plan)}")
+        counts = f"{plan_counts(stack.plan)}{_expiry(stack.plan)}"
+        lines.append(f"plan     {stack.plan.digest[:SHORT_DIGEST]}  {counts}")
     lines += output_lines(stack)
     missing = sorted(set(stack.wished) - {one.device for one in stack.devices})
     if missing:
@@ -181,6 +184,13 @@ def stack_lines(stack: StackFact) -> list[str]:
     if stack.next_action:
         lines.append(f"next     {stack.next_action}")
     return lines
+
+
+def _expiry(plan: PlanMoved) -> str:
+    if not plan.expire_ms:
+        return ""
+    until = datetime.fromtimestamp(plan.expire_ms / 1000).astimezone()
+    return f", to be applied before {until:%Y-%m-%d %H:%M:%S}"
 
 
 def telemetry_line(told: TelemetryTold) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -296,7 +297,7 @@ def stack_message(stack: Stack) -> stack_pb2.Stack:
     """A stack with the command that leads on."""
     message = to_wire(stack, stack_pb2.Stack, without=("name", "next_action"))
     message.name = stack.name
-    message.next_action = next_action(stack)
+    message.next_action = next_action(stack, datetime.now(UTC))
     return message
 
 

@@ -167,9 +167,9 @@ class ProvisionStage:
         why = ""
         if plan is not None and wish.auto_approve:
             why = f" ({why_not_auto_approved(stack, plan, allowed=True)})"
-        short = digest[:LEAST_DIGEST]
+        short, action = digest[:LEAST_DIGEST], next_action(stack, self._now())
         return StageWaits(
-            message=f"plan {short} of {stack.name} waits for approval{why}: `{next_action(stack)}`",
+            message=f"plan {short} of {stack.name} waits for approval{why}: `{action}`",
             until=lambda: self._decided(stack, waited),
         )
 

@@ -242,11 +242,13 @@ def _message(operation: Operation) -> str:
     return operation.message if operation.failure is None else operation.failure.message
 
 
-def next_action(stack: Stack) -> str:
+def next_action(stack: Stack, now: datetime) -> str:
     """The command that leads on; "" when nothing has to be done."""
     name, plan = stack.stack_id, open_plan(stack)
     if is_busy(stack):
         return f"benchline stack watch {name}"
+    if plan is not None and has_expired(plan, now):
+        return f"benchline stack {'destroy' if plan.destroy else 'plan'} {name}"
     if plan is not None and plan.state is PlanState.APPROVED:
         return f"benchline stack apply {name}"
     if plan is not None:

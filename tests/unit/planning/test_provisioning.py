@@ -312,17 +312,24 @@ def test_a_review_begins_with_what_goes_away_and_leaves_out_what_stays() -> None
 
 
 def test_what_to_do_next_is_a_command() -> None:
-    assert next_action(stack()) == "benchline stack plan home"
+    assert next_action(stack(), NOW) == "benchline stack plan home"
     destructive = planned(stack(), plan(confirmation_needed=True))
-    assert next_action(destructive) == f"benchline stack approve home {DIGEST[:12]} --confirm home"
+    assert (
+        next_action(destructive, NOW)
+        == f"benchline stack approve home {DIGEST[:12]} --confirm home"
+    )
     ready = approved(destructive, plan(), by="ann", auto=False, now=NOW)
-    assert next_action(ready) == "benchline stack apply home"
+    assert next_action(ready, NOW) == "benchline stack apply home"
     applied = stack(StackState.APPLIED, outputs=OUTPUTS)
-    assert next_action(applied) == ""
+    assert next_action(applied, NOW) == ""
     for unsettled in ({"drifted": ("a",)}, {"devices": ("lamp", "fan")}, {"devices": ()}):
-        assert next_action(replace(applied, **unsettled)) == "benchline stack plan home"
-    assert next_action(stack(StackState.INTERRUPTED)) == "benchline stack plan home"
-    assert "watch" in next_action(begun(stack(), operation(OperationKind.PLAN)))
+        assert next_action(replace(applied, **unsettled), NOW) == "benchline stack plan home"
+    assert next_action(stack(StackState.INTERRUPTED), NOW) == "benchline stack plan home"
+    assert "watch" in next_action(begun(stack(), operation(OperationKind.PLAN)), NOW)
+    later = NOW + timedelta(hours=1)
+    assert next_action(ready, later) == "benchline stack plan home", "it has expired"
+    undoing = planned(stack(), plan(destroy=True))
+    assert next_action(undoing, later) == "benchline stack destroy home"
 
 
 @pytest.mark.parametrize("device", ["", "-a", "A", "a\nb", "ä", "a" * 64, "a/b", "${x}", "a b"])
