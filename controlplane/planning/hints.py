@@ -34,6 +34,13 @@ _WORDS: Mapping[str, str] = {
     "fast faster slow slower slowly quickly rapidly often sometimes occasionally random randomly": (
         'Say a number: "blink the LED at 2 Hz".'
     ),
+    "times twice thrice": (
+        'A number of blinks or lines cannot be built, only how often: "blink the LED every 500 ms".'
+    ),
+    "per": (
+        'Say how often: "print the number of button presses every minute". Presses in a time are '
+        "not counted."
+    ),
     "arduino uno pico raspberry nano esp8266 discovery pi mega bluepill teensy esp32c6 c6 h2 s2": (
         'Known boards: "on an Olimex STM32-H405", "on an ESP32-C3-DevKitM-1", "on a Nucleo F446RE" '
         "and others."
