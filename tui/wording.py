@@ -4,7 +4,7 @@ import re
 import textwrap
 
 from tui.state.board import BoardFact
-from tui.state.cloud import waits_for_approval
+from tui.state.cloud import plan_was_rejected, waits_for_approval
 from tui.state.fact import (
     UPLOADED,
     Assertion,
@@ -223,6 +223,8 @@ def next_steps(summary: SessionSummary) -> str:
             return "next: the lab or a tool is at fault; `benchline doctor`, then run it again"
         case Outcome.REFUSED if summary.title == UPLOADED:
             return "next: mend what is named above, then run it again"
+        case Outcome.REFUSED if plan_was_rejected(summary):
+            return "next: the plan of its stack was rejected; run it again to have another one made"
         case Outcome.REFUSED:
             return 'next: say it differently; `benchline design "…"` tries, `run --examples` lists'
         case Outcome.SKIPPED:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from tui.state.fact import Event, Fact, SessionSummary, Stage, State
+from tui.state.fact import Event, Fact, Outcome, SessionSummary, Stage, State
 from tui.state.run import RunView
 from tui.state.stack import (
     OperationMoved,
@@ -198,6 +198,13 @@ def waits_for_approval(run: SessionSummary | RunView) -> bool:
     provisions = (one for one in run.stages if one.stage is Stage.PROVISION)
     waits = any(one.state is State.WAITING for one in provisions)
     return run.state is State.WAITING and waits
+
+
+def plan_was_rejected(run: SessionSummary | RunView) -> bool:
+    """Whether a session ended because somebody rejected the plan of its stack."""
+    return any(
+        one.stage is Stage.PROVISION and one.outcome is Outcome.REFUSED for one in run.stages
+    )
 
 
 def reason_against_stack(view: StackView | None, action: str, now_ms: int) -> str | None:

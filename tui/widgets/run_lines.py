@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from tui.headless.progress import moving_line
-from tui.state.cloud import waits_for_approval
+from tui.state.cloud import plan_was_rejected, waits_for_approval
 from tui.state.fact import UPLOADED, Outcome, State
 from tui.state.run import RunView
 from tui.widgets.paint import DIM, outcome_style
@@ -33,6 +33,8 @@ def next_keys(run: RunView) -> str:
             return "lab or tool at fault, not the firmware: `benchline doctor`   r: again"
         case Outcome.REFUSED if run.title == UPLOADED:
             return "mend what the reason names, and run it again   enter: the whole reason"
+        case Outcome.REFUSED if plan_was_rejected(run):
+            return "the plan of its stack was rejected   4: the clouds   r: again"
         case Outcome.REFUSED:
             return "r: say it differently   enter: the whole reason"
         case Outcome.SKIPPED:

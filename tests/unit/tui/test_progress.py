@@ -13,6 +13,7 @@ from tui.state.fact import (
     ScenarioBegan,
     SessionSummary,
     Stage,
+    StageMoved,
     State,
 )
 from tui.state.run import RunView, reduce_all, reduce_run
@@ -102,6 +103,15 @@ def test_a_demand_is_told_without_the_signs_of_its_pattern(outcome: Outcome, tex
 )
 def test_every_verdict_says_what_to_do_next(outcome: Outcome, word: str) -> None:
     assert word in next_steps(SessionSummary(name="sessions/01m8", title="blink", outcome=outcome))
+
+
+def test_after_a_rejected_plan_the_sentence_is_not_to_blame() -> None:
+    rejected = StageMoved(stage=Stage.PROVISION, state=State.DONE, outcome=Outcome.REFUSED)
+    ended = SessionSummary(
+        name="sessions/01m8", title="publish", outcome=Outcome.REFUSED, stages=(rejected,)
+    )
+    assert "plan of its stack was rejected" in next_steps(ended)
+    assert "say it differently" not in next_steps(ended)
 
 
 def test_without_a_board_it_says_how_to_get_one() -> None:
