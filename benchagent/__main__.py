@@ -67,8 +67,8 @@ def _run(options: argparse.Namespace) -> int:
     from benchagent.config import Config, pid_file_of_environment
     from benchagent.discovery import UsbTree
     from benchagent.flashers.registry import Flashers
-    from benchagent.logs import log_to_stderr
     from benchline.errors import BenchlineError
+    from benchline.logs import log_to_stderr
 
     log_to_stderr()
     log = logging.getLogger("benchagent")

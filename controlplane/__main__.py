@@ -6,8 +6,8 @@ import os
 import sys
 
 from benchline.errors import BenchlineError
+from benchline.logs import log_to_stderr
 from controlplane.config import load_config
-from controlplane.ops.logs import log_to_stderr
 
 _NOT_STARTED = 3  # exit code: the lab, not the firmware
 

@@ -40,8 +40,7 @@ class QemuStm32:
 
     def check(self, answer_s: float) -> Fault | None:
         """Whether it is a QEMU that answers in time; None when it is good."""
-        reason = _version_trouble(self.tool, answer_s)
-        return Fault(tool=self.tool, package=self.package, reason=reason) if reason else None
+        return _qemu_fault(self.tool, self.package, answer_s)
 
     def command(self, image: Path, console: int, control: int) -> Sequence[str]:
         """QEMU without network and without anything that firmware could reach."""
@@ -67,7 +66,7 @@ class QemuStm32:
 
     def meaning(self, code: int, errors: str) -> Ended:
         """A fault inside the fault handler: a real core would lock up, QEMU aborts."""
-        return Ended.LOCKED_UP if "Lockup" in errors or code == -6 else Ended.BY_ITSELF
+        return _qemu_ended(code, errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +126,7 @@ class EspressifQemu:
 
     def check(self, answer_s: float) -> Fault | None:
         """Whether it is a QEMU that answers in time; None when it is good."""
-        reason = _version_trouble(self.tool, answer_s)
-        return Fault(tool=self.tool, package=self.package, reason=reason) if reason else None
+        return _qemu_fault(self.tool, self.package, answer_s)
 
     def command(self, image: Path, console: int, control: int) -> Sequence[str]:
         """QEMU with the flash as an MTD drive that it never writes."""
@@ -151,7 +149,17 @@ class EspressifQemu:
 
     def meaning(self, code: int, errors: str) -> Ended:
         """An abort is a core that locked up."""
-        return Ended.LOCKED_UP if "Lockup" in errors or code == -6 else Ended.BY_ITSELF
+        return _qemu_ended(code, errors)
+
+
+def _qemu_fault(tool: str, package: str, answer_s: float) -> Fault | None:
+    reason = _version_trouble(tool, answer_s)
+    return Fault(tool=tool, package=package, reason=reason) if reason else None
+
+
+def _qemu_ended(code: int, errors: str) -> Ended:
+    """QEMU aborts where a core locks up."""
+    return Ended.LOCKED_UP if "Lockup" in errors or code == -6 else Ended.BY_ITSELF
 
 
 def esp_runner(machine: str, program: str, *, clock_scale: float, answer_s: float) -> Runner | None:

@@ -9,13 +9,13 @@ from controlplane.firmware.pieces import (
     c_float,
     c_text,
     camel,
-    has_validity,
     pascal,
     period_of,
     setter,
 )
 from controlplane.planning.intent import MessageEffect, ValueKind
 from controlplane.planning.limits import identifier
+from controlplane.planning.timeline import detects_absence
 
 HEADER = "Cloud.h"
 
@@ -44,7 +44,7 @@ def _value(design: Design, behaviour: Behaviour) -> list[str]:
     topic, kind = c_text(behaviour.word("topic")), behaviour.word("value")
     if kind == ValueKind.SENSOR:
         signal = design.signal(behaviour.signals[0])
-        guard = f"if ({camel(signal.id)}IsValid) " if has_validity(signal) else ""
+        guard = f"if ({camel(signal.id)}IsValid) " if detects_absence(signal) else ""
         return [f"measure{pascal(signal.id)}();", f"{guard}{_measured(topic, signal)}"]
     if kind == ValueKind.OUTPUT:
         return [f'Cloud.publish({topic}, {camel(behaviour.signals[0])}IsOn ? "on" : "off");']
@@ -67,7 +67,7 @@ def publish_passing(sketch: Sections, behaviour: Behaviour, signal: DesignSignal
         f"const float {upper}_ARM_AT = {c_float(behaviour.word('off_value'))};",
     ]
     sketch.state.append(f"bool {name}IsArmed = true;")
-    guard = f"  if (!{value}IsValid) return;\n" if has_validity(signal) else ""
+    guard = f"  if (!{value}IsValid) return;\n" if detects_absence(signal) else ""
     sketch.functions.append(
         f"// {behaviour.text}\n"
         f"void publish{pascal(topic)}() {{\n"

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from controlplane.domain.design import Behaviour, BehaviourKind, DesignSignal
 from controlplane.domain.units import parse_decimal
-from controlplane.firmware.pieces import Sections, c_float, camel, has_validity
+from controlplane.firmware.pieces import Sections, c_float, camel
 from controlplane.planning.colours import BITS
+from controlplane.planning.timeline import detects_absence
 
 
 def show_rgb(sketch: Sections, behaviours: Sequence[Behaviour]) -> None:
@@ -55,7 +56,7 @@ def bands(sketch: Sections, behaviour: Behaviour, signal: DesignSignal) -> None:
     ]
     lines = [f"  if ({value} > RGB_LIMIT_{n}) colour = {c};" for n, c in enumerate(colours) if n]
     body = "\n".join([f"  int colour = {colours[0]};", *lines])
-    if has_validity(signal):
+    if detects_absence(signal):
         body += f"\n  if (!{value}IsValid) colour = COLOUR_OFF;"
     sketch.functions.append(
         f"// {behaviour.text}\nvoid controlRgb() {{\n{body}\n  showRgb(colour);\n}}\n"

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from controlplane.domain.design import Behaviour, Design, DesignSignal
 from controlplane.domain.units import Unit, decimal_text, parse_decimal
+from controlplane.planning.timeline import detects_absence
 
 
 class Sections(Protocol):
@@ -120,14 +121,6 @@ def sensor(sketch: Sections, signal: DesignSignal) -> None:
     sketch.sampled.append(f"measure{pascal_name}")
 
 
-def has_validity(signal: DesignSignal) -> bool:
-    """Whether a missing sensor shows as a reading outside its range."""
-    lowest = parse_decimal(signal.mv_at_zero) + parse_decimal(signal.minimum) * parse_decimal(
-        signal.mv_per_unit
-    )
-    return lowest > 0
-
-
 _WORD = {">": "ABOVE", ">=": "FROM", "<": "BELOW", "<=": "DOWN_TO"}
 
 
@@ -150,7 +143,7 @@ def threshold(sketch: Sections, behaviour: Behaviour, signal: DesignSignal) -> N
     sketch.state.append(f"bool {name}IsOn = false;")
     value = camel(signal.id)
     guard = ""
-    if has_validity(signal):
+    if detects_absence(signal):
         guard = f"  if (!{value}IsValid) {{\n    set{pascal(output)}(false);\n    return;\n  }}\n"
     sketch.functions.append(setter(sketch, output))
     sketch.functions.append(
@@ -236,7 +229,7 @@ def _print_value(signal: DesignSignal, before: str, missing: str) -> list[str]:
         f"Serial.print({name}, {digits});",
         f'Serial.println(" {signal.unit}");',
     ]
-    if not has_validity(signal):
+    if not detects_absence(signal):
         return lines
     indented = [f"  {line}" for line in lines]
     return [

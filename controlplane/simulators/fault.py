@@ -4,7 +4,14 @@ import time
 from dataclasses import replace
 from typing import NamedTuple
 
-from benchline.scenario import AssertionResult, Outcome, ScenarioResult
+from benchline.scenario import (
+    AssertionResult,
+    Evaluator,
+    Outcome,
+    RunEnd,
+    RunEndReason,
+    ScenarioResult,
+)
 from controlplane.simulators.following import STALL_SECONDS, Run
 from controlplane.simulators.protocol import MIB, SimulationLimits
 
@@ -80,7 +87,14 @@ def stalled(run: Run) -> FirmwareFault:
     return FirmwareFault("stalled", f"device time stopped after {last} ms: END never came")
 
 
-def firmware_ended(result: ScenarioResult) -> ScenarioResult:
+def blamed(fault: FirmwareFault, judge: Evaluator) -> ScenarioResult:
+    """The verdict on a run that a fault of the firmware ended."""
+    judge.add_finding(fault.finding)
+    end = RunEnd(reason=RunEndReason.STREAM_CLOSED, detail=fault.message)
+    return _firmware_ended(judge.finish(end))
+
+
+def _firmware_ended(result: ScenarioResult) -> ScenarioResult:
     """A missing END that the firmware caused is its fault, not the lab's."""
     kept = tuple(a for a in result.assertions if a.id not in {"core.end", "core.boot"})
     if any(a.outcome is Outcome.BROKEN for a in kept):

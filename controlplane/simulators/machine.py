@@ -22,7 +22,7 @@ from controlplane.childproc.tools import LocatedTool, ToolBrokenError, ToolTroub
 from controlplane.simulators.corroboration import corroborate
 from controlplane.simulators.fault import (
     FirmwareFault,
-    firmware_ended,
+    blamed,
     of_healthy_machine,
     seen_in_log,
     seen_on_console,
@@ -168,7 +168,7 @@ class ChildSimulator:
                     ) from error
         except UnloadableImageError as error:
             fault = FirmwareFault("image", f"the machine does not load this image: {error}")
-            return self._blamed(fault, judge, known)
+            return replace(known, scenario=blamed(fault, judge))
         return await self._judge(job, level, run, judge, known)
 
     async def _judge(
@@ -194,17 +194,10 @@ class ChildSimulator:
         if fault is None:
             fault = of_healthy_machine(run)
         if fault is not None:
-            return self._blamed(fault, judge, known)
+            return replace(known, scenario=blamed(fault, judge))
         if run.timed_out:
             return replace(known, scenario=judge.finish(RunEnd(reason=RunEndReason.TIME_CAP)))
         raise died(job.tool, run)
-
-    def _blamed(
-        self, fault: FirmwareFault, judge: Evaluator, known: SimulationResult
-    ) -> SimulationResult:
-        judge.add_finding(fault.finding)
-        end = RunEnd(reason=RunEndReason.STREAM_CLOSED, detail=fault.message)
-        return replace(known, scenario=firmware_ended(judge.finish(end)))
 
     def _unstarted(
         self, target: Target, plan: RunPlan, level: Confinement, nonce: int

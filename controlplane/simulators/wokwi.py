@@ -33,7 +33,7 @@ from controlplane.domain.part import BoardModel, WokwiBoard
 from controlplane.exporters.wiring import BOARD_ID, wiring_of_signals
 from controlplane.exporters.wokwi_diagram import DIAGRAM, diagram
 from controlplane.simulators.corroboration import corroborate
-from controlplane.simulators.fault import FirmwareFault, firmware_ended, flood
+from controlplane.simulators.fault import FirmwareFault, blamed, flood
 from controlplane.simulators.identity import digest_of, run_nonce, simulation_key
 from controlplane.simulators.machine import no_verdict, rung_name
 from controlplane.simulators.protocol import (
@@ -157,7 +157,7 @@ class WokwiSimulator:
         try:
             if isinstance(sections, str):
                 fault = FirmwareFault("image", f"this image cannot be simulated: {sections}")
-                result = _blamed(fault, judge, known)
+                result = replace(known, scenario=blamed(fault, judge))
             else:
                 board, wokwi = self._demand_usable(target.machine)
                 run = _Run(
@@ -302,10 +302,10 @@ def _judged(
     if feed.finished:
         return replace(known, scenario=judge.finish())
     if feed.console_full:
-        return _blamed(flood(len(feed.console)), judge, known)
+        return replace(known, scenario=blamed(flood(len(feed.console)), judge))
     if feed.pins_full:
         fault = FirmwareFault("flood", f"the firmware changed its pins {feed.pin_changes} times")
-        return _blamed(fault, judge, known)
+        return replace(known, scenario=blamed(fault, judge))
     if timed_out:
         seconds = run.limits.wall_s(run.plan.end_ms)
         if not feed.heard:
@@ -319,13 +319,7 @@ def _judged(
         raise ServiceBrokenError(what, fix)
     last = feed.events[-1].at_ms if feed.events else 0
     fault = FirmwareFault("stalled", f"device time stopped after {last} ms: END never came")
-    return _blamed(fault, judge, known)
-
-
-def _blamed(fault: FirmwareFault, judge: Evaluator, known: SimulationResult) -> SimulationResult:
-    judge.add_finding(fault.finding)
-    end = RunEnd(reason=RunEndReason.STREAM_CLOSED, detail=fault.message)
-    return replace(known, scenario=firmware_ended(judge.finish(end)))
+    return replace(known, scenario=blamed(fault, judge))
 
 
 def _unheard(events: Sequence[Event], listened: set[str]) -> tuple[str, ...]:

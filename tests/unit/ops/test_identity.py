@@ -4,8 +4,8 @@ import json
 import logging
 from pathlib import Path
 
+from benchline.logs import JsonFormatter
 from controlplane.ops.identity import installation_secret, new_session_id
-from controlplane.ops.logs import JsonFormatter
 
 
 def test_session_ids_are_unique_and_sort_by_their_making() -> None:

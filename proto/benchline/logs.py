@@ -1,4 +1,4 @@
-"""One JSON object a line on stderr."""
+"""Logs of our programs: one JSON object a line on stderr."""
 
 import json
 import logging
