@@ -21,9 +21,14 @@ from controlplane.toolchains.bare_metal import BareMetalToolchain
 
 
 def care_of(
-    folder: Path, database: Database, boards: BoardStore, book: LeaseBook, commands: Commands
+    folder: Path,
+    cache: Path,
+    database: Database,
+    boards: BoardStore,
+    book: LeaseBook,
+    commands: Commands,
 ) -> tuple[BoardCare, Recoveries, HealthStore]:
-    """Everything real; canaries are built by the real compiler when one is needed."""
+    """Everything real; a canary is built by the real compiler when one is needed."""
     health, borrowing = HealthStore(database, boards), Borrowing(book, boards)
     recoveries = Recoveries(
         RecoveryParts(
@@ -32,7 +37,7 @@ def care_of(
             canaries=Canaries(
                 artifacts=ArtifactStore(folder / "artifacts", database),
                 store=SessionStore(database, Journal(database)),
-                toolchain=BareMetalToolchain(folder / "toolchain"),
+                toolchain=BareMetalToolchain(cache),
                 slots=Slots(compilers=1, simulators=1),
                 work_dir=folder,
             ),

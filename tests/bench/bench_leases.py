@@ -61,7 +61,7 @@ async def serve(folder: Path, agents: int, boards_each: int) -> None:
     async with LeaseBook(database, boards) as book:
         server = grpc.aio.server(interceptors=[EdgeInterceptor()])
         commands = Commands(CommandStore(database), Registry())
-        care, recoveries, _ = care_of(folder, database, boards, book, commands)
+        care, recoveries, _ = care_of(folder, folder / "cache", database, boards, book, commands)
         service = BenchService(boards, book, care, recoveries)
         bench_pb2_grpc.add_BenchServiceServicer_to_server(service, server)
         server.add_insecure_port(f"unix:{folder / 's.sock'}")

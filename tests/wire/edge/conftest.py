@@ -189,7 +189,7 @@ class Edge:
 
 
 @pytest.fixture
-async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
+async def edge(tmp_path: Path, compiled_core: Path) -> AsyncIterator[Edge]:
     folder = tmp_path / "run"
     folder.mkdir(mode=0o700)
     target = f"unix:{folder / 'control.sock'}"
@@ -225,7 +225,7 @@ async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
         bindings = CloudBindings(database, boards)
         clouds = LocalClouds(tmp_path / "stacks")
         telemetry = Telemetry(clouds)
-        care, recoveries, health = care_of(tmp_path, database, boards, book, orders)
+        care, recoveries, health = care_of(tmp_path, compiled_core, database, boards, book, orders)
         rollouts = Rollouts(
             RolloutParts(
                 artifacts=artifacts,

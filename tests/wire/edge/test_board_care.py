@@ -21,6 +21,7 @@ from benchline.v1 import (
     verdict_pb2,
 )
 from controlplane.domain.verdict import Outcome
+from controlplane.fleet.link import HEARTBEAT_S
 from tests.wire.edge.conftest import Edge
 
 BOARD = "agents/bench/boards/vf-01"
@@ -57,6 +58,7 @@ class Agent:
         self.commands: list[agent_link_pb2.Command] = []
         self.answer: Answer = self.passes
         self._stream: Any = agent_link_pb2_grpc.AgentLinkServiceStub(edge.channel).Connect()
+        self._writing = asyncio.Lock()
 
     async def hello(self) -> None:
         board = bench_pb2.Board(
@@ -79,7 +81,17 @@ class Agent:
             if message.WhichOneof("message") == "command":
                 self.commands.append(message.command)
                 async for said in self.answer(message.command):
-                    await self._stream.write(said)
+                    await self._say(said)
+
+    async def beat(self) -> None:
+        """Show that the agent lives while the control plane makes something that takes long."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            await self._say(Request(heartbeat=agent_link_pb2.Heartbeat()))
+
+    async def _say(self, said: Request) -> None:
+        async with self._writing:
+            await self._stream.write(said)
 
     async def passes(self, command: agent_link_pb2.Command) -> AsyncIterator[Request]:
         yield result(command)
@@ -92,11 +104,13 @@ class Agent:
 async def agent(edge: Edge) -> AsyncIterator[Agent]:
     found, stop = Agent(edge), asyncio.Event()
     await found.hello()
+    beating = asyncio.create_task(found.beat())
     tasks = [asyncio.create_task(found.run()), asyncio.create_task(edge.recoveries.run(stop))]
     yield found
     stop.set()
+    beating.cancel()
     found.close()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(beating, *tasks, return_exceptions=True)
 
 
 def request_id() -> str:
