@@ -259,7 +259,8 @@ def _base(file: ImageFile, data: bytes, target: ImageTarget | None) -> int:
         return file.address
     if target is None:
         raise ImageError(
-            f"nothing tells where the bytes of {file.filename} go: give an address and a part"
+            f"nothing tells where the bytes of {file.filename} go: name its board or part, "
+            "or take the .elf or .hex of the same build"
         )
     if target.family == "esp32" and data[0] == _ESP_MAGIC:
         raise ImageError(

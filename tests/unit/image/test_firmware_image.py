@@ -96,7 +96,7 @@ def test_an_stm32_binary_is_told_by_its_vectors_and_goes_to_the_beginning_of_fla
     ("files", "part", "words"),
     [
         ([(file("x.elf"), with_machine(8, (0, b"x")))], "", "machine 8"),
-        ([(file("x.bin"), b"anything")], "", "give an address and a part"),
+        ([(file("x.bin"), b"anything")], "", "name its board or part"),
         ([(file("app.bin"), esp_image(5))], "", "give its address"),
         ([(file("b.bin", 0), esp_image(9))], "esp32c3", "is for esp32s3, not for esp32c3"),
         (
