@@ -123,7 +123,7 @@ def virtual_board(folder: Path, entry: dict[str, Any], *, alive: bool) -> Board 
         probe_id=_word(entry, "probe"),
         identity=_word(entry, "probe_uid"),
         port=port if alive else None,
-        port_owner=entry["pid"] if alive else None,
+        port_owner=_pid(entry, "tty_pid") or entry["pid"] if alive else None,
         health=health,
         family=_word(entry, "family"),
         flash_tool=_word(entry, "flash_tool") or "pyocd",
@@ -145,6 +145,11 @@ def _fault_text(fault: object) -> str:
 def _word(entry: dict[str, Any], key: str) -> str:
     found = entry.get(key)
     return found[:_MAX_WORD] if isinstance(found, str) else ""
+
+
+def _pid(entry: dict[str, Any], key: str) -> int | None:
+    found = entry.get(key)
+    return found if isinstance(found, int) and found > 0 else None
 
 
 def _words(entry: dict[str, Any], key: str) -> tuple[str, ...]:

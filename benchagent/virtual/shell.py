@@ -291,6 +291,7 @@ class VirtualBoard:
             own = Ports(
                 probe=self._silicon.probe or tty,
                 tty=tty,
+                tty_pid=os.getpid(),
                 control=str(self._control.path),
                 rfc2217=self._silicon.rfc2217,
             )
@@ -307,6 +308,7 @@ class VirtualBoard:
                 probe=shown.probe,
                 probe_uid=self._silicon.identity,
                 tty=shown.tty,
+                tty_pid=shown.tty_pid,
                 control=shown.control,
                 rfc2217=shown.rfc2217,
                 personality=self._options.run.personality.words,

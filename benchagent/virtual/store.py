@@ -48,6 +48,8 @@ class BoardEntry:
     probe_uid: str
     """Stable over restarts: derived from the name."""
     tty: str
+    tty_pid: int
+    """The process that holds the terminal behind `tty`; another board's while they are swapped."""
     control: str
     """Path of the control socket: reset, power, identify, faults."""
     rfc2217: str
@@ -71,6 +73,7 @@ class Ports:
 
     probe: str
     tty: str
+    tty_pid: int
     control: str
     rfc2217: str
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from benchagent.discovery.virtual import scan_virtual
+from benchagent.ports import open_port
 from benchagent.virtual.store import registered_boards
 from tests.process.virtual.boards import (
     ROOT,
@@ -200,6 +202,9 @@ def test_swapped_boards_keep_their_identities_and_exchange_their_ports(
         for way in ("probe", "tty", "control", "rfc2217"):
             assert getattr(found["one"], way) == two.entry[way]
             assert getattr(found["two"], way) == one.entry[way]
+        for seen in scan_virtual(tmp_path):  # an agent can use them, as it can a swapped cable
+            assert seen.port is not None
+            os.close(open_port(seen.port, seen.port_owner))
         if family == "esp32":
             said = stock_esptool(found["one"].probe, "chip-id")
             assert two.uid in said

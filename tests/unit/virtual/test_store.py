@@ -32,6 +32,7 @@ def entry(name: str, fault: Fault | None = None) -> BoardEntry:
         probe="remote:127.0.0.1:5555",
         probe_uid=probe_uid(name),
         tty="/dev/null",
+        tty_pid=os.getpid(),
         control="/dev/null",
         rfc2217="",
         personality=("slow-boot=1s",),
