@@ -151,7 +151,9 @@ class Esp32C3:
             log, self._ticks, self._timer_ticks, interrupt, processor.ask_to_stop
         )
         mux = IoMux(log)
-        self._uart = Uart(log, *_UARTS[0], interrupt, self._console.send)
+        self._uart = Uart(
+            log, *_UARTS[0], interrupt, self._console.send, self._ticks, processor.ask_to_stop
+        )
         devices: list[Device] = [
             self._matrix,
             self._timer,
@@ -190,17 +192,24 @@ class Esp32C3:
             cause, self._reset_wanted = self._reset_wanted, None
             self._start(cause)
         self._timer.fire(self._ticks())
+        self._uart.fire(self._ticks())
         return ending or self._told or self._look_around()
 
     def _slice(self) -> int:
         """Instructions until the next thing that must happen at an exact moment."""
         count = LONGEST_SLICE_MS * 1000 * self._mips
-        alarm = self._timer.next_alarm
+        alarm = self._next_alarm
         if alarm is not None:
             count = min(count, max(1, self._instructions_at(alarm) - self._elapsed()))
         if self._bounds.instructions is not None:
             count = min(count, max(1, self._bounds.instructions - self._done))
         return count
+
+    @property
+    def _next_alarm(self) -> int | None:
+        """The next moment at which the timer or the console interrupts."""
+        timer, line = self._timer.next_alarm, self._uart.next_alarm
+        return line if timer is None else timer if line is None else min(timer, line)
 
     def _interrupt(self, line: int, count: int) -> int:
         """Deliver an interrupt if the firmware lets it in; how far to run then."""
@@ -222,7 +231,7 @@ class Esp32C3:
 
     def _sleep(self) -> Ending | None:
         """Time passes until the next alarm, or until input comes."""
-        alarm = self._timer.next_alarm
+        alarm = self._next_alarm
         if alarm is not None:
             self._sleep_until(alarm)
             return None

@@ -198,6 +198,15 @@ async def test_stopping_the_clock_is_the_firmwares_fault(simulate_c3: Simulate) 
     assert "END never came" in result.scenario.reason
 
 
+async def test_a_console_flood_is_no_faster_than_the_line(simulate_c3: Simulate) -> None:
+    sketch = 'void setup() { Serial.begin(115200); }\nvoid loop() { Serial.println("0123456789"); }'
+    result = await simulate_c3(sketch)
+
+    assert result.outcome is Outcome.FAILED, result.scenario.reason
+    assert result.device_ms == 4000
+    assert 4 * 11_000 < len(result.console) < 4 * 12_000 + 2048
+
+
 async def test_a_flood_that_stops_the_clock_is_the_firmwares_fault(simulate_c3: Simulate) -> None:
     sketch = """void setup() { Serial.begin(115200); noInterrupts(); }
 void loop() { Serial.println("0123456789"); }"""

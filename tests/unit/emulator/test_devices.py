@@ -228,6 +228,29 @@ class TestUart:
         uart.write(0x0C, 0)
         assert lines.raised == set()
 
+    def test_firmware_that_prints_more_than_the_line_carries_sees_a_full_fifo(
+        self, log: RegisterLog, lines: Lines, sent: bytearray
+    ) -> None:
+        ticks = 0
+        uart = Uart(log, 0x6000_0000, 21, lines, sent.append, lambda: ticks)
+        uart.write(0x14, 347 | 4 << 20)  # 115,200 baud of 40 MHz
+        uart.write(0x24, 1 | 32 << 9)
+        for _ in range(128):
+            uart.write(0, 0x41)
+        assert uart.read(0x1C) >> 16 == 0
+        for _ in range(128):
+            uart.write(0, 0x41)
+        assert uart.read(0x1C) >> 16 == 128
+        assert len(sent) == 256
+        uart.write(0x0C, 2)
+        assert lines.raised == set()
+        assert uart.next_alarm is not None
+        assert uart.next_alarm / 16_000 == pytest.approx(97 * 10 / 115.2, rel=0.001)
+        ticks = uart.next_alarm
+        uart.fire(ticks)
+        assert lines.raised == {21}
+        assert uart.read(0x1C) >> 16 == 31
+
     def test_the_fifo_can_be_emptied(self, uart: Uart) -> None:
         uart.receive(b"abc")
         uart.write(0x20, 1 << 17)
