@@ -24,6 +24,8 @@ int main() {
   // Before time starts: how long a table takes to check must not show.
   bench::recordBoot(bench::stimulusOpen());
   bench::stimulusStart();
+  // Whole before the sketch can do anything, such as write to the UART itself or fault.
+  bench::consoleFlush();
   if (bench::stimulusIsLive()) port::watchTicks();
 #endif
   port::start();
