@@ -97,6 +97,10 @@ void enableConsoleClock() {
 void tickConsole() {
   if (simulated()) bench::onConsoleTxReady();
 }
+
+void restConsole() {
+  if (simulated()) lineFreeAtUs = reg(kTim2Cnt);
+}
 #endif
 
 void startConsole() {
@@ -131,17 +135,14 @@ void consoleTx(uint8_t byte) {
   if (simulated()) lineFreeAtUs = reg(kTim2Cnt) + lineTakenUs() + kByteUs;
 }
 
-bool consoleTxIdle() {
-  return simulated() ? lineTakenUs() == 0 : (reg(kSr) & kTxComplete) != 0;
-}
-
 #else
 
 uint32_t consoleTxRoom() { return (reg(kSr) & kTxEmpty) != 0 ? 1 : 0; }
 void consoleTx(uint8_t byte) { reg(kDr) = byte; }
-bool consoleTxIdle() { return (reg(kSr) & kTxComplete) != 0; }
 
 #endif
+
+bool consoleTxIdle() { return (reg(kSr) & kTxComplete) != 0; }
 
 void consoleTxInterrupt(bool wanted) {
 #ifdef BENCH_TEST

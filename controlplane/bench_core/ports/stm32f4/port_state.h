@@ -31,6 +31,8 @@ void enableConsoleClock();
 #ifdef BENCH_TEST
 // Called in each tick: sends on what waits for the line of a simulator.
 void tickConsole();
+// In a simulator the first millisecond begins with a line that carries nothing.
+void restConsole();
 #endif
 // AF7 for the console, whole registers from the shadow (see gpio.cpp).
 void pinsToConsole();

@@ -42,6 +42,9 @@ constexpr uint32_t kCounterOn = bit(0);   // TIM5_CR1
 }  // namespace
 
 void startTick() {
+#ifdef BENCH_TEST
+  restConsole();
+#endif
   cyclesPerUs = clocks().hclkHz() / 1000000;
   cyclesPerTick = clocks().hclkHz() / 1000;
   // SHPR3 bits 31 to 28: SysTick's priority. PendSV beside it is not used.
