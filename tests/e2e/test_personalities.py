@@ -140,12 +140,14 @@ def test_a_converter_with_an_offset_passes_and_diverges(bench: Bench) -> None:
 
 @pytest.mark.parametrize("board", ["c3-slow", "f405-slow"])
 def test_a_slow_clock_is_seen_although_the_device_cannot_tell(bench: Bench, board: str) -> None:
-    for _ in range(20):  # a busy host cannot read a clock, and then says nothing
+    # A busy host cannot read a clock, and then says nothing or less than there is.
+    slow = r"clock [2-6]\.[0-9] % slow"
+    for _ in range(20):
         session, diff = bench.compare(board)
         assert outcomes(session) == {"sim": PASSED, "board": PASSED}
-        if "DIVERGED: clock" in diff.out:
+        if re.search(f"DIVERGED: {slow}", diff.out):
             break
-    assert re.search(r"DIVERGED: clock [3-6]\.[0-9] % slow", diff.out), diff
+    assert re.search(f"DIVERGED: {slow}", diff.out), diff
     assert diff.code == 1
     (on_board,) = (r for r in session["scenarioResults"] if r["stage"] == "STAGE_DEPLOY")
-    assert re.match(r"note: clock [3-6]\.[0-9] % slow against the host's", on_board["message"])
+    assert re.match(f"note: {slow} against the host's", on_board["message"])
