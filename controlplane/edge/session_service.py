@@ -102,19 +102,21 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
         """Accept a session."""
         request_id = check_request_id(request.request_id)
         principal = current_principal().name
-        earlier = await self._store.find_request(principal, request_id)
-        if earlier is not None and request.design and _started_from(earlier, request.design):
-            return session_pb2.CreateSessionResponse(session=session_message(earlier))
+        if request.design:
+            earlier = await self._store.find_request(principal, request_id)
+            if earlier is not None and _started_from(earlier, request.design):
+                return session_pb2.CreateSessionResponse(session=session_message(earlier))
         wanted = await self._read_request(request)
         if wanted.stack and not wanted.device:
-            wanted = replace(wanted, device=await self._device_of(wanted, earlier))
+            wanted = replace(wanted, device=await self._device_of(wanted, principal, request_id))
         for sha256 in wanted.source.image_digests if wanted.source is not None else ():
             await self._artifacts.get(sha256)
         session = await self._sessions.start(wanted, principal, request_id)
         return session_pb2.CreateSessionResponse(session=session_message(session))
 
-    async def _device_of(self, wanted: SessionRequest, earlier: Session | None) -> str:
+    async def _device_of(self, wanted: SessionRequest, principal: str, request_id: str) -> str:
         """The device of a session that names none; a request that is repeated has the first's."""
+        earlier = await self._store.find_request(principal, request_id)
         if earlier is not None:
             return earlier.request.device
         return device_of(wanted, await self._store.unfinished())
