@@ -47,11 +47,7 @@ bool txInterruptOn;
 
 // QEMU's USART takes every byte at once, so that firmware could print without end and never wait.
 // In a simulator bytes leave no faster than over the line: those that would still be on their way
-// fill a fifo, as large as that of an ESP32-C3. Microseconds are TIM2's, which counts whether or not
-// interrupts are masked.
-constexpr uint32_t kTim2Clock = bit(0);  // RCC_APB1ENR
-constexpr uint32_t kUpdate = bit(0);     // TIM2_EGR: takes the prescaler, starts at 0
-constexpr uint32_t kCounterOn = bit(0);  // TIM2_CR1
+// fill a fifo, as large as that of an ESP32-C3.
 constexpr uint32_t kByteUs = 10 * 1000000 / bench::kDefaultBaud;
 constexpr uint32_t kLineUs = 128 * kByteUs;
 
@@ -59,19 +55,14 @@ constexpr uint32_t kLineUs = 128 * kByteUs;
 uint32_t lineFreeAtUs;
 
 void startLine() {
-  reg(kRccApb1enr) |= kTim2Clock;
-  __asm volatile("dsb" ::: "memory");
-  reg(kTim2Psc) = kQemuTimerMhz - 1;
-  reg(kTim2Arr) = UINT32_MAX;
-  reg(kTim2Egr) = kUpdate;
-  reg(kTim2Cr1) = kCounterOn;
+  startMicroseconds();
   lineFreeAtUs = 0;
 }
 
 // Microseconds for which the line is taken: never more than a full fifo, whatever the counter made
 // of a long silence.
 uint32_t lineTakenUs() {
-  const uint32_t left = lineFreeAtUs - reg(kTim2Cnt);
+  const uint32_t left = lineFreeAtUs - microseconds();
   return left > kLineUs ? 0 : left;
 }
 
@@ -99,7 +90,7 @@ void tickConsole() {
 }
 
 void restConsole() {
-  if (simulated()) lineFreeAtUs = reg(kTim2Cnt);
+  if (simulated()) lineFreeAtUs = microseconds();
 }
 #endif
 
@@ -132,7 +123,7 @@ uint32_t consoleTxRoom() {
 
 void consoleTx(uint8_t byte) {
   reg(kDr) = byte;
-  if (simulated()) lineFreeAtUs = reg(kTim2Cnt) + lineTakenUs() + kByteUs;
+  if (simulated()) lineFreeAtUs = microseconds() + lineTakenUs() + kByteUs;
 }
 
 #else

@@ -29,6 +29,9 @@ void enableInterrupt(uint32_t number, uint32_t priority);
 // Turns on the console's USART.
 void enableConsoleClock();
 #ifdef BENCH_TEST
+// Starts TIM5 at 0. It counts microseconds whether or not interrupts are masked.
+void startMicroseconds();
+uint32_t microseconds();
 // Called in each tick: sends on what waits for the line of a simulator.
 void tickConsole();
 // In a simulator the first millisecond begins with a line that carries nothing.

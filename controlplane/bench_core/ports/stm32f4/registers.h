@@ -47,14 +47,7 @@ constexpr uint32_t kUsartDr = 0x04;
 constexpr uint32_t kUsartBrr = 0x08;
 constexpr uint32_t kUsartCr1 = 0x0C;
 
-// TIM2 and TIM5, section 18.4: 32 bits on every line.
-constexpr uint32_t kTim2 = 0x40000000;
-constexpr uint32_t kTim2Cr1 = kTim2 + 0x00;
-constexpr uint32_t kTim2Egr = kTim2 + 0x14;
-constexpr uint32_t kTim2Cnt = kTim2 + 0x24;
-constexpr uint32_t kTim2Psc = kTim2 + 0x28;
-constexpr uint32_t kTim2Arr = kTim2 + 0x2C;
-
+// TIM5, section 18.4: 32 bits on every line.
 constexpr uint32_t kTim5 = 0x40000C00;
 constexpr uint32_t kTim5Cr1 = kTim5 + 0x00;
 constexpr uint32_t kTim5Egr = kTim5 + 0x14;

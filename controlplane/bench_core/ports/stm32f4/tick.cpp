@@ -1,5 +1,5 @@
 // SysTick: the 1 ms tick, the time within it, and waits that end between two ticks. A test build
-// can count microseconds with TIM5, to tell of ticks that were lost.
+// can count microseconds with TIM5: to tell of ticks that were lost, and to pace a simulated line.
 #include "bench/clock.h"
 #include "bench/port.h"
 #include "port_state.h"
@@ -41,6 +41,23 @@ constexpr uint32_t kCounterOn = bit(0);   // TIM5_CR1
 
 }  // namespace
 
+#ifdef BENCH_TEST
+
+void startMicroseconds() {
+  reg(kRccApb1enr) |= kTim5Clock;
+  __asm volatile("dsb" ::: "memory");
+  // A core that a debugger halts gets no ticks, and loses none.
+  if (!simulated()) reg(kDbgmcuApb1Fz) |= kTim5Halts;
+  reg(kTim5Psc) = (simulated() ? kQemuTimerMhz : clocks().apb1TimerHz() / kMHz) - 1;
+  reg(kTim5Arr) = UINT32_MAX;
+  reg(kTim5Egr) = kUpdate;
+  reg(kTim5Cr1) = kCounterOn;
+}
+
+uint32_t microseconds() { return reg(kTim5Cnt); }
+
+#endif
+
 void startTick() {
 #ifdef BENCH_TEST
   restConsole();
@@ -68,22 +85,13 @@ using namespace stm32f4;
 
 #ifdef BENCH_TEST
 
-void watchTicks() {
-  reg(kRccApb1enr) |= kTim5Clock;
-  __asm volatile("dsb" ::: "memory");
-  // A core that a debugger halts gets no ticks, and loses none.
-  if (!simulated()) reg(kDbgmcuApb1Fz) |= kTim5Halts;
-  reg(kTim5Psc) = (simulated() ? kQemuTimerMhz : clocks().apb1TimerHz() / kMHz) - 1;
-  reg(kTim5Arr) = UINT32_MAX;
-  reg(kTim5Egr) = kUpdate;
-  reg(kTim5Cr1) = kCounterOn;
-}
+void watchTicks() { startMicroseconds(); }
 
 // Of the ticks that come while one waits none is kept: interrupts were masked for too long, or the
 // host of an emulated part was busy. Under QEMU's -icount time also passes while the core sleeps,
 // so that a simulation cannot be asked.
 uint32_t lostMs() {
-  const uint32_t behindUs = reg(kTim5Cnt) - 1000 * bench::uptimeMs();
+  const uint32_t behindUs = microseconds() - 1000 * bench::uptimeMs();
   return behindUs > INT32_MAX ? 0 : behindUs / 1000;
 }
 
