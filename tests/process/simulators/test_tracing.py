@@ -80,7 +80,6 @@ async def measured(
     ran = await tracer.trace(target, image, plan)
     # One that hangs is cut off by the host's clock, at another block each time.
     assert not ends or ran == await tracer.trace(target, image, plan)
-    assert ran == await tracer.trace(target, image, plan)
     rows = await line_table(port_for_board(board)[0], image, sources)
     lines = [(r.file, r.line, r.start, r.end) for r in rows]
     return coverage_of("lamp", "here", lines, ran, sources), simulator, target, image
