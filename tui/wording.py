@@ -17,6 +17,7 @@ from tui.state.fact import (
 from tui.state.run import FlashView, RunView, ScenarioView
 
 NO_BOARD = "NO_BOARD_MATCHES"
+OFFLINE = "BOARDS_OFFLINE"
 _BAD = (Outcome.FAILED, Outcome.BROKEN)
 _GROUP = re.compile(r"\(\?P<(\w+)>[^()]*\)")
 _CONDITION = re.compile(r" where .*?(?= within | from | every |$)")
@@ -213,6 +214,8 @@ def next_steps(summary: SessionSummary) -> str:
     short = summary.session_id[:12]
     if NO_BOARD in summary.message:
         return next_board(summary.board_model)
+    if OFFLINE in summary.message:
+        return "next: start what is named above (`benchline boards` shows it), then run it again"
     change = f"`benchline project export {short} DIR`, edit, `benchline run --from DIR`"
     match summary.outcome:
         case Outcome.PASSED:

@@ -15,6 +15,7 @@ from functools import partial
 
 from benchline.errors import BenchlineError, InvalidRequestError, NotReadyError
 from controlplane.domain.bench import Board, BoardState, Lease
+from controlplane.planning.benches import why_offline
 from controlplane.planning.leases import why_none_matches
 from controlplane.storage.bell import Bell
 from controlplane.storage.boards import BoardStore, read_selector
@@ -91,7 +92,7 @@ class LeaseBook:
         missing, as long as its agent is connected.
 
         Raises:
-            NotReadyError: BOARD_BUSY, NO_BOARD_MATCHES.
+            NotReadyError: BOARD_BUSY, BOARDS_OFFLINE, NO_BOARD_MATCHES.
             InvalidRequestError: INVALID_SELECTOR, INVALID_TTL.
             ConflictError: REQUEST_ID_REUSED.
         """
@@ -120,7 +121,7 @@ class LeaseBook:
         """Wait in line for a board; a caller that leaves never keeps one. `care` as in `acquire`.
 
         Raises:
-            NotReadyError: BOARD_BUSY or NO_BOARD_MATCHES, still so after `timeout`.
+            NotReadyError: BOARD_BUSY, BOARDS_OFFLINE or NO_BOARD_MATCHES, still so after `timeout`.
             InvalidRequestError: INVALID_SELECTOR, INVALID_TTL.
             ConflictError: REQUEST_ID_REUSED.
         """
@@ -324,6 +325,14 @@ class LeaseBook:
                 "NO_BOARD_MATCHES",
                 why_none_matches(selector, await self._boards.boards()),
                 selector=selector,
+            )
+        if counts[BoardState.OFFLINE] == len(boards):
+            return NotReadyError(
+                "BOARDS_OFFLINE",
+                why_offline(boards, await self._boards.agents()),
+                retry_delay=_RETRY_DELAY,
+                matching=str(len(boards)),
+                **facts,
             )
         return NotReadyError(
             "BOARD_BUSY",

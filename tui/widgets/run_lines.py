@@ -7,7 +7,7 @@ from tui.state.cloud import plan_was_rejected, waits_for_approval
 from tui.state.fact import UPLOADED, Outcome, State
 from tui.state.run import RunView
 from tui.widgets.paint import DIM, outcome_style
-from tui.wording import one_line
+from tui.wording import OFFLINE, one_line
 
 
 def next_line(run: RunView) -> Text:
@@ -30,7 +30,7 @@ def next_keys(run: RunView) -> str:
             again = "" if run.title == UPLOADED else "   r: again"
             return f"the firmware is wrong   enter on ✗: what came instead   d: sketch{again}"
         case Outcome.BROKEN:
-            return "lab or tool at fault, not the firmware: `benchline doctor`   r: again"
+            return _broken_keys(run)
         case Outcome.REFUSED if run.title == UPLOADED:
             return "mend what the reason names, and run it again   enter: the whole reason"
         case Outcome.REFUSED if plan_was_rejected(run):
@@ -41,6 +41,12 @@ def next_keys(run: RunView) -> str:
             return "nothing was judged: a capability is missing   2: the boards   r: again"
         case Outcome.NONE:
             return "leaving does not stop it   d: design   tab: console   x: cancel"
+
+
+def _broken_keys(run: RunView) -> str:
+    if OFFLINE in run.message:
+        return "every board that fits is offline: start what is named   2: the boards   r: again"
+    return "lab or tool at fault, not the firmware: `benchline doctor`   r: again"
 
 
 def last_line(run: RunView, now_ms: float) -> Text:

@@ -145,7 +145,8 @@ class BenchServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AcquireLease(self, request, context):
-        """Takes a lease on one board. FAILED_PRECONDITION/BOARD_BUSY when none that matches is free.
+        """Takes a lease on one board. FAILED_PRECONDITION/BOARD_BUSY when none that matches is free,
+        FAILED_PRECONDITION/BOARDS_OFFLINE when all that match are offline.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

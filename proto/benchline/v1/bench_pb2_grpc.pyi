@@ -42,7 +42,9 @@ class BenchServiceStub:
     WatchBoards: _grpc.UnaryStreamMultiCallable[_bench_pb2.WatchBoardsRequest, _bench_pb2.WatchBoardsResponse]
     """Streams the whole inventory, then a new one after every change; a heartbeat every 5 s."""
     AcquireLease: _grpc.UnaryUnaryMultiCallable[_bench_pb2.AcquireLeaseRequest, _bench_pb2.AcquireLeaseResponse]
-    """Takes a lease on one board. FAILED_PRECONDITION/BOARD_BUSY when none that matches is free."""
+    """Takes a lease on one board. FAILED_PRECONDITION/BOARD_BUSY when none that matches is free,
+    FAILED_PRECONDITION/BOARDS_OFFLINE when all that match are offline.
+    """
     RenewLease: _grpc.UnaryUnaryMultiCallable[_bench_pb2.RenewLeaseRequest, _bench_pb2.RenewLeaseResponse]
     """Moves the expiry of a lease that is held. ABORTED/STALE_LEASE when it is no longer held."""
     ReleaseLease: _grpc.UnaryUnaryMultiCallable[_bench_pb2.ReleaseLeaseRequest, _bench_pb2.ReleaseLeaseResponse]
@@ -82,7 +84,9 @@ class BenchServiceAsyncStub(BenchServiceStub):
     WatchBoards: _aio.UnaryStreamMultiCallable[_bench_pb2.WatchBoardsRequest, _bench_pb2.WatchBoardsResponse]  # type: ignore[assignment]
     """Streams the whole inventory, then a new one after every change; a heartbeat every 5 s."""
     AcquireLease: _aio.UnaryUnaryMultiCallable[_bench_pb2.AcquireLeaseRequest, _bench_pb2.AcquireLeaseResponse]  # type: ignore[assignment]
-    """Takes a lease on one board. FAILED_PRECONDITION/BOARD_BUSY when none that matches is free."""
+    """Takes a lease on one board. FAILED_PRECONDITION/BOARD_BUSY when none that matches is free,
+    FAILED_PRECONDITION/BOARDS_OFFLINE when all that match are offline.
+    """
     RenewLease: _aio.UnaryUnaryMultiCallable[_bench_pb2.RenewLeaseRequest, _bench_pb2.RenewLeaseResponse]  # type: ignore[assignment]
     """Moves the expiry of a lease that is held. ABORTED/STALE_LEASE when it is no longer held."""
     ReleaseLease: _aio.UnaryUnaryMultiCallable[_bench_pb2.ReleaseLeaseRequest, _bench_pb2.ReleaseLeaseResponse]  # type: ignore[assignment]
@@ -149,7 +153,9 @@ class BenchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bench_pb2.AcquireLeaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bench_pb2.AcquireLeaseResponse, _abc.Awaitable[_bench_pb2.AcquireLeaseResponse]]:
-        """Takes a lease on one board. FAILED_PRECONDITION/BOARD_BUSY when none that matches is free."""
+        """Takes a lease on one board. FAILED_PRECONDITION/BOARD_BUSY when none that matches is free,
+        FAILED_PRECONDITION/BOARDS_OFFLINE when all that match are offline.
+        """
 
     @_abc_1.abstractmethod
     def RenewLease(

@@ -205,6 +205,16 @@ async def test_waiting_ends_at_its_time_out(book: LeaseBook) -> None:
     assert book._waiters == []
 
 
+async def test_boards_that_are_all_offline_are_named_when_none_can_be_lent(
+    book: LeaseBook, boards: BoardStore
+) -> None:
+    await boards.put_inventory("bench", [board("n", "nucleo")])
+    with pytest.raises(NotReadyError) as caught:
+        await book.acquire("model=h405", "me")
+    assert (caught.value.reason, caught.value.facts["offline"]) == ("BOARDS_OFFLINE", "2")
+    assert "a: agent bench on lab had it last at" in caught.value.message
+
+
 async def test_waiters_that_leave_never_keep_a_board(book: LeaseBook) -> None:
     """Waiters are cancelled at random while a board goes round: it is free in the end."""
     dice = random.Random(1)

@@ -17,6 +17,7 @@ from tui.state.fact import (
     State,
 )
 from tui.state.run import RunView, reduce_all, reduce_run
+from tui.widgets.run_lines import next_keys
 from tui.wording import (
     assertion_line,
     clock,
@@ -126,6 +127,19 @@ def test_without_a_board_it_says_how_to_get_one() -> None:
     assert "benchline boards" in text
     assert 'BENCHLINE_VIRTUAL_BOARDS="mine:nucleo-f446re"' in text
     assert "doctor" not in text
+
+
+def test_where_every_board_is_offline_the_lab_is_not_searched_for_a_fault() -> None:
+    ended = SessionSummary(
+        name="sessions/01m8",
+        title="blink",
+        outcome=Outcome.BROKEN,
+        message="deploy: BOARDS_OFFLINE: every board that matches is offline: vf405-01: agent …",
+    )
+    assert "start what is named above" in next_steps(ended)
+    assert "doctor" not in next_steps(ended)
+    view = RunView(name="x", state=State.DONE, outcome=Outcome.BROKEN, message=ended.message)
+    assert "start what is named" in next_keys(view)
 
 
 def test_what_was_brought_and_refused_is_to_be_mended() -> None:
