@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from collections.abc import Iterable
 
 from tui.state.board import BoardFact
 from tui.state.cloud import plan_was_rejected, waits_for_approval
@@ -9,8 +10,10 @@ from tui.state.fact import (
     UPLOADED,
     Assertion,
     AttemptMoved,
+    Finding,
     Outcome,
     SessionSummary,
+    Severity,
     StageMoved,
     State,
 )
@@ -19,6 +22,7 @@ from tui.state.run import FlashView, RunView, ScenarioView
 NO_BOARD = "NO_BOARD_MATCHES"
 OFFLINE = "BOARDS_OFFLINE"
 _BAD = (Outcome.FAILED, Outcome.BROKEN)
+STOPS = (Outcome.BROKEN, Outcome.REFUSED)  # with a reason that nothing else tells
 _GROUP = re.compile(r"\(\?P<(\w+)>[^()]*\)")
 _CONDITION = re.compile(r" where .*?(?= within | from | every |$)")
 _PLAIN = (
@@ -97,10 +101,24 @@ def stage_line(stage: StageMoved) -> str:
     word = stage.state.value if stage.outcome is Outcome.NONE else stage.outcome.value
     spent = clock(stage.duration_ms) if stage.state.ended else ""
     again = f"run {stage.runs}" if stage.runs > 1 else ""
-    extras = [spent, "cached" if stage.cached else "", again, one_line(stage.message, 90)]
+    whole = stage.outcome in STOPS or stage.state is State.WAITING
+    message = one_line(stage.message, 600 if whole else 90)
+    extras = [spent, "cached" if stage.cached else "", again, message]
     tail = "  ".join(filter(None, extras))
     mark = glyph(stage.outcome, stage.state)
     return f"{mark} {stage.stage.value:<9} {word:<8} {tail}".rstrip()
+
+
+def told_by_findings(stage: StageMoved, findings: Iterable[Finding]) -> bool:
+    """Whether findings say why a stage was refused, so that its message would only repeat them."""
+    return stage.outcome is Outcome.REFUSED and any(
+        one.severity is Severity.ERROR and one.stage is stage.stage for one in findings
+    )
+
+
+def decided_by(stage: StageMoved, summary: SessionSummary) -> bool:
+    """Whether the message of a session is that of this stage, which it did not pass."""
+    return summary.message == f"{stage.stage.value.lower()}: {stage.message}"
 
 
 def attempt_line(attempt: AttemptMoved) -> str:

@@ -54,8 +54,7 @@ async def follow(
     if json:
         data(json_line(session, whole=True))
     else:
-        told = seen.findings if is_one_stream() else ()
-        for line in session_lines(session, told):
+        for line in session_lines(session, seen if is_one_stream() else None):
             data(line)
     return session_exit(session)
 

@@ -1,6 +1,7 @@
 """Calm progress of a run on stderr: a line for each decision, a moving line on a terminal."""
 
 import time
+from dataclasses import replace
 
 from tui.headless.status_line import StatusLine
 from tui.question_wording import answered_lines, question_lines
@@ -19,6 +20,7 @@ from tui.wording import (
     runner_name,
     scenario_head,
     stage_line,
+    told_by_findings,
 )
 from tui.wording import visible as _visible
 
@@ -28,7 +30,9 @@ def lines_for(event: f.Event, before: RunView, after: RunView) -> list[str]:
     fact = event.fact
     match fact:
         case f.StageMoved():
-            return [] if fact.state is f.State.PENDING else [stage_line(fact)]
+            told = told_by_findings(fact, before.findings)
+            shown = replace(fact, message="") if told else fact
+            return [] if fact.state is f.State.PENDING else [stage_line(shown)]
         case f.SessionMoved():
             told = after.open_round is not None  # by its questions
             waiting = fact.state is f.State.WAITING and fact.message and not told

@@ -31,8 +31,8 @@ from tui.headless.source import load_source
 from tui.headless.summary import session_lines
 from tui.headless.typing_in import typed
 from tui.live_wording import LIVE_HEADS, live_cells, live_inputs, live_news
-from tui.state.fact import Finding, Outcome, State
-from tui.state.run import FIRMWARE
+from tui.state.fact import Outcome, State
+from tui.state.run import FIRMWARE, RunView
 
 _SESSION = re.compile(r"(sessions/)?[0-9a-zA-Z]{4,32}")
 _UNBUILT = (verdict_pb2.OUTCOME_FAILED, verdict_pb2.OUTCOME_BROKEN, verdict_pb2.OUTCOME_REFUSED)
@@ -51,12 +51,12 @@ async def simulate(options: argparse.Namespace) -> int:
 
 
 async def _start(connection: Connection, what: str, options: argparse.Namespace) -> int:
-    session, told = await _session_of(connection, what, options)
+    session, seen = await _session_of(connection, what, options)
     built = any(one.kind in FIRMWARE for one in session.artifacts)
     if not built and session.outcome in _UNBUILT:
         if options.json:
             data(json_line(session, whole=True))
-        for line in [] if options.json else session_lines(session, told):
+        for line in [] if options.json else session_lines(session, seen):
             talk(line)
         return session_exit(session)
     live = await start_live(connection, session.name)
@@ -75,12 +75,12 @@ async def _start(connection: Connection, what: str, options: argparse.Namespace)
 
 async def _session_of(
     connection: Connection, what: str, options: argparse.Namespace
-) -> tuple[session_pb2.Session, tuple[Finding, ...]]:
-    """The session whose firmware is meant, built now when it has to be; findings that were told."""
+) -> tuple[session_pb2.Session, RunView | None]:
+    """The session whose firmware is meant, built now when it has to be; what was told of it."""
     path = Path(what)
     there = await asyncio.to_thread(path.exists)
     if not there and _SESSION.fullmatch(what):
-        return await connection.session(what), ()
+        return await connection.session(what), None
     request = session_pb2.CreateSessionRequest(
         request_id=new_request_id(),
         board=options.board or "",
@@ -97,8 +97,7 @@ async def _session_of(
     else:
         request.prompt = what
     session = await create(connection, request)
-    ended, seen = await to_its_end(connection, session.name, json=False, asks=True)
-    return ended, seen.findings
+    return await to_its_end(connection, session.name, json=False, asks=True)
 
 
 async def _follow(

@@ -1,6 +1,6 @@
 """What a design and a finished session look like as text."""
 
-from collections.abc import Collection
+from dataclasses import replace
 
 from benchline.v1 import build_pb2, design_pb2, session_pb2, verdict_pb2
 from tui.client.designs import pin_level, proof_words
@@ -14,11 +14,13 @@ from tui.headless.output import table
 from tui.headless.progress import finding_lines
 from tui.spending_words import against_ceiling
 from tui.state.attempts import total_spent
-from tui.state.fact import Finding, Outcome, State
-from tui.state.run import begin
+from tui.state.fact import Outcome, State
+from tui.state.run import RunView, begin
 from tui.wording import (
+    STOPS,
     assertion_line,
     clock,
+    decided_by,
     demand_lines,
     ending,
     glyph,
@@ -26,25 +28,26 @@ from tui.wording import (
     one_line,
     runner_name,
     stage_line,
+    told_by_findings,
     visible,
 )
 
 _JOINING = ("joins", "no wish of its own")
 
 
-def session_lines(session: session_pb2.Session, told: Collection[Finding] = ()) -> list[str]:
+def session_lines(session: session_pb2.Session, seen: RunView | None = None) -> list[str]:
     """The verdict, the stages, the scenarios and the errors of a session.
 
-    ``told`` are findings that the reader has before their eyes.
+    ``seen`` is what the reader has before their eyes: a reason that stands there is not repeated.
     """
     summary = summary_of(session)
     stands = ending(summary.state, summary.outcome, summary.evidence)
-    message = f"  {one_line(summary.message, 140)}" if summary.message else ""
-    lines = [f"{stands}{message}"]
+    lines = ["  ".join(filter(None, [stands, _reason(session, seen)]))]
     lines += stage_lines(session)
     lines += _scenario_summaries(session)
     errors = [one for one in session.findings if one.severity == verdict_pb2.Finding.SEVERITY_ERROR]
     if summary.outcome is not Outcome.PASSED:
+        told = seen.findings if seen else ()
         for finding in map(finding_of, errors):
             lines += finding_lines(finding) if finding not in told else []
     if session.scenario_results:
@@ -56,13 +59,36 @@ def session_lines(session: session_pb2.Session, told: Collection[Finding] = ()) 
     return lines
 
 
-def stage_lines(session: session_pb2.Session) -> list[str]:
-    """One line a stage; of a session that is over, those that never began say so."""
+def _reason(session: session_pb2.Session, seen: RunView | None) -> str:
+    """Why it ended so, where neither findings nor the lines of its stages said it."""
     summary = summary_of(session)
+    if why_is_in_findings(session):
+        return ""
+    told = seen.stages if seen else ()
+    if summary.outcome in STOPS and any(decided_by(stage, summary) for stage in told):
+        return ""
+    return one_line(summary.message, 140 if summary.outcome is Outcome.PASSED else 600)
+
+
+def why_is_in_findings(session: session_pb2.Session) -> bool:
+    """Whether the errors of a refused session say why, each with its way forward."""
+    findings = [finding_of(one) for one in session.findings]
+    return any(told_by_findings(stage, findings) for stage in summary_of(session).stages)
+
+
+def stage_lines(session: session_pb2.Session) -> list[str]:
+    """One line a stage; of a session that is over, those that never began say so.
+
+    The reason for its outcome stands once, at the verdict or in the findings.
+    """
+    summary = summary_of(session)
+    findings = [finding_of(one) for one in session.findings]
     lines = []
     for stage in summary.stages:
         never = summary.state.ended and stage.state is State.PENDING
-        lines.append(f"  · {stage.stage.value:<9} not run" if never else f"  {stage_line(stage)}")
+        told = decided_by(stage, summary) or told_by_findings(stage, findings)
+        shown = replace(stage, message="") if told else stage
+        lines.append(f"  · {stage.stage.value:<9} not run" if never else f"  {stage_line(shown)}")
     return lines
 
 
@@ -161,7 +187,7 @@ def head_lines(session: session_pb2.Session) -> list[str]:
     stands = ending(summary.state, summary.outcome, summary.evidence)
     lines = [f"session  {summary.session_id}  {stands}"]
     lines.append(f"prompt   {visible(session.prompt)}" if session.prompt else "prompt   (uploaded)")
-    if session.message:
+    if session.message and not why_is_in_findings(session):
         lines.append(f"verdict  {visible(session.message)}")
     if session.board:
         lines.append(f"board    {session.board}")
