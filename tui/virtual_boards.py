@@ -54,10 +54,15 @@ def virtual_boards(environment: Mapping[str, str]) -> tuple[VirtualBoard, ...]:
     names = [board.name for board in boards]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise _invalid(f"{', '.join(twice)}: there is such a board already")
+        raise refused(f"{', '.join(twice)}: there is such a board already")
     if len(boards) > _MOST:
-        raise _invalid(f"{len(boards)} boards; {_MOST} at most")
+        raise refused(f"{len(boards)} boards; {_MOST} at most")
     return tuple(boards)
+
+
+def refused(why: str) -> InvalidRequestError:
+    """The boards that the environment adds cannot be run."""
+    return InvalidRequestError("VIRTUAL_BOARDS_INVALID", f"{VARIABLE}: {why}", why=why)
 
 
 def expected(boards: tuple[VirtualBoard, ...]) -> tuple[str, ...]:
@@ -68,10 +73,10 @@ def expected(boards: tuple[VirtualBoard, ...]) -> tuple[str, ...]:
 def _board(text: str) -> VirtualBoard:
     parts = text.split(":")
     if not 2 <= len(parts) <= 4 or not parts[1]:
-        raise _invalid(f"{text!r} is not {_SHAPE}")
+        raise refused(f"{text!r} is not {_SHAPE}")
     name, model, personality, faults = (*parts, "", "")[:4]
     if not _NAME.fullmatch(name) or not _NAME.fullmatch(model):
-        raise _invalid(f"{text!r}: names have lower-case letters, digits and -")
+        raise refused(f"{text!r}: names have lower-case letters, digits and -")
     return VirtualBoard(
         name=name, model=model, personality=_words(personality), faults=_words(faults)
     )
@@ -79,7 +84,3 @@ def _board(text: str) -> VirtualBoard:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word for word in text.split("/") if word)
-
-
-def _invalid(why: str) -> InvalidRequestError:
-    return InvalidRequestError("VIRTUAL_BOARDS_INVALID", f"{VARIABLE}: {why}", why=why)

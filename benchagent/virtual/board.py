@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
@@ -63,11 +64,31 @@ def board_of(parsed: argparse.Namespace) -> VirtualBoard:
 
     Raises BoardDirectoryError, MissingExtraError, PersonalityError or FaultError.
     """
+    options, silicon = _made_of(parsed)
+    faults = Faults(hang_after=parsed.hang_after, unplug_after=parsed.unplug_after)
+    return VirtualBoard(options, faults, silicon)
+
+
+def why_not(arguments: Sequence[str]) -> str:
+    """What is wrong with the arguments of a board; "" when nothing is. Nothing is made or started.
+
+    They are those of `main` without `--dir`.
+    """
+    try:
+        _made_of(_parser(exit_on_error=False).parse_args(["--dir", ".", *arguments]))
+    except argparse.ArgumentError as error:
+        return error.message
+    except (PersonalityError, FaultError) as error:
+        return str(error)
+    return ""
+
+
+def _made_of(
+    parsed: argparse.Namespace,
+) -> tuple[ShellOptions, Callable[[Socket], Silicon]]:
     model = MODELS[parsed.model]
     personality = parse_personality(parsed.personality, led=model.led)
-    faults = Faults(hang_after=parsed.hang_after, unplug_after=parsed.unplug_after)
-    options, silicon = (_esp32 if model.family == "esp32" else _stm32)(parsed, model, personality)
-    return VirtualBoard(options, faults, silicon)
+    return (_esp32 if model.family == "esp32" else _stm32)(parsed, model, personality)
 
 
 def _stm32(
@@ -155,14 +176,30 @@ def _number(text: str) -> int:
     return int(text, 0)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _model(text: str) -> str:
+    if text in MODELS:
+        return text
+    near = get_close_matches(text, MODELS, cutoff=0.5)
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    known = ", ".join(sorted(MODELS))
+    raise argparse.ArgumentTypeError(
+        f"no virtual board of model {text!r} (there are {known}){meant}"
+    )
+
+
+def _parser(*, exit_on_error: bool = True) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benchagent.virtual.board", description="A virtual STM32F4 or ESP32 board."
+        prog="python -m benchagent.virtual.board",
+        description="A virtual STM32F4 or ESP32 board.",
+        exit_on_error=exit_on_error,
     )
     parser.add_argument("--dir", type=Path, required=True, help="directory of the boards")
     parser.add_argument("--name", required=True, help="name of this board")
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, choices=sorted(MODELS), help="board model"
+        "--model",
+        type=_model,
+        default=DEFAULT_MODEL,
+        help=f"board model: {', '.join(sorted(MODELS))}",
     )
     parser.add_argument(
         "--probe-port",

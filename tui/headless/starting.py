@@ -1,6 +1,7 @@
 """Starts and stops the local instance, and waits until it is there."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from benchline.process_id import ProcessId, identify
 from benchline.v1 import bench_pb2
 from tui.client.connection import Connection
 from tui.client.watch import Back, watch_boards
+from tui.headless.output import EXIT_USAGE
 from tui.instance_record import (
     data_dir_unusable,
     processes_of,
@@ -22,7 +24,7 @@ from tui.instance_record import (
 )
 from tui.process import end_all
 from tui.supervisor import import_path
-from tui.virtual_boards import virtual_boards
+from tui.virtual_boards import DEMO, refused, virtual_boards
 
 START_TIMEOUT_S = 30.0
 BOARDS_TIMEOUT_S = 15.0
@@ -42,16 +44,13 @@ def start_supervisor(instance: Instance) -> None:
     Raises:
         InvalidRequestError: VIRTUAL_BOARDS_INVALID or DATA_DIR_UNUSABLE.
     """
-    virtual_boards(os.environ)  # a mistake is told here, not in the supervisor's log
+    _demand_possible_boards()  # a mistake is told here, not in the logs of boards that never come
     try:
         for folder in (instance.data_dir, instance.run_dir, instance.log_dir):
             make_private(folder)
     except OSError as error:
         raise data_dir_unusable(instance, error) from error
-    environment = os.environ | {
-        "BENCHLINE_DATA_DIR": str(instance.data_dir),
-        "PYTHONPATH": import_path(),
-    }
+    environment = _environment() | {"BENCHLINE_DATA_DIR": str(instance.data_dir)}
     with (instance.log_dir / "supervisor.log").open("ab") as log:
         subprocess.run(
             [sys.executable, "-P", "-m", "tui.supervisor"],
@@ -63,6 +62,29 @@ def start_supervisor(instance: Instance) -> None:
             start_new_session=True,
             check=True,
         )
+
+
+def _demand_possible_boards() -> None:
+    """Refuse boards that could not run: what a board can be is asked of its own program."""
+    added = virtual_boards(os.environ)[len(DEMO) :]
+    if not added:
+        return
+    wishes = json.dumps([board.arguments for board in added])
+    asked = subprocess.run(
+        [sys.executable, "-P", "-m", "benchagent.virtual.check", wishes],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    if asked.returncode == EXIT_USAGE:
+        raise refused("; ".join(asked.stdout.splitlines()))
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": import_path()}
 
 
 async def wait_until_serving(
