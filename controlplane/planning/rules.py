@@ -81,7 +81,7 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
     "Prompts": {
         "E153": "thresholds that contradict each other",
         "E154": "a threshold over two sensors",
-        "E155": "thresholds that cross",
+        "E155": "thresholds that cross, or of which both hold where they meet",
         "E156": "a hysteresis below the resolution of the sensor",
         "E157": "a threshold beyond what the sensor measures",
         "E158": (

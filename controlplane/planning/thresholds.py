@@ -296,6 +296,16 @@ def _consistent(rules: Rules, sensor: Thing, resolver: Resolver, on: _Edge, off:
             f"off {_WORDS[off.op]} {decimal_text(on.value)} {unit}.",
         )
         return False
+    if band == 0 and "=" in on.op and "=" in off.op:
+        at = f"{decimal_text(on.value)} {unit}"
+        _complain(
+            rules,
+            resolver,
+            "E155",
+            f"is to be {said}: at {at} it would be on and off at once.",
+            f"Say on {_WORDS[on.op]} {at} and off {_WORDS[_OPPOSITE[on.op]]} {at}.",
+        )
+        return False
     if 0 < band < 4 * resolution(sensor):
         _complain(
             rules,
