@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 import grpc
@@ -38,7 +37,6 @@ from controlplane.edge.upload_rules import (
 from controlplane.journal.journal import Journal
 from controlplane.pipeline.provision_stage import LOCAL_STACK
 from controlplane.pipeline.stack_checks import check_devices
-from controlplane.planning.provision_step import device_of
 from controlplane.storage.answers import AnswerStore
 from controlplane.storage.artifacts import ArtifactStore
 from controlplane.storage.codec import from_json
@@ -107,19 +105,10 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
             if earlier is not None and _started_from(earlier, request.design):
                 return session_pb2.CreateSessionResponse(session=session_message(earlier))
         wanted = await self._read_request(request)
-        if wanted.stack and not wanted.device:
-            wanted = replace(wanted, device=await self._device_of(wanted, principal, request_id))
         for sha256 in wanted.source.image_digests if wanted.source is not None else ():
             await self._artifacts.get(sha256)
         session = await self._sessions.start(wanted, principal, request_id)
         return session_pb2.CreateSessionResponse(session=session_message(session))
-
-    async def _device_of(self, wanted: SessionRequest, principal: str, request_id: str) -> str:
-        """The device of a session that names none; a request that is repeated has the first's."""
-        earlier = await self._store.find_request(principal, request_id)
-        if earlier is not None:
-            return earlier.request.device
-        return device_of(wanted, await self._store.unfinished())
 
     async def _read_request(self, request: session_pb2.CreateSessionRequest) -> SessionRequest:
         given = [bool(request.prompt), request.HasField("source"), bool(request.design)]

@@ -1,12 +1,11 @@
 """What a session does next about the cloud of its device. Pure; asked again after every change."""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from controlplane.domain.session import Session, SessionRequest
+from controlplane.domain.session import SessionRequest
 from controlplane.domain.stack import (
     CloudBinding,
     OperationKind,
@@ -26,12 +25,11 @@ from controlplane.planning.provisioning import (
 _ID_DIGITS = 10
 
 
-def device_of(request: SessionRequest, going: Iterable[Session]) -> str:
+def device_of(request: SessionRequest) -> str:
     """The device of a session that names none: the same for the same firmware on the same boards.
 
     So a stack gets no new device each time that a sentence is run again. A project is told by its
-    title, and a kept design by its name, so that an edited one stays the device that it was. While
-    another session has the device, a device is made for this one alone: "".
+    title, and a kept design by its name, so that an edited one stays the device that it was.
     """
     source = request.source
     firmware = " ".join(request.prompt.split()).casefold()
@@ -39,9 +37,7 @@ def device_of(request: SessionRequest, going: Iterable[Session]) -> str:
         kept = source.design.partition("/revisions/")[0]
         firmware = kept or source.title or source.image_filename
     told = f"{firmware}\n{request.board_wish}".encode()
-    device = f"device-{hashlib.sha256(told).hexdigest()[:_ID_DIGITS]}"
-    taken = any(one.request.stack == request.stack and one.device == device for one in going)
-    return "" if taken else device
+    return f"device-{hashlib.sha256(told).hexdigest()[:_ID_DIGITS]}"
 
 
 class Step(StrEnum):

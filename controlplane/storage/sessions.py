@@ -16,9 +16,10 @@ from benchline.errors import (
     NotReadyError,
 )
 from controlplane.domain.event import Fact, Note
-from controlplane.domain.session import Session
+from controlplane.domain.session import Session, SessionRequest
 from controlplane.domain.verdict import Stage
 from controlplane.journal.journal import Journal
+from controlplane.planning.provision_step import device_of
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import to_us, utc_now
@@ -79,6 +80,9 @@ class SessionStore:
     async def create(self, session: Session, request_id: str, facts: Sequence[Fact]) -> Session:
         """Store a new session and its first events; a repeated request gets the first answer.
 
+        One that names a stack and no device gets the device of its firmware, or one of its own
+        where a session that goes on has that.
+
         Raises:
             ConflictError: REQUEST_ID_REUSED, another request had that id.
             ConflictError: SESSION_EXISTS, another session has that name.
@@ -98,7 +102,8 @@ class SessionStore:
             head = self._journal.append(
                 tx, session.session_id, facts, stage=None, attempt=1, now=session.create_time
             )
-            created = replace(session, last_sequence=head)
+            settled = _with_device(tx.connection, session.request)
+            created = replace(session, request=settled, last_sequence=head)
             try:
                 tx.connection.execute(
                     "INSERT INTO sessions (session_id, principal, request_id, request, ended,"
@@ -421,6 +426,22 @@ def _by_request(
         (principal, request_id),
     ).fetchone()
     return row
+
+
+def _with_device(connection: sqlite3.Connection, request: SessionRequest) -> SessionRequest:
+    """The request with the device that it gets, unless one was named.
+
+    In the transaction that stores the session, so that no two of one moment get the same.
+    """
+    if not request.stack or request.device:
+        return request
+    device = device_of(request)
+    taken = connection.execute(
+        "SELECT 1 FROM sessions WHERE ended = 0 AND json_extract(body, '$.request.stack') = ?"
+        " AND json_extract(body, '$.request.device') = ? LIMIT 1",
+        (request.stack, device),
+    ).fetchone()
+    return request if taken else replace(request, device=device)
 
 
 def _check_fence(connection: sqlite3.Connection, fence: Fence) -> None:

@@ -17,6 +17,7 @@ from controlplane.domain.event import Note, SessionChanged, StageChanged
 from controlplane.domain.session import Session, SessionRequest, StageRecord
 from controlplane.domain.verdict import Outcome, Stage, State
 from controlplane.journal.journal import Journal
+from controlplane.planning.provision_step import device_of
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.sessions import Fence, SessionStore
 
@@ -80,6 +81,28 @@ async def test_the_same_request_makes_one_session_however_often_it_comes(
     with pytest.raises(ConflictError, match="another request"):
         await store.create(new("other", prompt="Fly."), "r1", [])
     await store.create(replace(new("other"), principal="local:you"), "r1", [])
+
+
+async def test_sessions_of_one_moment_get_devices_of_their_own(store: SessionStore) -> None:
+    def publishes(identity: str, stack: str = "local") -> Session:
+        session = new(identity)
+        return replace(session, request=replace(session.request, stack=stack))
+
+    created = await asyncio.gather(
+        *(store.create(publishes(f"s{number}"), f"r{number}", []) for number in range(5))
+    )
+    devices = {session.device for session in created}
+    firmware = device_of(publishes("any").request)
+    assert len(devices) == 5
+    assert firmware in devices
+
+    again = await store.create(publishes("s9"), "r0", [])
+    assert (again.name, again.device) == (created[0].name, created[0].device)
+    elsewhere = await store.create(publishes("t0", "greenhouse"), "t", [])
+    assert elsewhere.device == firmware
+    for session in created:
+        await store.record(session.session_id, [], change=done)
+    assert (await store.create(publishes("u0"), "u", [])).device == firmware
 
 
 async def test_a_name_is_given_once(store: SessionStore, journal: Journal) -> None:
