@@ -57,7 +57,7 @@ def serving(*rules: dict[str, Any]) -> Iterator[LoopbackMessages]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     try:
         yield started[0]
     finally:

@@ -39,7 +39,7 @@ def test_a_board_publishes_and_the_session_says_that_nobody_listens(
         request = console_pb2.ReadConsoleRequest(
             console=span["console"], offset=int(span["start"]), end=int(span["end"])
         )
-        answers = console_pb2_grpc.ConsoleServiceStub(channel).ReadConsole(request, timeout=20)
+        answers = console_pb2_grpc.ConsoleServiceStub(channel).ReadConsole(request, timeout=60)
         console = b"".join(chunk.data for answer in answers for chunk in answer.chunks)
     said = [e.text for e in RecordSplitter().feed(console) if e.type == "CL"]
     records = [record for text in said if (record := parse_cloud_record(text)) is not None]

@@ -255,11 +255,11 @@ def test_what_did_not_pass_is_done_again_and_nothing_else(fleet: Fleet) -> None:
 
 
 def test_a_board_that_somebody_holds_is_waited_for_and_then_reported(fleet: Fleet) -> None:
-    held = fleet.operator("lease", "acquire", "name=vf405-02", "--json").lines[-1]
+    held = fleet.operator("lease", "acquire", "name=vf405-02", "--ttl", "600", "--json").lines[-1]
     try:
         done = fleet.operator(
             *("flash", "--image", str(fleet.stm32), *fleet.named("vf405-01", "vf405-02")),
-            *("--wait", "1", "--json"),
+            *("--wait", "5", "--json"),
         )
     finally:
         fleet.operator("lease", "release", held["lease"]["name"])
@@ -303,7 +303,7 @@ def test_kill_9_of_the_control_plane_repeats_no_flash_unknowingly(
 
 
 def test_leaving_lets_the_deployment_go_on_and_cancel_on_exit_ends_it(fleet: Fleet) -> None:
-    held = fleet.operator("lease", "acquire", "name=vf405-02", "--json").lines[-1]
+    held = fleet.operator("lease", "acquire", "name=vf405-02", "--ttl", "600", "--json").lines[-1]
     try:
         for option, state in (("", "RUNNING"), ("--cancel-on-exit", "CANCELLED")):
             verb = fleet.operator.start(
@@ -318,7 +318,7 @@ def test_leaving_lets_the_deployment_go_on_and_cancel_on_exit_ends_it(fleet: Fle
                 if event.get("boardDeployment", {}).get("state") == "STATE_WAITING":
                     break
             verb.send_signal(signal.SIGINT)
-            verb.communicate(timeout=60)
+            verb.communicate(timeout=180)
             assert verb.returncode == 130
             wait_for(state, lambda n=name, s=state: s in stands(fleet.operator, n))
             if state == "RUNNING":

@@ -39,7 +39,7 @@ def console_of(operator: Operator, session: dict, stage: str, scenario: str) -> 
             console_pb2.ReadConsoleRequest(
                 console=span["console"], offset=int(span.get("start", 0)), end=int(span["end"])
             ),
-            timeout=20,
+            timeout=60,
         )
         return b"".join(chunk.data for answer in answers for chunk in answer.chunks)
 
@@ -271,7 +271,7 @@ def test_reflection_and_health_answer(operator: Operator) -> None:
         "ProtoReflectionDescriptorDatabase as Db\n"
         "channel = grpc.insecure_channel(sys.argv[1])\n"
         "health = health_pb2_grpc.HealthStub(channel)\n"
-        "print(health.Check(health_pb2.HealthCheckRequest(), timeout=10).status)\n"
+        "print(health.Check(health_pb2.HealthCheckRequest(), timeout=60).status)\n"
         "print(*Db(channel).get_services())\n"
     )
     done = subprocess.run(

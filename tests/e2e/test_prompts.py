@@ -302,7 +302,7 @@ def observed(operator: Operator, session: dict[str, Any]) -> Run:
         request = console_pb2.ReadConsoleRequest(
             console=span["console"], offset=int(span["start"]), end=int(span["end"])
         )
-        answers = console_pb2_grpc.ConsoleServiceStub(channel).ReadConsole(request, timeout=20)
+        answers = console_pb2_grpc.ConsoleServiceStub(channel).ReadConsole(request, timeout=60)
         console = b"".join(chunk.data for answer in answers for chunk in answer.chunks)
     records, lines = read_console(console)
     return Run(

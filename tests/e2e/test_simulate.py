@@ -108,7 +108,7 @@ def test_a_sketch_is_typed_at_and_survives_nothing(lone_operator: Operator, tmp_
     ended = newest(lone_operator)
     assert (ended["reason"], ended["outcome"]) == ("INTERRUPTED", "OUTCOME_BROKEN")
     assert ended["epoch"] == "2"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while simulators_of(lone_operator):  # the kernel ends it, in its own time
         assert time.monotonic() < deadline, simulators_of(lone_operator)
         time.sleep(0.1)

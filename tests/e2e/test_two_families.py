@@ -36,7 +36,7 @@ def events_of(operator: Operator, result: dict[str, Any]) -> list[Event]:
         request = console_pb2.ReadConsoleRequest(
             console=span["console"], offset=int(span["start"]), end=int(span["end"])
         )
-        answers = console_pb2_grpc.ConsoleServiceStub(channel).ReadConsole(request, timeout=20)
+        answers = console_pb2_grpc.ConsoleServiceStub(channel).ReadConsole(request, timeout=60)
         console = b"".join(chunk.data for answer in answers for chunk in answer.chunks)
     return list(RecordSplitter().feed(console))
 

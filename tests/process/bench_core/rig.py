@@ -38,7 +38,7 @@ DIGITAL, ANALOG, CONSOLE, END = 0x0000, 0x0100, 0x0300, 0x0400
 
 Row = tuple[int, int, int, int]
 
-LIMIT_S = 40.0
+LIMIT_S = 120.0
 """How long a run may take before it counts as hung."""
 
 FLASH_BYTES = 2 << 20
@@ -222,7 +222,7 @@ class Target:
             "-o",
             str(out),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         if done.returncode != 0:
             raise CompileError(done.stderr)
         return done.stderr
@@ -272,7 +272,7 @@ class Target:
             "-o",
             str(elf),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         if done.returncode != 0:
             raise CompileError(done.stderr)
         return elf

@@ -87,7 +87,7 @@ def read_header(folder: Path, port: CorePort, variant: Variant) -> Header:
     defines = [flag for flag in (*port.compile_flags, *variant.defines) if flag.startswith("-D")]
     command = [compiler, "-std=c++17", f"-I{headers}", *defines]
     command += [str(folder / "probe.cpp"), "-o", str(folder / "probe")]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=120)
     out = subprocess.run([folder / "probe"], capture_output=True, text=True, check=True).stdout
     first, *lists = (line.split() for line in out.splitlines())
     reserved, pads, inputs = ([name_of(pin) for pin in each] for each in lists)

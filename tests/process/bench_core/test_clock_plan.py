@@ -85,7 +85,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
     port = PORTS["stm32f405rg"].linker_script.parent
     command = [compiler, "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{port}"]
     command += [str(folder / "probe.cpp"), "-o", str(folder / "probe")]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=120)
     out = subprocess.run([folder / "probe"], capture_output=True, text=True, check=True).stdout
     return [line.split() for line in out.splitlines()]
 

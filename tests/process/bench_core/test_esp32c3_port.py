@@ -50,7 +50,7 @@ def native(folder: Path, text: str, *flags: str) -> list[list[int]]:
     (folder / "probe.cpp").write_text(text)
     command = [compiler, "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{FOLDER}", *flags]
     command += [str(folder / "probe.cpp"), "-o", str(folder / "probe")]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=120)
     out = subprocess.run([folder / "probe"], capture_output=True, text=True, check=True).stdout
     return [[int(word) for word in line.split()] for line in out.splitlines()]
 

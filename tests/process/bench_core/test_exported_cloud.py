@@ -73,7 +73,7 @@ def compiled(folder: Path, source: Path) -> subprocess.CompletedProcess[str]:
         *(f"-I{folder / name}" for name in ("declared", FOLDER)),
         *(str(source), "-o", str(source.with_suffix(".o"))),
     ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_the_library_compiles_and_is_put_around_the_loop(project: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert linked.returncode == 0, linked.stderr

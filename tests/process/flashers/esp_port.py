@@ -93,7 +93,7 @@ def esp_port(part: str = "esp32c3", *, flash_size: int = FLASH_SIZE) -> Iterator
         yield port
     finally:
         os.close(end)
-        pump.join(timeout=30)
+        pump.join(timeout=60)
         for descriptor in (ending, master, slave):
             os.close(descriptor)
 

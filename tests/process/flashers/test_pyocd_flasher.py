@@ -563,19 +563,22 @@ async def test_a_board_does_not_stay_halted_for_a_parent_that_fails(
 async def test_a_child_that_misbehaves_is_ended_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: Reason
 ) -> None:
-    result = await flash_with(
-        tmp_path, monkeypatch, f"def warm(): pass\ndef main(kept): {script}\n"
-    )
+    # Only what hangs is waited for in vain.
+    watchdog_s = 1.0 if reason is Reason.TOOL_HUNG else 60.0
+    child = f"def warm(): pass\ndef main(kept): {script}\n"
+    result = await flash_with(tmp_path, monkeypatch, child, watchdog_s)
     assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, reason)
     assert "pyocd" in result.message
 
 
-async def flash_with(folder: Path, monkeypatch: pytest.MonkeyPatch, child: str) -> FlashResult:
+async def flash_with(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, child: str, watchdog_s: float
+) -> FlashResult:
     """A flash whose child is this module."""
     (folder / "misbehaving.py").write_text(child)
     monkeypatch.setenv("PYTHONPATH", str(folder))
     nursery = Nursery("misbehaving")
-    flasher = PyocdFlasher(state_dir=folder, watchdog_s=1.0, grace_s=0.3, nursery=nursery)
+    flasher = PyocdFlasher(state_dir=folder, watchdog_s=watchdog_s, grace_s=0.3, nursery=nursery)
     try:
         return await flasher.flash(
             ProbeRef(address="remote:127.0.0.1:9"), plan_of(FlashSegment.of(CODE, b"1"))
@@ -587,7 +590,7 @@ async def flash_with(folder: Path, monkeypatch: pytest.MonkeyPatch, child: str) 
 async def test_a_flasher_that_cannot_start_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = await flash_with(tmp_path, monkeypatch, "raise ValueError('half installed')\n")
+    result = await flash_with(tmp_path, monkeypatch, "raise ValueError('half installed')\n", 60.0)
     assert (result.outcome, result.reason) == (FlashOutcome.BROKEN, Reason.TOOL_MISSING)
     assert "half installed" in result.message
 

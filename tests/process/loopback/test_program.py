@@ -34,7 +34,7 @@ def test_it_serves_a_script_in_json_and_as_a_stream(tmp_path: Path) -> None:
             request = urllib.request.Request(
                 f"{url}{path}", json.dumps(body).encode(), {"authorization": "Bearer secret"}
             )
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return str(answer.read().decode())
 
         body: dict[str, object] = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
@@ -43,7 +43,7 @@ def test_it_serves_a_script_in_json_and_as_a_stream(tmp_path: Path) -> None:
         counted = json.loads(post("/v1/messages/count_tokens", body))
     finally:
         program.terminate()
-        program.communicate(timeout=20)
+        program.communicate(timeout=60)
 
     assert whole["content"][0]["text"] == '{"word": "yes"}'
     names = [line.partition(": ")[2] for line in stream.splitlines() if line.startswith("event:")]

@@ -55,7 +55,7 @@ class Rig:
     stop: asyncio.Event
 
     async def ended(self, session: Session) -> Session:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (now := await self.store.get(session.session_id)).state.ended:
                 await self.journal.wait(session.session_id, now.last_sequence)
         return now
@@ -147,7 +147,7 @@ async def test_a_session_that_was_interrupted_goes_on_where_it_was(tmp_path: Pat
     stages = scripted(SIMULATE=lambda _: None)
     async with rig(tmp_path / "x.db", stages) as r:
         session = await r.engine.start(request(), "local:me", "")
-        await asyncio.wait_for(stages[Stage.SIMULATE].started.wait(), 20)
+        await asyncio.wait_for(stages[Stage.SIMULATE].started.wait(), 60)
 
     again = scripted()
     async with rig(tmp_path / "x.db", again) as r:
@@ -165,7 +165,7 @@ async def test_a_cancelled_session_ends_and_tells_which_stage_was_stopped(tmp_pa
     stages = scripted(BUILD=lambda _: None)
     async with rig(tmp_path / "x.db", stages) as r:
         session = await r.engine.start(request(), "local:me", "")
-        await asyncio.wait_for(stages[Stage.BUILD].started.wait(), 20)
+        await asyncio.wait_for(stages[Stage.BUILD].started.wait(), 60)
         await r.engine.cancel(session.session_id)
         done = await r.ended(session)
         events = await r.journal.read(session.session_id, 1, 100)

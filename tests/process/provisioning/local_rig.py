@@ -182,7 +182,7 @@ def client(credential: Credential, folder: Path) -> aiomqtt.Client:
     context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
     context.load_cert_chain(folder / "client.crt", folder / "client.key")
     host, port = credential.endpoint.split(":")
-    return aiomqtt.Client(hostname=host, port=int(port), tls_context=context, timeout=30)
+    return aiomqtt.Client(hostname=host, port=int(port), tls_context=context, timeout=60)
 
 
 def mosquitto_pids(folder: Path) -> list[int]:

@@ -122,15 +122,19 @@ async def test_a_killed_terraform_is_repaired_by_making_anew_what_it_was_at(
 
 
 async def test_a_run_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, SLOW, apply_timeout_s=2.0)
-    applying = Applying(rig, await rig.open())
-    task = await applying.start()
+    rig = Rig(tmp_path, SLOW, apply_timeout_s=3.0)
+    terraform = await rig.open()
+    path, digest = await rig.planned(terraform)
 
     with pytest.raises(BenchlineError) as caught:
-        await task
+        await terraform.apply(path, digest=digest)
 
     assert caught.value.reason == "OPERATION_TIMED_OUT"
-    assert await applying.repair() in MADE_ANEW
+    # How far a busy machine came in that time is left open.
+    nothing_made = dict.fromkeys(
+        ("terraform_data.quick", "terraform_data.slow"), ChangeAction.CREATE
+    )
+    assert await Applying(rig, terraform).repair() in (*MADE_ANEW, nothing_made)
 
 
 async def test_a_terraform_that_hangs_is_killed_with_all_that_it_started(

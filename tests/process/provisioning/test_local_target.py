@@ -18,7 +18,7 @@ from tests.process.provisioning.conftest import MakeStack
 from tests.process.provisioning.local_rig import client, mosquitto_pids, written
 
 BROKER = "benchline_broker.this"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def device(name: str) -> str:

@@ -255,15 +255,9 @@ class ConsoleReader:
         self._descriptor = os.open(tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         self.seen = b""
 
-    def so_far(self) -> bytes:
-        """Everything that came until now, without waiting for more."""
-        while select.select([self._descriptor], [], [], 0)[0]:
-            self.seen += os.read(self._descriptor, 65536)
-        return self.seen
-
     def until_quiet(self) -> bytes:
         """Everything read so far, once nothing more came for a moment; for a halted board."""
-        while select.select([self._descriptor], [], [], 0.1)[0]:
+        while select.select([self._descriptor], [], [], 0.5)[0]:
             self.seen += os.read(self._descriptor, 65536)
         return self.seen
 

@@ -67,9 +67,9 @@ def test_a_board_that_is_plugged_in_again_has_other_ports(tmp_path: Path, family
         tty.until(b"boot one")
         before = board.now()
         assert order(board, op="fault", fault="replug=0.5") == {"ok": True}
-        assert registered_boards(tmp_path) == []
-        assert not Path(before["tty"]).exists()
+        # It answers unplugged; how long it stays so is over when a busy machine gets to look.
         wait_for("the board to come back", lambda: (board.directory / "board.json").exists())
+        assert not Path(before["tty"]).exists()
         after = board.now()
         assert after["probe_uid"] == before["probe_uid"]
         for way in ("tty", "probe"):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ from benchline.scenario.table import analog_row, end_row, pack_rows, unpack_tabl
 from tests.process.virtual.boards import (
     ROOT,
     WAIT_S,
-    ConsoleReader,
     board_command,
     build_firmware,
     c3_image,
@@ -93,7 +92,7 @@ def test_a_slow_board_starts_late_and_once(tmp_path: Path, family: str) -> None:
     holding(tmp_path, "slow", image, (4 if family == "esp32" else 1) << 20)
     model = C3 if family == "esp32" else ()
     with (
-        virtual_board(tmp_path, *model, "--personality", "slow-boot=1.5s", name="slow") as board,
+        virtual_board(tmp_path, *model, "--personality", "slow-boot=3s", name="slow") as board,
         console(board.entry["tty"]) as tty,
     ):
         assert board.entry["run_state"] == "STARTING"
@@ -107,29 +106,23 @@ def test_a_slow_board_starts_late_and_once(tmp_path: Path, family: str) -> None:
         assert board.now()["run_state"] == "OFF"
 
 
-def ticks(reader: ConsoleReader) -> int:
-    found = re.findall(rb"tick ([0-9a-f]{8})\n", reader.so_far())
-    return int(found[-1], 16) if found else 0
-
-
 @pytest.mark.parametrize("family", ["stm32", "esp32"])
-def test_a_slow_clock_falls_behind_a_right_one(tmp_path: Path, family: str) -> None:
+def test_a_slow_clock_falls_behind_the_host(tmp_path: Path, family: str) -> None:
     image = c3_image() if family == "esp32" else flash_image(build_firmware(tmp_path))
-    size = (4 if family == "esp32" else 1) << 20
+    holding(tmp_path, "slow", image, (4 if family == "esp32" else 1) << 20)
     model = C3 if family == "esp32" else ()
-    holding(tmp_path, "right", image, size)
-    holding(tmp_path, "slow", image, size)
     with (
-        virtual_board(tmp_path, *model, "--personality", "clock=-20%", name="slow") as slow,
-        virtual_board(tmp_path, *model, name="right") as right,
-        console(slow.entry["tty"]) as behind,
-        console(right.entry["tty"]) as ahead,
+        virtual_board(tmp_path, *model, "--personality", "clock=-20%", name="slow") as board,
+        console(board.entry["tty"]) as tty,
     ):
-        ahead.until(b"tick 00000000\n")
-        behind.until(b"tick 00000000\n")
-        began = ticks(behind) - ticks(ahead)
-        ahead.until(b"tick 00000040\n")
-        assert began - (ticks(behind) - ticks(ahead)) >= 6  # 6.4 s: 12 ticks of 64 are lost
+        order(board, op="power", state="off")
+        tty.until_quiet()
+        tty.forget()
+        began = time.monotonic()
+        order(board, op="power", state="on")
+        tty.until(b"tick 00000040\n")
+        # 6.4 s of its own are 8 s of the host; a busy one only makes it slower.
+        assert time.monotonic() - began > 7.4
 
 
 @pytest.mark.parametrize(

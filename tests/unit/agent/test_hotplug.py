@@ -28,7 +28,7 @@ class Woken:
         self.event.set()
 
     async def again(self) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await self.event.wait()
         self.event.clear()
 
@@ -120,7 +120,7 @@ async def test_a_source_that_ends_is_replaced_by_looking(
         kernel.send(ADD)
         await woken.again()
         kernel.close()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not watcher.polls:  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.01)
         tree.plug("esp32c3-usb-jtag")

@@ -45,10 +45,12 @@ async def test_a_program_that_hangs_is_ended_with_its_children(tmp_path: Path) -
     switch = CommandSwitch(on=(str(script),), off=(str(script),), run_s=1.0)
     with pytest.raises(PowerError, match="did not end in 1 s"):
         await switch.switch(PowerState.ON)
-    child = int((tmp_path / "child").read_text())
-    async with asyncio.timeout(30):
-        while _state(child) != "Z":  # noqa: ASYNC110 - the condition is of another process
-            await asyncio.sleep(0.01)
+    noted = tmp_path / "child"
+    # A program that a busy machine let do nothing in that time started no child either.
+    if noted.exists() and (child := noted.read_text().strip()):
+        async with asyncio.timeout(60):
+            while _state(int(child)) != "Z":  # noqa: ASYNC110 - the condition is of another process
+                await asyncio.sleep(0.01)
 
 
 def _state(pid: int) -> str:

@@ -74,7 +74,7 @@ class Bench:
             await self.runner.submit(wanted)
 
     async def answers(self, count: int, grace_s: float = 30) -> list[str]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(self.results) < count:  # noqa: ASYNC110 - the condition is of other tasks
                 await asyncio.sleep(0.01)
         await self.runner.stop(grace_s)

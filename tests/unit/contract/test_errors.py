@@ -46,7 +46,7 @@ async def failing_call(tmp_path: Path) -> AsyncIterator[Any]:
         servers.append(await raising_server(socket, error))
         async with open_channel(f"unix:{socket}") as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await channel.unary_unary("/test.Errors/Raise")(b"", timeout=10)
+                await channel.unary_unary("/test.Errors/Raise")(b"", timeout=60)
         return error_from(caught.value)
 
     yield call

@@ -75,7 +75,7 @@ async def test_a_waiter_is_woken_by_the_commit(database: Database) -> None:
     waiting = asyncio.ensure_future(journal.wait("a", 0))
     other = asyncio.ensure_future(journal.wait("b", 0))
     await append(database, journal, "a", "x")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await waiting == 1
     assert await journal.wait("a", 0) == 1
     assert not other.done()

@@ -100,7 +100,7 @@ async def test_a_reader_sees_one_moment_only(database: Database) -> None:
     def work(connection: sqlite3.Connection) -> tuple[int, int]:
         query = "SELECT COUNT(*) FROM journals"
         first = connection.execute(query).fetchone()[0]
-        asyncio.run_coroutine_threadsafe(database.transact(put(2)), loop).result(10)  # type: ignore[arg-type]
+        asyncio.run_coroutine_threadsafe(database.transact(put(2)), loop).result(60)  # type: ignore[arg-type]
         return first, connection.execute(query).fetchone()[0]
 
     assert await database.read(work) == (1, 1)
@@ -144,7 +144,7 @@ async def test_work_of_a_caller_that_left_before_it_began_is_not_done(database: 
     loop = asyncio.get_running_loop()
 
     def block(tx: Transaction) -> None:
-        asyncio.run_coroutine_threadsafe(held.wait(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(held.wait(), loop).result(60)
 
     blocker = asyncio.ensure_future(database.transact(block))
     waiting = asyncio.ensure_future(database.transact(put(1)))  # type: ignore[arg-type]

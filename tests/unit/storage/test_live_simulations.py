@@ -112,5 +112,5 @@ async def test_a_watcher_wakes_at_a_change(database: Database) -> None:
     await asyncio.sleep(0)
     changed = await store.change("01k1", lambda one: replace(one, message="new"))
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert await waiting == changed

@@ -12,7 +12,7 @@ from controlplane.storage.database import Database
 from controlplane.storage.work_queue import Again, Delivery, Job, WorkQueue
 
 KINDS = ("build", "simulate")
-WAIT_S = 20
+WAIT_S = 60
 
 
 def job(key: str, **fields: object) -> Job:
@@ -78,7 +78,7 @@ async def working(
     handler: Callable[[Delivery], Awaitable[None]],
     *,
     concurrency: int = 4,
-    grace_s: float = 5,
+    grace_s: float = 60,
 ) -> AsyncIterator[asyncio.Event]:
     stop = asyncio.Event()
     task = asyncio.create_task(

@@ -52,7 +52,7 @@ async def answer_next(edge: Edge, outcome: int = verdict_pb2.OUTCOME_PASSED) -> 
 
 def send(edge: Edge, **fields: Any) -> Any:
     request = console_pb2.SendConsoleRequest(**({"board": "vf405-01", "data": b"go\n"} | fields))
-    return console_pb2_grpc.ConsoleServiceStub(edge.channel).SendConsole(request, timeout=20)
+    return console_pb2_grpc.ConsoleServiceStub(edge.channel).SendConsole(request, timeout=60)
 
 
 async def reason_of(call: Any) -> str:
@@ -107,7 +107,7 @@ async def test_the_size_of_what_is_sent_is_bounded(edge: Edge, data: bytes) -> N
 async def test_the_list_of_sessions_is_followed_without_asking_again(edge: Edge) -> None:
     stub = session_pb2_grpc.SessionServiceStub(edge.channel)
     first = await stub.CreateSession(session_pb2.CreateSessionRequest(prompt="Blink."))
-    watch = stub.WatchSessions(session_pb2.WatchSessionsRequest(), timeout=20)
+    watch = stub.WatchSessions(session_pb2.WatchSessionsRequest(), timeout=60)
     begun = await watch.read()
     assert [s.name for s in begun.sessions] == [first.session.name]
 

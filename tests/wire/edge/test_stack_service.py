@@ -104,7 +104,7 @@ async def test_who_approved_is_told_and_exactly_that_is_applied(edge: Edge) -> N
     await followed(edge, gone.operation)
     endless = stub.WatchStack(stack_pb2.WatchStackRequest(name=NAME))
     await stub.DeleteStack(stack_pb2.DeleteStackRequest(name=NAME))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert [answer async for answer in endless], "the history, and then the end of the stack"
     assert await refusal(stub.GetStack(stack_pb2.GetStackRequest(name=NAME))) == (
         "NOT_FOUND",

@@ -61,7 +61,7 @@ async def test_a_build_is_watched_from_a_sequence_number(edge: Edge) -> None:
         call = builds(edge).WatchBuild(
             build_service_pb2.WatchBuildRequest(session=name, from_sequence=start)
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return [event.sequence async for told in call for event in told.events]
 
     assert await watched(1) == [1, 2]
@@ -106,7 +106,7 @@ async def test_a_simulation_of_an_image_is_started_watched_and_cancelled(edge: E
     )
     await simulations(edge).CancelSimulation(simulation_pb2.CancelSimulationRequest(session=name))
     call = simulations(edge).WatchSimulation(simulation_pb2.WatchSimulationRequest(session=name))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         told = [event.sequence async for message in call for event in message.events]
 
     assert (state.session.until, state.session.seed) == (verdict_pb2.STAGE_SIMULATE, 7)

@@ -103,7 +103,7 @@ class Agent:
         return (await self.read("welcome")).welcome
 
     async def read(self, kind: str) -> agent_link_pb2.ConnectResponse:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 answer = await self.stream.read()
                 assert answer is not grpc.aio.EOF
@@ -165,7 +165,7 @@ async def test_an_agent_that_says_hello_is_online_with_its_boards(link: Link) ->
 
     version = link.boards.version
     await agent.leave()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while (await link.boards.get(BOARD)).state is not BoardState.OFFLINE:
             version = await link.boards.wait(version)
 
@@ -175,7 +175,7 @@ async def test_a_command_goes_out_and_its_result_comes_back_with_progress(link: 
     await agent.hello()
     heard: list[FlashProgress] = []
     waiting = asyncio.create_task(
-        link.commands.run(ticket(), timeout=timedelta(seconds=15), on_progress=heard.append)
+        link.commands.run(ticket(), timeout=timedelta(seconds=60), on_progress=heard.append)
     )
     command = (await agent.read("command")).command
     await agent.stream.write(
@@ -209,18 +209,18 @@ async def test_a_command_given_again_gets_the_first_answer_and_is_not_sent_again
 ) -> None:
     agent = Agent(link)
     await agent.hello()
-    first = asyncio.create_task(link.commands.run(ticket(), timeout=timedelta(seconds=15)))
+    first = asyncio.create_task(link.commands.run(ticket(), timeout=timedelta(seconds=60)))
     await agent.read("command")
     await agent.stream.write(passed("c1"))
 
-    assert await link.commands.run(ticket(), timeout=timedelta(seconds=15)) == await first
+    assert await link.commands.run(ticket(), timeout=timedelta(seconds=60)) == await first
     await agent.leave()
 
 
 async def test_what_was_not_answered_is_sent_again_after_a_reconnect(link: Link) -> None:
     agent = Agent(link)
     await agent.hello()
-    waiting = asyncio.create_task(link.commands.run(ticket(), timeout=timedelta(seconds=30)))
+    waiting = asyncio.create_task(link.commands.run(ticket(), timeout=timedelta(seconds=60)))
     await agent.read("command")
     await agent.leave()
 
@@ -272,7 +272,7 @@ async def test_an_agent_cannot_answer_for_another(link: Link) -> None:
     agent, other = Agent(link), Agent(link, "other")
     await agent.hello()
     await other.hello(boards=agent_link_pb2.BoardInventory())
-    waiting = asyncio.create_task(link.commands.run(ticket(), timeout=timedelta(seconds=15)))
+    waiting = asyncio.create_task(link.commands.run(ticket(), timeout=timedelta(seconds=60)))
     await agent.read("command")
     await other.stream.write(passed("c1"))
     await other.read("result_acknowledged")
@@ -415,7 +415,7 @@ async def test_how_a_gateway_is_shows_on_its_board_until_the_agent_leaves(link: 
     )
     await agent.stream.write(Request(gateways=report))
 
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         version = 0
         while (found := (await link.boards.get(BOARD)).cloud) is None or not found.published:
             version = await link.boards.wait(version)
@@ -423,6 +423,6 @@ async def test_how_a_gateway_is_shows_on_its_board_until_the_agent_leaves(link: 
     assert len(found.message) == 500
 
     await agent.leave()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while (await link.boards.get(BOARD)).cloud != BoardCloud(stack="lab", device="d1"):
             version = await link.boards.wait(version)

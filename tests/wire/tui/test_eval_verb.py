@@ -97,7 +97,7 @@ async def test_an_evaluation_that_was_left_goes_on_and_starts_nothing_twice(
     out = tmp_path / "out.json"
     words = ("eval", str(prompts), "--out", str(out), "--jobs", "1")
     child = await benchline.start(*words)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await plane.watched.wait()
     child.send_signal(signal.SIGINT)
     _, err = await child.communicate()

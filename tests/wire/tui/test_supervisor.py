@@ -29,7 +29,7 @@ sys.exit(s.main())
 """
 
 
-def wait_for(condition: Callable[[], bool], patience_s: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], patience_s: float = 60.0) -> None:
     end = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > end:

@@ -100,7 +100,7 @@ async def test_leaving_lets_the_session_go_on_and_says_how_to_see_it(
     plane.hold_at = 8
     child = await benchline.start("run", "Blink.", "--json")
     assert child.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while b'"sequence": "7"' not in await child.stdout.readline():
             pass
         child.send_signal(signal.SIGINT)
@@ -114,7 +114,7 @@ async def test_leaving_cancels_when_asked_to(plane: FakeControlPlane, benchline:
     plane.hold_at = 8
     child = await benchline.start("run", "Blink.", "--json", "--cancel-on-exit")
     assert child.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while b'"sequence": "7"' not in await child.stdout.readline():
             pass
         child.send_signal(signal.SIGTERM)
