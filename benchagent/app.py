@@ -206,7 +206,7 @@ class App:
         await self._enrolment.learned(board_id, identity)
 
     async def _found(self, boards: Sequence[Board]) -> None:
-        if self.boards.update(boards):
+        if self.boards.update(boards, self._discovery.left):
             self.link.console_added()
         self._looked.set()
         self._changed()

@@ -34,6 +34,8 @@ class Boards:
         self._on_fault = on_fault
         self._mark = mark
         self._boards: dict[str, Board] = {}
+        self.left: tuple[str, ...] = ()
+        """Virtual boards that were ended on purpose and did not come back."""
         self.proven: dict[str, ProvenImage] = {}
         self.released: dict[str, ProvenImage] = {}
         """The release image that was proved last on each board."""
@@ -67,13 +69,14 @@ class Boards:
         """The console of a board that was here at some time."""
         return self.consoles.get(board_id)
 
-    def update(self, found: Sequence[Board]) -> bool:
+    def update(self, found: Sequence[Board], left: Sequence[str] = ()) -> bool:
         """Take what discovery found: open ports of new boards, close those of missing ones.
 
         True when a console came that was never read here.
         """
         known = len(self.consoles)
         self._boards = {board.board_id: board for board in found[:MAX_BOARDS]}
+        self.left = tuple(left)
         for board in self._boards.values():
             self._watch(board)
         for board_id, console in self.consoles.items():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import grpc
 
 from benchagent.bench import Boards
+from benchagent.board import Board
 from benchagent.command import Command, ConsoleHead, Progress, RecoveryProgress, Result
 from benchagent.gateway.binding import Binding, Credential, GatewayNews
 from benchagent.gateway.credentials import CredentialReader
@@ -197,7 +198,7 @@ class Link:
             boot_id=self._identity.boot_id,
             host=self._identity.host,
             capabilities=self._identity.capabilities,
-            boards=inventory_message(self._boards.inventory(), self._identity.agent),
+            boards=self._inventory(self._boards.inventory()),
             open_command_ids=await self._inbox.open_ids(),
             console_heads=[head_message(head) for head in heads],
         )
@@ -283,7 +284,10 @@ class Link:
             case GatewayNews() as news:
                 return pb.ConnectRequest(gateways=gateway_message(news))
             case boards:
-                return pb.ConnectRequest(boards=inventory_message(boards, agent))
+                return pb.ConnectRequest(boards=self._inventory(boards))
+
+    def _inventory(self, boards: Sequence[Board]) -> pb.BoardInventory:
+        return inventory_message(boards, self._identity.agent, self._boards.left)
 
     async def _watch_heartbeat(self, patience_s: float) -> None:
         while True:

@@ -334,9 +334,13 @@ def progress_message(progress: Progress, agent: str) -> event_pb2.FlashProgress:
     )
 
 
-def inventory_message(boards: Sequence[Board], agent: str) -> agent_link_pb2.BoardInventory:
-    """All boards as they are now."""
-    return agent_link_pb2.BoardInventory(boards=[_board_message(board, agent) for board in boards])
+def inventory_message(
+    boards: Sequence[Board], agent: str, left: Sequence[str]
+) -> agent_link_pb2.BoardInventory:
+    """All boards as they are now, and the ids of those that left for good."""
+    return agent_link_pb2.BoardInventory(
+        boards=[_board_message(board, agent) for board in boards], left=left
+    )
 
 
 def _board_message(board: Board, agent: str) -> bench_pb2.Board:

@@ -15,7 +15,7 @@ from benchagent.discovery.physical import Nodes, physical_board
 from benchagent.discovery.record import Record, Seen, resolve
 from benchagent.discovery.sysfs import read_devices
 from benchagent.discovery.table import usb_table
-from benchagent.discovery.virtual import scan_virtual
+from benchagent.discovery.virtual import Departures, scan_virtual
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,9 @@ class Discovery:
     scan_s: float = SCAN_S
     seen: list[Seen] = field(default_factory=list)
     """What is on USB."""
+    left: tuple[str, ...] = ()
+    """Virtual boards that were ended on purpose and did not come back."""
+    _departures: Departures | None = field(init=False, default=None)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _looked: asyncio.Event = field(default_factory=asyncio.Event)
     _asked: int = 0
@@ -79,6 +82,10 @@ class Discovery:
     _book_stamp: tuple[int, int] = (0, 0)
     _usb_changed: bool = True
     _hidden: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Watch the folder of the virtual bench, if there is one."""
+        self._departures = Departures(self.virtual_dir) if self.virtual_dir else None
 
     async def run(self) -> None:
         """Look for ever; end it by cancelling. The first look is told even if it finds none."""
@@ -101,12 +108,12 @@ class Discovery:
             await self._looked.wait()
 
     async def _run(self) -> None:
-        told: list[Board] | None = None
+        told: tuple[list[Board], tuple[str, ...]] | None = None
         while True:
             asked = self._asked
             boards = await self._look()
-            if boards != told:
-                told = boards
+            if (boards, self.left) != told:
+                told = boards, self.left
                 log.info("boards changed", extra={"boards": [board.board_id for board in boards]})
                 await self.on_change(boards)
             self._answered = asked
@@ -128,6 +135,7 @@ class Discovery:
                 log.warning("boards file cannot be kept", extra={"why": str(error)})
             self._book_stamp = self.book.stamp()
         boards = scan_virtual(self.virtual_dir) if self.virtual_dir is not None else []
+        self.left = self._departures.look() if self._departures is not None else ()
         taken = {board.board_id for board in boards}
         # Permissions of a node may change without an event, so health is looked up each time.
         physical = [physical_board(seen, self.tree.nodes) for seen in self.seen]

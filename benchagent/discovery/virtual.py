@@ -1,14 +1,21 @@
 """Finds the boards of the virtual bench by its registry folder."""
 
+import fcntl
 import json
 import os
+import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from benchagent.board import Board, virtual_board
+from benchline.names import BOARD_ID
 
 BOARD_FILE = "board.json"
+LOCK_FILE = "lock"
+LEFT_AFTER_S = 30.0
+"""How long a board that was ended may take to be started again before it has left."""
 _MAX_ENTRY_BYTES = 64 * 1024
 _MAX_ENTRIES = 256
 _START_SLACK_S = 2.0
@@ -30,6 +37,67 @@ def scan_virtual(folder: Path) -> list[Board]:
         if board is not None:
             boards.append(board)
     return boards
+
+
+class Departures:
+    """Tells which virtual boards of a registry folder were ended on purpose and stayed away.
+
+    They withdraw their entry. One that is only unplugged does that too, but its process still
+    holds the lock; one that was killed leaves its entry behind.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        after_s: float = LEFT_AFTER_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder = folder
+        self._after_s = after_s
+        self._clock = clock
+        self._since: dict[str, float] = {}
+        self._left: frozenset[str] = frozenset()
+
+    def look(self) -> tuple[str, ...]:
+        """Ids of the boards that have left, by name."""
+        now = self._clock()
+        away = self._away()
+        self._since = {name: self._since.get(name, now) for name in away}
+        due = {name for name, since in self._since.items() if now - since >= self._after_s}
+        # The lock is tried once a board is due, not at each look: the board that takes it waits.
+        held = {name for name in due - self._left if _is_held(self._folder / name / LOCK_FILE)}
+        self._since |= dict.fromkeys(held, now)
+        self._left = frozenset(due - held)
+        return tuple(sorted(self._left))
+
+    def _away(self) -> list[str]:
+        try:
+            places = sorted(self._folder.iterdir())[:_MAX_ENTRIES]
+        except OSError:
+            return []
+        return [
+            place.name
+            for place in places
+            if BOARD_ID.fullmatch(place.name)
+            and (place / LOCK_FILE).exists()
+            and not (place / BOARD_FILE).exists()
+        ]
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a board's process holds its lock; also where that cannot be seen."""
+    try:
+        handle = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def is_running(pid: object, since: object) -> bool:

@@ -279,15 +279,17 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
 
     async def _inventory(self, agent: str, inventory: agent_link_pb2.BoardInventory) -> None:
         ids = [board.name.rsplit("/", 1)[-1] for board in inventory.boards]
+        ids += inventory.left
         wrong = [name for name in ids if not BOARD_ID.fullmatch(name)]
-        if wrong or len(ids) > _MAX_BOARDS:
+        if wrong or max(len(inventory.boards), len(inventory.left)) > _MAX_BOARDS:
             raise InvalidRequestError(
                 "INVENTORY_INVALID",
                 f"agent {agent} sent {len(ids)} boards (at most {_MAX_BOARDS}), "
                 f"not board names: {', '.join(map(repr, wrong[:5])) or 'none'}",
                 agent=agent,
             )
-        await self._boards.put_inventory(agent, decode_boards(agent, inventory))
+        boards = decode_boards(agent, inventory)
+        await self._boards.put_inventory(agent, boards, inventory.left)
 
     async def _store_chunks(
         self, agent: str, message: agent_link_pb2.UploadConsoleRequest

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchline.errors import InvalidRequestError, NotFoundError
 from benchline.names import board_name
-from controlplane.domain.bench import Agent, Board, BoardCloud, BoardState
+from controlplane.domain.bench import Agent, Board, BoardCloud, BoardKind, BoardState
 from controlplane.domain.health import Quarantine
 from controlplane.planning.health import NEUTRAL, SETTLES_BY_ONE_IN
 from controlplane.planning.leases import Selector, SelectorError, parse_selector
@@ -25,6 +25,8 @@ from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import from_us, to_us, utc_now
 
 _ALL = "boards"
+# What `present` says: left is missing, and not expected back.
+_MISSING, _PRESENT, _LEFT = 0, 1, 2
 _SETTLE_US = SETTLES_BY_ONE_IN // timedelta(microseconds=1)
 # The score as `planning.health.settled` gives it at the moment that is bound to ?.
 _SCORE = f"""
@@ -99,8 +101,13 @@ class BoardStore:
         """A sign of life. Kept in memory while the link is open, stored when it ends."""
         self._seen[agent] = self._now()
 
-    async def put_inventory(self, agent: str, boards: Sequence[Board]) -> None:
+    async def put_inventory(
+        self, agent: str, boards: Sequence[Board], left: Sequence[str] = ()
+    ) -> None:
         """The boards of an agent as they are now; the ones that are missing are offline.
+
+        `left` are ids of virtual boards that were ended on purpose: they are listed no more until
+        they come back. What is known of them stays.
 
         State, lease, holder, proven image and console position of `boards` are not looked at,
         except that a board in state FAULTY or OFFLINE is not lent.
@@ -114,7 +121,10 @@ class BoardStore:
             known = tx.connection.execute("SELECT 1 FROM agents WHERE agent = ?", (agent,))
             if known.fetchone() is None:
                 raise NotFoundError("AGENT_NOT_FOUND", f"there is no agent {agent}", agent=agent)
-            tx.connection.execute("UPDATE boards SET present = 0 WHERE agent = ?", (agent,))
+            tx.connection.execute(
+                "UPDATE boards SET present = ? WHERE agent = ? AND present = ?",
+                (_MISSING, agent, _PRESENT),
+            )
             tx.connection.executemany(
                 "INSERT INTO boards (name, agent, board_id, model, part, kind, present, usable,"
                 " lease, fencing_token, proven_image_sha256, last_seen_us, body)"
@@ -123,6 +133,14 @@ class BoardStore:
                 " present = excluded.present, usable = excluded.usable,"
                 " last_seen_us = excluded.last_seen_us, body = excluded.body",
                 [_board_row(agent, board, now_us) for board in boards],
+            )
+            tx.connection.executemany(
+                "UPDATE boards SET present = ?"
+                " WHERE name = ? AND agent = ? AND kind = ? AND present = ?",
+                [
+                    (_LEFT, board_name(agent, one), agent, BoardKind.VIRTUAL, _MISSING)
+                    for one in left
+                ],
             )
             self.changed(tx)
 
@@ -159,13 +177,17 @@ class BoardStore:
         ]
 
     async def boards(self, selector: str = "") -> list[Board]:
-        """Boards that a selector accepts, by name, in whatever state.
+        """Boards that a selector accepts, by name, in whatever state, without those that left.
 
         Raises:
             InvalidRequestError: INVALID_SELECTOR.
         """
-        wanted = read_selector(selector)
-        found = await self._database.read(lambda connection: self.select(connection, wanted))
+        demands = _demands(read_selector(selector))
+        # One that is still lent is listed with its holder, whatever became of it.
+        demands.append((f"(b.present != {_LEFT} OR b.lease != '')", []))
+        found = await self._database.read(
+            lambda connection: self._rows(connection, demands, "b.name", -1)
+        )
         return [self._doing(board) for board in found]
 
     def tell_recovering(self, board: str, words: str) -> None:
@@ -245,6 +267,7 @@ class BoardStore:
         demands.append(("b.lease = ''", []))
         demands.append(("a.online_boot_id = ?", [self._database.boot_id]))
         if not care:
+            # As the index of free boards says it.
             demands.append(("b.present = 1 AND b.usable = 1 AND b.quarantine = ''", []))
         # Mostly there is one without blame, which is found by name without looking at the others.
         good = [*demands, (f"({_SCORE}) >= {NEUTRAL}", [])]
@@ -345,7 +368,7 @@ def _board_row(agent: str, board: Board, now_us: int) -> tuple[object, ...]:
         named.model,
         named.part,
         named.kind.value,
-        1,
+        _PRESENT,
         int(usable),
         now_us,
         to_json(named),
@@ -368,7 +391,7 @@ def _board(row: tuple[Any, ...], boot_id: str) -> Board:
     epoch, head, score, quarantine, stack, device = more
     inventory = from_json(Board, body)
     state = BoardState.ACTIVE
-    if not present or online_boot_id != boot_id:
+    if present != _PRESENT or online_boot_id != boot_id:
         state = BoardState.OFFLINE
     elif quarantine:
         state = BoardState.QUARANTINED

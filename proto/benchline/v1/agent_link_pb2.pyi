@@ -304,18 +304,24 @@ class BoardInventory(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BOARDS_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def boards(self) -> _containers.RepeatedCompositeFieldContainer[_bench_pb2.Board]:
         """All of them. state, lease, holder are ignored."""
+
+    @_builtins.property
+    def left(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of virtual boards that were ended on purpose and did not come back: they are listed no more until they do."""
 
     def __init__(
         self,
         *,
         boards: _abc.Iterable[_bench_pb2.Board] | None = ...,
+        left: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boards", b"boards"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boards", b"boards", "left", b"left"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

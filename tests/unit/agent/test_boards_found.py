@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from benchagent.board import Board, BoardKind, virtual_board
 from benchagent.discovery import is_running, scan_virtual
+from benchagent.discovery.virtual import Departures
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=300),
@@ -70,6 +72,30 @@ def test_an_entry_under_another_name_is_left_out() -> None:
 def test_no_entry_breaks_the_agent(fields: dict[str, Any], alive: bool) -> None:
     board = virtual_board(Path("/bench/vf405-01"), entry(**fields), alive=alive)
     assert board is None or len(board.health) < 1000
+
+
+def test_a_board_that_was_ended_and_stays_away_has_left(tmp_path: Path) -> None:
+    now = 0.0
+    looks = Departures(tmp_path, after_s=30, clock=lambda: now)
+    for name in ("ended", "killed", "unplugged", "Bad name", "returned"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "lock").touch()
+    (tmp_path / "killed" / "board.json").write_text(json.dumps(entry(name="killed")))
+    with (tmp_path / "unplugged" / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert looks.look() == ()
+        now = 29.0
+        assert looks.look() == ()
+        (tmp_path / "returned" / "board.json").touch()
+        now = 31.0
+        assert looks.look() == ("ended",)
+        now = 45.0
+        assert looks.look() == ("ended",)
+    now = 61.0
+    assert looks.look() == ("ended", "unplugged")
+    (tmp_path / "ended" / "board.json").touch()
+    assert looks.look() == ("unplugged",)
+    assert Departures(tmp_path / "missing").look() == ()
 
 
 def test_a_folder_of_entries_is_scanned_by_name(tmp_path: Path) -> None:

@@ -61,6 +61,39 @@ async def test_boards_follow_their_inventory_and_their_agent(boards: BoardStore)
     assert not (await boards.agents())[0].online
 
 
+async def test_a_virtual_board_that_left_is_listed_no_more_until_it_comes_back(
+    boards: BoardStore, database: Database
+) -> None:
+    await boards.link_agent("bench", version="1", host="lab")
+    everything = [
+        board("a"),
+        board("gone"),
+        board("lent"),
+        board("real", kind=BoardKind.PHYSICAL),
+    ]
+    await boards.put_inventory("bench", everything)
+    await boards.set_proven_image("agents/bench/boards/gone", "f" * 64)
+    await database.transact(
+        lambda tx: tx.connection.execute("UPDATE boards SET lease = 'l' WHERE board_id = 'lent'")
+    )
+    left = ["a", "gone", "lent", "real", "nobody"]
+    await boards.put_inventory("bench", [board("a")], left)
+    assert await states(boards) == {
+        "a": BoardState.ACTIVE,
+        "lent": BoardState.OFFLINE,
+        "real": BoardState.OFFLINE,
+    }
+    assert await boards.boards("gone") == []
+    known = await boards.get("gone")
+    assert (known.state, known.proven_image_sha256) == (BoardState.OFFLINE, "f" * 64)
+
+    # What an agent says later without naming it does not bring it back; its return does.
+    await boards.put_inventory("bench", [board("a")])
+    assert "gone" not in await states(boards)
+    await boards.put_inventory("bench", everything)
+    assert (await states(boards))["gone"] is BoardState.ACTIVE
+
+
 async def test_agents_are_offline_after_a_restart_of_the_control_plane(tmp_path: Path) -> None:
     first = await Database.open(tmp_path / "restart.db")
     before = BoardStore(first)

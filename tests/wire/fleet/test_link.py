@@ -244,6 +244,19 @@ async def test_a_newer_stream_of_an_agent_ends_the_older(link: Link) -> None:
     await new.leave()
 
 
+async def test_a_board_that_an_agent_says_has_left_is_listed_no_more(link: Link) -> None:
+    agent = Agent(link)
+    await agent.hello()
+    version = link.boards.version
+    await agent.stream.write(Request(boards={"left": ["vf405-01"]}))
+
+    async with asyncio.timeout(20):
+        while await link.boards.boards():
+            version = await link.boards.wait(version)
+    assert (await link.boards.get(BOARD)).state is BoardState.OFFLINE
+    await agent.leave()
+
+
 @pytest.mark.parametrize(
     ("first", "reason"),
     [
@@ -253,6 +266,7 @@ async def test_a_newer_stream_of_an_agent_ends_the_older(link: Link) -> None:
             Request(hello={"agent": "bench", "boards": {"boards": [{"name": "a b"}]}}),
             "INVENTORY_INVALID",
         ),
+        (Request(hello={"agent": "bench", "boards": {"left": ["../x"]}}), "INVENTORY_INVALID"),
     ],
 )
 async def test_what_is_no_proper_hello_is_refused(link: Link, first: Request, reason: str) -> None:
