@@ -31,6 +31,9 @@ class _Iot:
     def __init__(self, app: WsgiApp) -> None:
         self._app = app
         self._tags: list[dict[str, str]] = []
+        # One answer at a time: moto parses code for its routes, which CPython 3.11 cannot do in
+        # two threads at once ("AST constructor recursion depth mismatch").
+        self._turn = threading.Lock()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         service = environ.get("HTTP_AUTHORIZATION", "").split("/")
@@ -40,7 +43,8 @@ class _Iot:
                 start_response("200 OK", [("Content-Type", "application/json")])
                 return [json.dumps(answers[environ["PATH_INFO"]]).encode()]
             self._note(environ)
-        return self._app(environ, start_response)
+        with self._turn:
+            return self._app(environ, start_response)
 
     def _note(self, environ: Environ) -> None:
         header = environ.get("HTTP_X_AMZ_TAGGING", "")
