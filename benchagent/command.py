@@ -13,6 +13,8 @@ from benchagent.recovery.ladder import RUNGS, Action, Step
 
 RELEASED = frozenset({"release", "image"})
 """What images are called that a board is left with."""
+APPLICATIONS = frozenset({"test", "release"})
+"""What images are called that are all of an application, and take the place of another one."""
 MAX_SEGMENTS = 16
 MAX_IMAGE_BYTES = 16 * 1024 * 1024
 MAX_SEND_BYTES = 4 * 1024
@@ -79,6 +81,10 @@ NOTHING_PROVEN = ProvenImage(sha256="")
 # No flash erases less than this at once.
 _SMALLEST_SECTOR = 4096
 _MAX_PROVEN_SEGMENTS = 64
+# And none more, up to which a piece that is kept may share a sector with what is erased.
+_LARGEST_SECTOR = 128 * 1024
+# What stands behind an image is never run: where it is more, erasing it is not worth the time.
+_MOST_LEFT_BYTES = 256 * 1024
 
 
 def proven_after(
@@ -96,9 +102,41 @@ def proven_after(
     return ProvenImage(sha256=sha256, segments=pieces)
 
 
+def left_behind(before: ProvenImage, written: Sequence[Segment]) -> tuple[range, ...]:
+    """Addresses behind the written pieces at which longer ones of the image before would be left.
+
+    A piece takes the place of one that began where it begins. Whole sectors of the smallest size;
+    none of 256 KiB and more, and none that may share a sector with a piece that is kept.
+    """
+    touched = [_sectors(segment) for segment in written]
+    begun = {sectors.start: sectors.stop for sectors in touched}
+    kept: list[range] = []
+    tails: list[range] = []
+    for segment in before.segments:
+        sectors = _sectors(segment)
+        if not any(_overlap(sectors, other) for other in touched):
+            kept.append(_blocks(sectors))
+        elif begun.get(sectors.start, sectors.stop) < sectors.stop:
+            tails.append(range(begun[sectors.start], sectors.stop))
+    size = _SMALLEST_SECTOR
+    return tuple(
+        range(tail.start * size, tail.stop * size)
+        for tail in tails
+        if len(tail) * size < _MOST_LEFT_BYTES
+        and not any(_overlap(tail, other) for other in touched)
+        and not any(_overlap(_blocks(tail), other) for other in kept)
+    )
+
+
 def _sectors(segment: Segment) -> range:
     last = segment.address + segment.size_bytes - 1
     return range(segment.address // _SMALLEST_SECTOR, last // _SMALLEST_SECTOR + 1)
+
+
+def _blocks(sectors: range) -> range:
+    """The largest sectors there are in which such small ones lie."""
+    each = _LARGEST_SECTOR // _SMALLEST_SECTOR
+    return range(sectors.start // each, (sectors.stop - 1) // each + 1)
 
 
 def _overlap(one: range, other: range) -> bool:

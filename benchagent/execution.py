@@ -10,6 +10,7 @@ from benchagent.bench import Boards
 from benchagent.board import Board
 from benchagent.care import Care
 from benchagent.command import (
+    APPLICATIONS,
     NOTHING_PROVEN,
     Command,
     CommandError,
@@ -28,6 +29,7 @@ from benchagent.command import (
     Send,
     flash_held_after,
     late,
+    left_behind,
     proven_after,
     released_by,
 )
@@ -306,6 +308,7 @@ class Execution:
             flash,
             image,
             base=base_segments(before, self._images),
+            blank=left_behind(before, flash.segments) if flash.image in APPLICATIONS else (),
             record=self._record(job.command),
             on_progress=self._on_progress,
             on_identity=self._on_identity,

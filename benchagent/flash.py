@@ -176,6 +176,7 @@ async def flash_board(
     image: Image,
     *,
     base: Sequence[FlashSegment] = (),
+    blank: Sequence[range] = (),
     gentle: bool = False,
     record: Path,
     on_progress: Callable[[Progress], None],
@@ -187,13 +188,15 @@ async def flash_board(
     The board is silent when the console's new epoch begins, so that it lies exactly between the
     last byte of the old firmware and the first one of the new. A tool that takes the port ends
     first: the console is read again before the board is started. `base` is the image that the
-    board was proven to hold, `gentle` asks for the slowest connection, `record` keeps the tool's
-    result should this process die. `on_identity` hears what the board said about itself.
+    board was proven to hold, `blank` are addresses to erase besides, `gentle` asks for the slowest
+    connection, `record` keeps the tool's result should this process die. `on_identity` hears what
+    the board said about itself.
     """
     start_time = datetime.now(UTC)
     plan = FlashPlan(
         part=flash.part or tools.board.part,
         segments=image.segments,
+        blank=tuple(blank),
         base=tuple(base),
         reset_after=flash.reset_after,
         gentle=gentle,

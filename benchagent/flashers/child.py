@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchagent.flashers.child_talk import OperationError, Talk
-from benchagent.flashers.plan import Bytes, PlanError, check_digest
+from benchagent.flashers.plan import BLANK, Bytes, PlanError, check_digest
 from benchagent.flashers.protocol import Reason
 
 MAX_REQUEST = 64 * 1024 * 1024
@@ -83,6 +83,11 @@ def segments_from(described: Sequence[Request], *, largest: int) -> list[Bytes]:
             data = base64.b64decode(segment["data"], validate=True)
         checked.append(check_digest(int(segment["address"]), data, str(segment["sha256"])))
     return checked
+
+
+def blank_from(described: Sequence[Sequence[int]]) -> list[Bytes]:
+    """Erased flash for the addresses of a request."""
+    return [Bytes(address=int(a), data=bytes([BLANK]) * (int(b) - int(a))) for a, b in described]
 
 
 def _contents(path: Path, largest: int) -> bytes:

@@ -13,6 +13,7 @@ from benchagent.flashers.operation import (
     Listener,
     Observed,
     Operations,
+    blank_request,
     identity_from,
     segment_request,
 )
@@ -96,6 +97,7 @@ class EsptoolFlasher:
                 "op": "flash",
                 "part": plan.part,
                 "segments": [segment_request(segment) for segment in plan.segments],
+                "blank": blank_request(plan.blank),
                 "base": [segment_request(segment) for segment in plan.base],
                 "reset_after": plan.reset_after,
                 "gentle": plan.gentle,

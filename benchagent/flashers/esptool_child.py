@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchagent.flashers import esptool_plan as plan
-from benchagent.flashers.child import known_failure, segments_from, serve
+from benchagent.flashers.child import blank_from, known_failure, segments_from, serve
 from benchagent.flashers.child_talk import OperationError, Talk
 from benchagent.flashers.plan import Bytes, PlanError, SectorImage, sector_images
 from benchagent.flashers.protocol import Phase, Reason
@@ -152,12 +152,13 @@ class FlashJob:
         """Everything that can be checked without the board. Raises OperationError or PlanError."""
         part = _part(session.request)
         segments = segments_from(session.request["segments"], largest=plan.LARGEST_FLASH)
+        blank = blank_from(session.request.get("blank") or ())
         flash = plan.Flash(name=part.name, flash_size=plan.LARGEST_FLASH)
         return cls(
             session=session,
             part=part,
             segments=segments,
-            images=sector_images(flash, segments),
+            images=sector_images(flash, [*segments, *blank]),
             needs=plan.image_needs(part, segments),
             base=_base(session.request, flash),
         )

@@ -325,6 +325,11 @@ def identity_from(raw: dict[str, Any]) -> TargetIdentity:
     )
 
 
+def blank_request(blank: Sequence[range]) -> list[list[int]]:
+    """Addresses to erase for a child: the first, and the one after the last."""
+    return [[addresses.start, addresses.stop] for addresses in blank]
+
+
 def segment_request(segment: FlashSegment) -> dict[str, Any]:
     """A segment for a child. Raises FlasherError BAD_REQUEST for one without bytes."""
     request: dict[str, Any] = {"address": segment.address, "sha256": segment.sha256}

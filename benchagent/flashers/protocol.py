@@ -128,13 +128,15 @@ class FlashSegment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlashPlan:
-    """What to write where. Sectors that no segment touches keep their contents.
+    """What to write where. Sectors that nothing of it touches keep their contents.
 
-    A sector that a segment touches holds afterwards the segments' bytes and else 0xFF.
+    A sector that is touched holds afterwards the segments' bytes and else 0xFF.
     """
 
     part: str
     segments: tuple[FlashSegment, ...]
+    blank: tuple[range, ...] = ()
+    """Addresses that are to hold nothing afterwards; no segment lies there."""
     base: tuple[FlashSegment, ...] = ()
     """The image that was proven on this board last, when it is known: a hint, never relied on
     without asking the board."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from benchagent.flashers import plan
-from benchagent.flashers.child import known_failure, segments_from, serve
+from benchagent.flashers.child import blank_from, known_failure, segments_from, serve
 from benchagent.flashers.child_talk import HOLD_S, OperationError, Release, Talk
 from benchagent.flashers.protocol import Phase, Reason
 from benchagent.flashers.pyocd_target import (
@@ -82,7 +82,7 @@ def flash(request: dict[str, Any], talk: Talk) -> dict[str, Any]:
     """Check everything, write what differs, read it back."""
     part = _part(request)
     segments = segments_from(request["segments"], largest=MAX_SEGMENT_FILE)
-    images = plan.sector_images(part, segments)
+    images = plan.sector_images(part, [*segments, *blank_from(request.get("blank") or ())])
     with _opened(request, part, talk) as target:
         found = target.identify()
         talk.say("identity", **_identity(part, found))

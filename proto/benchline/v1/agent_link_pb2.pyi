@@ -424,7 +424,9 @@ class FlashCommand(_message.Message):
     """"test", "table", "release", "image"."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___FlashSegment]:
-        """What to write; nothing else is erased."""
+        """What to write. Where a "test" or "release" image takes the place of a longer one, the rest of that is erased;
+        nothing else is.
+        """
 
     @_builtins.property
     def device_config(self) -> Global___DeviceConfigSector:

@@ -93,6 +93,16 @@ async def test_a_flash_with_a_table_is_proved_and_its_epoch_begins_with_the_firs
         await until("the table", lambda: flash_of(board)[TABLE : TABLE + 700] == b"\x06" * 700)
         assert flash_of(board)[: len(pieces[0])] == pieces[0]
 
+        # A shorter application takes the place of the whole longer one, which a patch does not.
+        patch = await server.answer(flash(server, {8192: b"patch"}))
+        assert (patch.outcome, patch.flash.sectors_erased) == (PASSED, 1)
+        await server.answer(flash(server, {**pieces, TABLE: b"\x06" * 700}))
+        release = {0: pieces[0][:9_000], TABLE: b"\xff" * 700}
+        shorter = await server.answer(flash(server, release, image="release"))
+        assert (shorter.outcome, shorter.flash.sectors_erased) == (PASSED, 1 + 5 + 1)
+        await until("the release", lambda: flash_of(board)[TABLE : TABLE + 700] == release[TABLE])
+        assert flash_of(board)[:TABLE] == release[0].ljust(TABLE, b"\xff")
+
 
 async def test_the_first_line_after_a_reset_is_never_lost(
     tmp_path: Path, board: RunningBoard

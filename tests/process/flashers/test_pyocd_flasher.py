@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,24 @@ async def test_a_second_flash_of_the_same_image_erases_nothing(
     assert second.digest == first.digest != ""
     assert after["sector_erases"] == before["sector_erases"]
     assert after["programmed_bytes"] == before["programmed_bytes"]
+
+
+async def test_addresses_that_are_to_be_blank_are_erased_and_proved_blank(
+    tmp_path: Path, flasher: PyocdFlasher
+) -> None:
+    with virtual_board(tmp_path) as board:
+        probe = probe_of(board)
+        await flasher.flash(probe, plan_of(FlashSegment.of(CODE, BIG)))
+        shorter = replace(
+            plan_of(FlashSegment.of(CODE, BIG[:100])), blank=(range(CODE + 0x1000, CODE + 0x19000),)
+        )
+        result = await flasher.flash(probe, shorter)
+        assert (result.outcome, result.erased) == (FlashOutcome.PASSED, (4, 5)), result
+        again = await flasher.flash(probe, shorter)
+        assert (again.outcome, again.skipped) == (FlashOutcome.PASSED, (4, 5))
+    flash = (board.directory / "flash.bin").read_bytes()[CODE - 0x0800_0000 :]
+    assert flash.rstrip(b"\xff") == BIG[:100].rstrip(b"\xff")
+    assert [one.sha256 for one in result.verified] == [shorter.segments[0].sha256]
 
 
 async def test_only_changed_sectors_are_erased_and_unplanned_ones_are_kept(

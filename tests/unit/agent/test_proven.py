@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchagent.command import NOTHING_PROVEN, ProvenImage, Segment, proven_after
+from benchagent.command import NOTHING_PROVEN, ProvenImage, Segment, left_behind, proven_after
 
 
 def piece(address: int, size: int, sha256: str = "a" * 64) -> Segment:
@@ -24,6 +24,27 @@ def test_a_piece_that_shares_a_sector_with_a_later_one_is_gone() -> None:
     first = proven_after("1" * 64, (CODE, TABLE))
     behind = piece(10_100, 10)  # in the sector in which the code ends
     assert proven_after("2" * 64, (behind,), first).segments == (behind, TABLE)
+
+
+def test_the_rest_of_a_longer_piece_would_be_left_behind() -> None:
+    test = proven_after("1" * 64, (CODE, TABLE))
+    release = (piece(0, 5_000), TABLE)
+
+    assert left_behind(test, release) == (range(8_192, 12_288),)
+    assert left_behind(test, (piece(0, 9_000), TABLE)) == ()  # erased with its last sector
+    assert left_behind(NOTHING_PROVEN, release) == ()
+
+
+def test_what_is_no_rest_of_the_same_piece_stays() -> None:
+    test = proven_after("1" * 64, (CODE, TABLE))
+
+    assert left_behind(test, (TABLE,)) == ()
+    assert left_behind(test, (piece(4_096, 10),)) == ()  # it begins elsewhere: a patch, not another
+    assert left_behind(test, (piece(0, 10), piece(8_192, 10))) == ()
+    near = proven_after("2" * 64, (CODE, piece(100_000, 10)))
+    assert left_behind(near, (piece(0, 10),)) == ()  # may lie in the sector that would be erased
+    large = proven_after("3" * 64, (piece(0, 4 << 20),))
+    assert left_behind(large, (piece(0, 10),)) == ()
 
 
 def test_nothing_is_known_after_an_unproven_flash() -> None:
