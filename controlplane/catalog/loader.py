@@ -279,6 +279,7 @@ def _component(key: str, table: Table) -> ComponentKind:
         sources=table.texts("sources"),
         electrical=_electrical(key, table.table("electrical")),
         lines=table.texts("lines"),
+        bounces=table.flag("bounces", default=False),
     )
 
 

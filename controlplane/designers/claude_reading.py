@@ -254,8 +254,10 @@ class _Reading:
             )
             for wire in self._wire.scenarios
         ]
+        kinds = {c.id: self._catalogue.components[c.kind] for c in design.components}
+        contacts = {s.id for s in design.signals if kinds[s.component].bounces}
         proved = judge_proposals(
-            proposals, customs, [b.id for b in behaviours], design.signals, design.pins
+            proposals, customs, [b.id for b in behaviours], design.signals, design.pins, contacts
         )
         self._add(*proved.findings)
         ours = [replace(s, generated=True) for s in design.scenarios if known or s.control]

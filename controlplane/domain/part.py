@@ -353,7 +353,8 @@ class ComponentKind:
     ``unit`` between ``minimum`` and ``maximum``, read by a converter of ``full_scale_mv``. Sensors
     with ``detects_absence`` show that they are missing by a voltage outside that range.
     ``electrical`` is what the wiring has to respect. ``lines`` names the pins of a kind that has
-    several, each a signal of its own; all of them are of ``signal_kind``.
+    several, each a signal of its own; all of them are of ``signal_kind``. ``bounces``: they are
+    mechanical contacts, which open and close some times before they settle.
     """
 
     key: str
@@ -380,6 +381,7 @@ class ComponentKind:
     sources: tuple[str, ...]
     electrical: "Electrical"
     lines: tuple[str, ...] = ()
+    bounces: bool = False
 
     def on(self, part: Part) -> "ComponentKind":
         """The kind as it is wired to a part: converters of other parts measure less than 3.3 V."""

@@ -131,7 +131,7 @@ def _generated_note(design: Design) -> tuple[Note, ...]:
     names = ", ".join(scenario.id for scenario in design.scenarios if scenario.generated)
     if not names:
         return ()
-    return (Note(text=f"generated, for behaviours that brought no proof of their own: {names}"),)
+    return (Note(text=f"generated, for what the design brought no proof of: {names}"),)
 
 
 def _may_ask(session: Session) -> bool:

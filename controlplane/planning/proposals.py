@@ -6,7 +6,7 @@ fail, looks away from what it claims to prove, or could be passed by printing co
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchline.scenario import Scenario, ScenarioError, Severity, check, parse_scenario
@@ -37,6 +37,7 @@ from controlplane.domain.design import (
 )
 from controlplane.domain.finding import Finding
 from controlplane.planning.acceptance import signal_line
+from controlplane.planning.bouncing import bouncing_steps
 from controlplane.planning.complaints import complaint
 from controlplane.planning.timeline import quoted
 
@@ -87,11 +88,17 @@ def judge_proposals(
     behaviours: Sequence[str],
     signals: Sequence[DesignSignal],
     pins: Sequence[PinAssignment],
+    contacts: Collection[str],
 ) -> Proved:
-    """Read the proposals, and hold them against the behaviours that only they can prove."""
+    """Read the proposals, and hold them against the behaviours that only they can prove.
+
+    ``contacts`` are the signals of mechanical contacts: what stimulates one gets a twin in which
+    it bounces.
+    """
     wiring = {pin.signal: pin for pin in pins}
     findings: list[Finding] = []
     read: list[tuple[DesignScenario, Scenario]] = []
+    twins: list[Proposal] = []
     if len(proposals) > MAX_PROPOSALS:
         message = f"{len(proposals)} scenarios are more than {MAX_PROPOSALS}."
         findings.append(complaint("E301", "scenarios", message, "Put some together."))
@@ -104,12 +111,18 @@ def judge_proposals(
             scenario, problems = _parsed(proposal, text)
             if scenario is not None and not problems:
                 read.append((_document(proposal, scenario, text), scenario))
+                twins += _twin(proposal, scenario, contacts)
         findings += problems
     for custom in customs:
         findings += _proof(custom, [s for d, s in read if custom.behaviour.id in d.proves], signals)
-    scenarios = [document for document, _ in read]
-    idle = _idle(customs, signals, wiring)
-    return Proved(scenarios=(*scenarios, *([idle] if idle else [])), findings=tuple(findings))
+    added = [*_named(twins, seen), *_idle(customs)]
+    return Proved(
+        scenarios=(
+            *(document for document, _ in read),
+            *_generated(added, signals, wiring),
+        ),
+        findings=tuple(findings),
+    )
 
 
 def _head(proposal: Proposal, behaviours: Sequence[str], seen: set[str]) -> Iterator[Finding]:
@@ -290,15 +303,32 @@ def _bounded(scenarios: Sequence[Scenario]) -> bool:
     )
 
 
-def _idle(
-    customs: Sequence[Custom],
-    signals: Sequence[DesignSignal],
-    wiring: Mapping[str, PinAssignment],
-) -> DesignScenario | None:
+def _twin(proposal: Proposal, scenario: Scenario, contacts: Collection[str]) -> Iterator[Proposal]:
+    """The same with bouncing contacts, where one is stimulated."""
+    steps = bouncing_steps(scenario, proposal.steps, contacts)
+    if steps:
+        yield replace(
+            proposal,
+            id=f"{proposal.id}_bounces",
+            title=f"{scenario.title[:90]}, with contacts that bounce",
+            steps=steps,
+        )
+
+
+def _named(twins: Sequence[Proposal], taken: Collection[str]) -> Iterator[Proposal]:
+    """The twins, by ids that no proposal has."""
+    for twin in twins:
+        name = twin.id
+        while name in taken:
+            name += "_"
+        yield replace(twin, id=name)
+
+
+def _idle(customs: Sequence[Custom]) -> Iterator[Proposal]:
     """The negative control: without a stimulus, outputs stay as they are said to."""
     kept = [c for c in customs if c.idle in ("off", "on") and c.drives]
     if not kept:
-        return None
+        return
     steps = [
         f"- never: {{id: {output}_idle, pin: {output}, "
         f"level: {'on' if custom.idle == 'off' else 'off'}"
@@ -306,7 +336,7 @@ def _idle(
         for custom in kept
         for output in custom.drives
     ]
-    proposal = Proposal(
+    yield Proposal(
         id="idle",
         title="Outputs stay as they are while nothing is stimulated",
         proves=tuple(custom.behaviour.id for custom in kept),
@@ -317,5 +347,16 @@ def _idle(
             ["- expect: {id: started, type: READY, within: 1s}", *dict.fromkeys(steps)]
         ),
     )
-    text = _text(proposal, signals, wiring)
-    return replace(_document(proposal, parse_scenario(text), text), generated=True)
+
+
+def _generated(
+    added: Sequence[Proposal],
+    signals: Sequence[DesignSignal],
+    wiring: Mapping[str, PinAssignment],
+) -> Iterator[DesignScenario]:
+    """What was added here, as far as it can be used."""
+    for proposal in added:
+        text = _text(proposal, signals, wiring)
+        scenario, problems = _parsed(proposal, text)
+        if scenario is not None and not problems:
+            yield replace(_document(proposal, scenario, text), generated=True)

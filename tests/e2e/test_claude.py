@@ -119,8 +119,9 @@ def test_known_and_custom_behaviours_are_proved_on_both_families(asking: Asking)
                 assert run.session["outcome"] == "OUTCOME_PASSED"
                 assert run.session["designer"] == "claude"
                 assert run.session["boardModel"] == board
-                added = "main, control" if prompt == DEMO_PROMPT else "control, idle"
-                assert f"brought no proof of their own: {added}" in told(run)
+                twin = "control, light_bounces, idle"
+                added = "main, control" if prompt == DEMO_PROMPT else twin
+                assert f"the design brought no proof of: {added}" in told(run)
         requests = [request.text for request in server.requests]
         kept = list((operator.data_dir).rglob("*"))
 

@@ -119,10 +119,11 @@ def sees_press(does: Press, by: Bound, thing: Bound | None, debounce_ms: float, 
     done = _done(does, thing, run)
     if not len(few) <= len(done) <= len(most):
         return wrong(f"{does.by} is pressed {len(few)} times, and acts {len(done)} times")
+    # A press begins when the contact rests; what acts at its first bounce is before that.
     late = [
         at
         for at, act in zip(few, done, strict=False)
-        if not 0 <= act - at <= debounce_ms + SETTLE_MS
+        if not -debounce_ms <= act - at <= debounce_ms + SETTLE_MS
     ]
     if late and len(few) == len(most):
         return wrong(f"the press of {does.by} at {late[0]} ms is not acted on at once")

@@ -397,7 +397,7 @@ class Scenario(_message.Message):
     sha256: _builtins.str
     """sha256 of the file, lower-case hex."""
     generated: _builtins.bool
-    """Added to what a model or a document brought, because nothing of it proved these behaviours."""
+    """Added to what a model or a document brought, because nothing of it proved as much."""
     @_builtins.property
     def proves(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the behaviours that it proves."""

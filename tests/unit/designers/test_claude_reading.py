@@ -162,12 +162,39 @@ def test_custom_behaviours_bring_scenarios_on_solved_pins(board: str) -> None:
     assert isinstance(made, Design), made
     assert [b.kind for b in made.behaviours] == [BehaviourKind.CUSTOM]
     scenarios = {s.id: parse_scenario(s.yaml) for s in made.scenarios}
-    assert set(scenarios) == {"light", "idle", "control"}
-    assert {s.id for s in made.scenarios if s.generated} == {"idle", "control"}
+    assert set(scenarios) == {"light", "light_bounces", "idle", "control"}
+    assert {s.id for s in made.scenarios if not s.generated} == {"light"}
     assert scenarios["light"].signals["lamp"].spelling == made.pin_of("lamp").pin
     assert scenarios["idle"].control
     assert made.open_questions[0].default == "any"
     assert "debounce" in {a.id for a in made.assumptions}
+
+
+def test_a_scenario_gets_a_twin_where_a_contact_bounces_and_only_there() -> None:
+    made = read(staircase_design(FAMILIES[0]), CUSTOM_PROMPT)
+    assert isinstance(made, Design)
+    light, twin = (parse_scenario(s.yaml) for s in made.scenarios[1:3])
+    assert made.scenarios[2].proves == made.scenarios[1].proves == ("staircase",)
+    assert twin.signals == light.signals
+    assert twin.requires == light.requires
+    assert twin.duration_ms == light.duration_ms
+    assert len(twin.steps) == len(light.steps) + 4
+
+    taken = staircase_design(FAMILIES[0])
+    taken["scenarios"].append(taken["scenarios"][0] | {"id": "light_bounces"})
+    made = read(taken, CUSTOM_PROMPT)
+    assert isinstance(made, Design)
+    assert {s.id for s in made.scenarios if s.generated} == {
+        "control",
+        "light_bounces_",
+        "light_bounces_bounces",
+        "idle",
+    }
+
+    sensor = staircase(components=[component("button", "pir"), component("lamp", "lamp")])
+    made = read(sensor, CUSTOM_PROMPT)
+    assert isinstance(made, Design)
+    assert {s.id for s in made.scenarios if s.generated} == {"control", "idle"}
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", '{"title": 1}', "{" * 5000, '"x"'])
