@@ -18,6 +18,15 @@ _SETUP = re.compile(r"\bvoid\s+setup\s*\(\s*(?:void)?\s*\)\s*\{")
 _LEVEL = re.compile(r"\bdigitalWrite\s*\([^;]*?\b(\w+)_(ON|OFF)\b")
 _WRITE = re.compile(r"\bdigitalWrite\s*\([^;{}]*\)\s*;")
 _TIME = re.compile(r"(?<![\w.])([1-9]\d{2,6})(?=[uUlL]*\b)(?![\w.]*\.)")
+_CALLED_DEBOUNCE = r"\w*(?i:bounce|settle|stable)\w*"
+_CALLED_CHANGE = r"\w*(?i:bounce|chang|edge|flip|press|raw|settle|stable)\w*"
+_WHOLE = r"(?=[uUlL]*\b)(?![\w.]*\.)"
+_NAMED = rf"([5-9]|[1-9]\d{{1,2}}){_WHOLE}"
+_DEBOUNCE = re.compile(rf"\b{_CALLED_DEBOUNCE}\s*[={{]\s*{_NAMED}")
+_DEFINED = re.compile(rf"^[ \t]*#[ \t]*define[ \t]+{_CALLED_DEBOUNCE}[ \t]+{_NAMED}", re.MULTILINE)
+_SINCE = rf"-\s*{_CALLED_CHANGE}\s*\)*\s*(?:>=|>|<=|<)\s*"
+_SHORT = re.compile(rf"{_SINCE}([5-9]|[1-9]\d){_WHOLE}")
+_DEBOUNCING = re.compile(rf"{_SINCE}(?:[1-9]\d?{_WHOLE}|{_CALLED_DEBOUNCE})")
 _LIMIT = re.compile(r"(?<![\w.])(\d+\.\d+)(?=f?\b)")
 _COMPARISON = re.compile(r"(?<=[\w)\s])(>=|<=|>|<|==|!=)(?=\s)")
 _READING = re.compile(r"\banalogRead\s*\([^()]*\)")
@@ -32,6 +41,7 @@ def code_mutants(sketch: str, most: int) -> tuple[Mutant, ...]:
         _levels(sketch),
         _numbers(sketch, _TIME, "time"),
         _comparisons(sketch),
+        _debounces(sketch),
         _numbers(sketch, _LIMIT, "limit"),
         _replaced(sketch, _READING, "reading", "900"),
         _left_out(sketch),
@@ -85,18 +95,36 @@ def _levels(sketch: str) -> Iterator[Mutant]:
 
 
 def _numbers(sketch: str, pattern: re.Pattern[str], kind: str) -> Iterator[Mutant]:
+    debounces = {match.start(1) for match in _debounce_times(sketch)}
     for match in _matches(sketch, pattern, 1):
         if match[1] in _SCALES or sketch[match.end(1) : match.end(1) + 1] == "]":
             continue
+        if match.start(1) in debounces:
+            continue  # half as long again is as good
         new = f"{float(match[1]) * 1.5 + 1:.2f}" if "." in match[1] else str(int(match[1]) * 3 // 2)
         yield _changed(sketch, match.start(1), match.end(1), new, kind)
 
 
+def _debounces(sketch: str) -> Iterator[Mutant]:
+    """No debouncing: the time that a contact has to rest is nothing."""
+    for match in _debounce_times(sketch):
+        yield _changed(sketch, match.start(1), match.end(1), "0", "debounce time")
+
+
+def _debounce_times(sketch: str) -> Iterator[re.Match[str]]:
+    yield from _DEFINED.finditer(sketch)
+    yield from _matches(sketch, _DEBOUNCE, 1)
+    yield from _matches(sketch, _SHORT, 1)
+
+
 def _comparisons(sketch: str) -> Iterator[Mutant]:
+    debouncing = [(m.start(), m.end()) for m in _DEBOUNCING.finditer(sketch)]
     for match in _matches(sketch, _COMPARISON, 1):
         line = sketch[sketch.rfind("\n", 0, match.start()) + 1 : match.start()]
         if re.search(r"\bfor\s*\(|\b(?:template|static_cast|while)\b\s*[<(]?[^)]*$", line):
             continue  # loops that never end and casts
+        if any(start < match.start(1) < end for start, end in debouncing):
+            continue  # mostly the same as no debouncing, which counts once
         new = _SWAPPED[match[1]]
         yield _changed(sketch, match.start(1), match.end(1), new, "comparison")
 

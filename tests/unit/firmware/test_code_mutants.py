@@ -35,6 +35,35 @@ def test_times_levels_comparisons_calls_and_texts_are_all_wrong_once() -> None:
     assert "115200" not in demo
 
 
+DEBOUNCED = """#define DEBOUNCE 40
+const unsigned long DEBOUNCE_MS = 30;
+const unsigned long STABLE_MS{250UL};
+void loop() {
+  if (now - changedAt >= 20) f();
+  if ((millis() - lastDebounceTime) > 50) f();
+  if (down == pressed || now - changedAt < DEBOUNCE_MS) return;
+  if (now - sampledAt >= 50) sample();
+  if (now - changedAt >= 5000) f();
+  if (level - raw > 5.5) f();
+}
+"""
+
+
+def test_debouncing_is_left_out_once_where_it_is_told_by_its_name() -> None:
+    mutants = code_mutants(DEBOUNCED, 100)
+    told = [m.name for m in mutants if m.name.startswith("debounce time")]
+    assert told == [
+        "debounce time in line 1: '40' became '0'",
+        "debounce time in line 2: '30' became '0'",
+        "debounce time in line 3: '250' became '0'",
+        "debounce time in line 5: '20' became '0'",
+        "debounce time in line 6: '50' became '0'",
+    ]
+    assert not any("'375'" in mutant.name for mutant in mutants)
+    swapped = [m.name.partition(":")[0] for m in mutants if m.name.startswith("comparison")]
+    assert swapped == [f"comparison in line {line}" for line in (7, 8, 9, 10)]
+
+
 def test_what_is_no_code_stays() -> None:
     sketch = (
         "// if (a >= 3000)\n#define T 5000\nvoid setup() { f(2000); }\nchar c[96];\nchar d[512];\n"
