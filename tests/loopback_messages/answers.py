@@ -181,7 +181,7 @@ CUSTOM_PROMPT = (
 STAIRCASE_STEPS = """- never: {id: dark, pin: lamp, level: on, until: 1s}
 - press: {id: first, at: 1s, signal: button, for: 200ms}
 - expect: {id: lit, pin: lamp, edge: rising, after: 1s, within: 400ms}
-- press: {at: 3s, signal: button, for: 200ms}
+- press: {at: 3s, signal: button, for: 700ms}
 - pin: {id: anew, signal: lamp, level: on, at: 5500ms}
 - expect: {id: out, pin: lamp, edge: falling, after: 5500ms, within: 1s}
 - expect_count: {id: once, pin: lamp, edge: rising, after: 500ms, until: 8s, count: 1}
