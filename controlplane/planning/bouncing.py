@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from benchline.scenario import Scenario, ScenarioError, resolve
+from benchline.scenario import Scenario, resolve
 from benchline.scenario.draw import draw_values, value_of
 from benchline.scenario.model import (
     MAX_STEPS,
@@ -27,9 +27,9 @@ from benchline.scenario.model import (
 from benchline.scenario.names import shifted, unrolled, unrolled_count
 from benchline.scenario.table import MAX_ROWS
 from benchline.scenario.units import parse_duration
-from benchline.scenario.where import Value, WhereError, compile_where, reserved_words
-from benchline.scenario.yamltree import MAX_SCENARIO_BYTES, Node, Scalar, read_node
+from benchline.scenario.where import Value, compile_where, reserved_words
 from benchline.scenario.yamltree import Mapping as MappingNode
+from benchline.scenario.yamltree import Node, Scalar, read_tree
 from benchline.scenario.yamltree import Sequence as SequenceNode
 
 BOUNCE_MS = 4
@@ -61,19 +61,17 @@ class _Change:
     clean: bool = True
 
 
-def bouncing_steps(scenario: Scenario, steps: str, contacts: Collection[str]) -> str:
+def bouncing_steps(scenario: Scenario, text: str, contacts: Collection[str]) -> str:
     """The steps (YAML) with bounces of these signals added, "" where no contact can bounce.
 
-    ``steps`` are those of the scenario, as they were written.
+    ``text`` is the file that the scenario was read from.
     """
+    steps = read_tree(text).entries.get("steps")
     bounces = _bounces(scenario, contacts)
-    if not bounces:
+    if not bounces or not isinstance(steps, SequenceNode):
         return ""
-    tree = read_node(steps, MAX_SCENARIO_BYTES)
-    if not isinstance(tree, SequenceNode):
-        return ""
-    _widen(tree)
-    lines = [f"- {_shown(step)[1:-1]}" for step in tree.items]
+    _widen(steps)
+    lines = [f"- {_shown(step)[1:-1]}" for step in steps.items]
     closings = dict.fromkeys(contacts, 0)
     for change in bounces:
         closings[change.signal] += change.level is True
@@ -102,7 +100,7 @@ def _bounces(scenario: Scenario, contacts: Collection[str]) -> list[_Change]:
             shown = draw_values(scenario, seed)
             values = {name: value_of(text) for name, text in shown.items()}
             kept -= _restless(changes, values, scenario.duration_ms)
-    except (ScenarioError, WhereError):
+    except ValueError:
         return []  # with this seed there is no run
     room = min(MAX_STEPS - unrolled_count(scenario.steps), (MAX_ROWS - rows) // _MOST_ROWS)
     found: list[_Change] = []

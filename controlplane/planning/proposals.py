@@ -111,7 +111,7 @@ def judge_proposals(
             scenario, problems = _parsed(proposal, text)
             if scenario is not None and not problems:
                 read.append((_document(proposal, scenario, text), scenario))
-                twins += _twin(proposal, scenario, contacts)
+                twins += _twin(proposal, scenario, text, contacts)
         findings += problems
     for custom in customs:
         findings += _proof(custom, [s for d, s in read if custom.behaviour.id in d.proves], signals)
@@ -303,9 +303,11 @@ def _bounded(scenarios: Sequence[Scenario]) -> bool:
     )
 
 
-def _twin(proposal: Proposal, scenario: Scenario, contacts: Collection[str]) -> Iterator[Proposal]:
+def _twin(
+    proposal: Proposal, scenario: Scenario, text: str, contacts: Collection[str]
+) -> Iterator[Proposal]:
     """The same with bouncing contacts, where one is stimulated."""
-    steps = bouncing_steps(scenario, proposal.steps, contacts)
+    steps = bouncing_steps(scenario, text, contacts)
     if steps:
         yield replace(
             proposal,

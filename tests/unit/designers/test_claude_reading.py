@@ -191,6 +191,11 @@ def test_a_scenario_gets_a_twin_where_a_contact_bounces_and_only_there() -> None
         "idle",
     }
 
+    fed = staircase(scenario={"steps": GOOD_STEPS.replace("\n", "\x0c")})
+    made = read(fed, CUSTOM_PROMPT)
+    assert isinstance(made, Design)
+    assert "light_bounces" in {s.id for s in made.scenarios}
+
     sensor = staircase(components=[component("button", "pir"), component("lamp", "lamp")])
     made = read(sensor, CUSTOM_PROMPT)
     assert isinstance(made, Design)

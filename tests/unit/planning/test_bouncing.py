@@ -28,7 +28,7 @@ signals:
   pulses: {{kind: digital_in, pin: PB6}}
   lamp: {{kind: digital_out, pin: PB8}}
 vars: {{first: {{draw: [500, 900], step: 10}}, held: {{draw: [100, 300], step: 10}}, \
-level: {{choice: [on, off]}}}}
+level: {{choice: [on, off]}}, sometimes: {{choice: [1000, 2000, 3000, off]}}}}
 steps:
 """
 EXPECT = "- expect: {id: lit, pin: lamp, level: on, after: 1s, within: 400ms}\n"
@@ -36,13 +36,22 @@ BUTTON_PIN = 21
 Debouncer = Callable[[list[bool]], int]
 
 
-def scenario_of(steps: str, duration: str = "8s") -> Scenario:
+def text_of(steps: str, duration: str) -> str:
     lines = [f"  {line}" for line in steps.splitlines()]
-    return parse_scenario(HEAD.format(duration=duration) + "\n".join(lines) + "\n")
+    return HEAD.format(duration=duration) + "\n".join(lines) + "\n"
+
+
+def scenario_of(steps: str, duration: str = "8s") -> Scenario:
+    return parse_scenario(text_of(steps, duration))
+
+
+def bouncing(steps: str, duration: str = "8s") -> str:
+    text = text_of(steps, duration)
+    return bouncing_steps(parse_scenario(text), text, {"button"})
 
 
 def twin_of(steps: str, duration: str = "8s") -> Scenario:
-    added = bouncing_steps(scenario_of(steps, duration), steps, {"button"})
+    added = bouncing(steps, duration)
     assert added
     twin = scenario_of(added, duration)
     assert not [f for f in check(twin) if f.severity is Severity.ERROR]
@@ -51,7 +60,7 @@ def twin_of(steps: str, duration: str = "8s") -> Scenario:
 
 def bounces(steps: str, duration: str = "8s") -> int:
     """How many bounces are added."""
-    added = bouncing_steps(scenario_of(steps, duration), steps, {"button"})
+    added = bouncing(steps, duration)
     return added.count("- bounce:") - steps.count("- bounce:") if added else 0
 
 
@@ -218,6 +227,7 @@ def test_repeats_and_what_they_look_for_bounce_at_each_turn() -> None:
             1,
         ),
         ("- press: {at: 1s, signal: pulses}\n", 0),
+        ("- press: {at: $sometimes, signal: button}\n", 0),
         ('- send: {at: 1s, text: "x"}\n', 0),
     ],
 )
@@ -246,5 +256,5 @@ def test_a_window_that_would_be_empty_makes_no_sound_twin() -> None:
         "- press: {at: 1s, signal: button}\n"
         "- never: {id: short, pin: lamp, level: on, after: 500ms, until: 503ms}\n"
     )
-    twin = scenario_of(bouncing_steps(scenario_of(steps), steps, {"button"}))
+    twin = scenario_of(bouncing(steps))
     assert "empty-window" in {f.code for f in check(twin)}
