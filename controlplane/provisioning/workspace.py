@@ -11,7 +11,6 @@ run/                    what Terraform keeps for itself
 
 import errno
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from benchline.errors import (
 from benchline.instance import make_private
 from controlplane.domain.stack import STACK_ID
 from controlplane.ops.private_file import write_private
+from controlplane.ops.room import ROOM_BYTES, free_bytes, make_room
 from controlplane.provisioning.modules import (
     LOCK_FILE,
     Module,
@@ -55,7 +55,7 @@ terraform {
 }
 MAX_VARIABLES_BYTES = 1 << 20
 # A disk that fills up while a state is written loses the state: below this nothing is begun.
-FREE_BYTES_NEEDED = 16 << 20
+FREE_BYTES_NEEDED = ROOM_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,13 +189,12 @@ def check_room(workspace: Workspace) -> None:
     Raises:
         ExhaustedError: DISK_FULL.
     """
-    facts = os.statvfs(workspace.root)
-    free = facts.f_bavail * facts.f_frsize
+    free = free_bytes(workspace.root)
     if free < FREE_BYTES_NEEDED:
         raise ExhaustedError(
             "DISK_FULL",
-            f"{workspace.root} has {free >> 20} MiB free and a state may need"
-            f" {FREE_BYTES_NEEDED >> 20} MiB; make room, then try again",
+            "the disk is too full for a state to be saved; "
+            f"{make_room(workspace.root, FREE_BYTES_NEEDED)}",
             free=str(free),
         )
 
@@ -277,9 +276,8 @@ def disk_error(error: OSError) -> BenchlineError:
     """A fault of the file system as an error of our own."""
     place = str(error.filename or "the folder of the stack")
     if error.errno in _FULL:
-        return ExhaustedError(
-            "DISK_FULL", f"cannot write {place}: {error.strerror}; make room, then try again"
-        )
+        todo = make_room(Path(place).parent) if error.filename else "make room, then try again"
+        return ExhaustedError("DISK_FULL", f"cannot write {place}: {error.strerror}; {todo}")
     return NotReadyError(
         "STACK_FOLDER_UNUSABLE",
         f"cannot use {place}: {error.strerror or error}; mend its owner and permissions",

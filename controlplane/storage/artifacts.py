@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchline.errors import CorruptError, ExhaustedError, InvalidRequestError, NotFoundError
 from controlplane.domain.artifact import Artifact
+from controlplane.ops.room import make_room
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import from_us, to_us, utc_now
 
@@ -188,7 +189,9 @@ def _write(path: Path, data: bytes) -> None:
         with suppress(FileNotFoundError):
             Path(temporary).unlink()
         raise ExhaustedError(
-            "DISK_FULL", f"cannot write {path.parent}: {error.strerror}", file=str(path)
+            "DISK_FULL",
+            f"cannot write {path.parent}: {error.strerror}; {make_room(path.parent)}",
+            file=str(path),
         ) from error
     _sync_folder(path.parent)
     _sync_folder(path.parent.parent)

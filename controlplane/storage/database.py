@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from benchline.errors import ExhaustedError, UnreachableError
+from controlplane.ops.room import make_room
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +165,7 @@ class Database:
         try:
             connection.execute("BEGIN IMMEDIATE")
             for job in group:
-                _run(connection, job)
+                self._run(connection, job)
             connection.execute("COMMIT")
         except Exception as error:
             log.exception("a group of transactions was rolled back", extra={"size": len(group)})
@@ -172,26 +173,31 @@ class Database:
                 connection.execute("ROLLBACK")
             for job in group:
                 job.callbacks = ()
-                job.error = job.error or _explained(error)
+                job.error = job.error or self._explained(error)
         with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
             self._loop.call_soon_threadsafe(_deliver, group)
 
+    def _run(self, connection: sqlite3.Connection, job: _Job[Any]) -> None:
+        if job.future.cancelled():
+            return
+        transaction = Transaction(connection)
+        connection.execute("SAVEPOINT work")
+        try:
+            job.result = job.work(transaction)
+        except Exception as error:
+            if not connection.in_transaction:  # SQLite gave up the whole group, for want of room
+                raise
+            connection.execute("ROLLBACK TO work")
+            job.error = self._explained(error)
+        else:
+            job.callbacks = transaction.callbacks
+        connection.execute("RELEASE work")
 
-def _run(connection: sqlite3.Connection, job: _Job[Any]) -> None:
-    if job.future.cancelled():
-        return
-    transaction = Transaction(connection)
-    connection.execute("SAVEPOINT work")
-    try:
-        job.result = job.work(transaction)
-    except Exception as error:
-        if not connection.in_transaction:  # SQLite gave up the whole group, e.g. the disk is full
-            raise
-        connection.execute("ROLLBACK TO work")
-        job.error = error
-    else:
-        job.callbacks = transaction.callbacks
-    connection.execute("RELEASE work")
+    def _explained(self, error: Exception) -> Exception:
+        if not isinstance(error, sqlite3.OperationalError) or "full" not in str(error):
+            return error
+        todo = make_room(self.path.parent)
+        return ExhaustedError("DISK_FULL", f"the database cannot be written; {todo}")
 
 
 def _deliver(group: list[_Job[Any]]) -> None:
@@ -207,12 +213,6 @@ def _deliver(group: list[_Job[Any]]) -> None:
             job.future.set_exception(job.error)
         else:
             job.future.set_result(job.result)
-
-
-def _explained(error: Exception) -> Exception:
-    if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
-        return ExhaustedError("DISK_FULL", "the disk of the data directory is full; make room")
-    return error
 
 
 def _connect_writer(path: Path) -> sqlite3.Connection:

@@ -255,7 +255,7 @@ async def test_nothing_is_begun_on_a_full_disk(
 ) -> None:
     monkeypatch.setattr(workspace, "FREE_BYTES_NEEDED", 1 << 60)
 
-    with pytest.raises(ExhaustedError, match="make room") as caught:
+    with pytest.raises(ExhaustedError, match=r"free \d+ MiB on the disk of ") as caught:
         await applying.rig.planned(applying.terraform)
 
     assert caught.value.reason == "DISK_FULL"

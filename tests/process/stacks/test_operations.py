@@ -19,6 +19,7 @@ from controlplane.domain.provisioning import (
 )
 from controlplane.domain.stack import OperationKind, OperationState, PlanState, StackState
 from controlplane.pipeline.stacks import Asker, StackChange
+from controlplane.provisioning import workspace
 from tests.process.stacks.rig import ME, failure_of, open_rig, plan_of
 from tests.stacks import PLAIN
 
@@ -64,7 +65,9 @@ async def held_elsewhere(path: Path) -> AsyncIterator[None]:
         await child.communicate(b"")
 
 
-async def test_a_stack_is_planned_approved_applied_changed_and_destroyed(tmp_path: Path) -> None:
+async def test_a_stack_is_planned_approved_applied_changed_and_destroyed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with asyncio.timeout(120), open_rig(tmp_path) as rig:
         await rig.create("lamp")
         proposed = await rig.planned(add=("fan",))
@@ -121,8 +124,21 @@ async def test_a_stack_is_planned_approved_applied_changed_and_destroyed(tmp_pat
         with pytest.raises(NotReadyError, match="takes something away"):
             await rig.stacks.approve_by_rule("home", plan_of(changed).digest, ME)
         await rig.approved(changed)
-        assert (await rig.applied()).state is StackState.APPLIED
+        changed = await rig.applied()
+        assert changed.state is StackState.APPLIED
 
+        # A full disk stops nothing but the plan: with room it is made.
+        with monkeypatch.context() as full:
+            full.setattr(workspace, "FREE_BYTES_NEEDED", 1 << 60)
+            stopped = await rig.planned(destroy=True)
+        assert (stopped.state, stopped.plan) == (StackState.APPLIED, changed.plan)
+        assert stopped.operation is not None
+        assert stopped.operation.failure is not None
+        assert stopped.operation.failure.reason == "DISK_FULL"
+        assert (
+            f"MiB on the disk of {tmp_path / 'stacks' / 'home'}"
+            in stopped.operation.failure.message
+        )
         destroying = await rig.planned(destroy=True)
         assert plan_of(destroying).destroy
         with pytest.raises(NotReadyError) as held:

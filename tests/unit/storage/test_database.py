@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchline.errors import CorruptError, NotReadyError, UnreachableError
+from benchline.errors import CorruptError, ExhaustedError, NotReadyError, UnreachableError
 from controlplane.storage.database import Database, Transaction, connect
 from controlplane.storage.migrate import SCHEMA_VERSION, _upgrade, bring_up_to_date
 
@@ -45,6 +45,28 @@ async def test_a_failing_piece_of_work_undoes_itself_and_nothing_else(database: 
     assert await count(database) == 200
     for number, result in enumerate(results):
         assert isinstance(result, ZeroDivisionError) if number % 3 == 0 else result == number
+
+
+async def test_a_full_disk_is_told_with_the_way_forward_and_nothing_is_lost(
+    database: Database,
+) -> None:
+    await database.transact(put(1))  # type: ignore[arg-type]
+
+    def too_much(tx: Transaction) -> None:
+        for number in range(200):
+            tx.connection.execute("INSERT INTO journals VALUES (?, 1, 0)", (f"{number:0>9000}",))
+
+    limit = "PRAGMA max_page_count = "
+    pages = await database.transact(lambda tx: tx.connection.execute(f"{limit}1").fetchone()[0])
+    with pytest.raises(ExhaustedError, match="the database cannot be written; ") as caught:
+        await database.transact(too_much)
+    assert caught.value.reason == "DISK_FULL"
+    assert str(database.path.parent) in caught.value.message
+    assert await count(database) == 1
+
+    await database.transact(lambda tx: tx.connection.execute(f"{limit}{pages + 10_000}"))
+    await database.transact(too_much)
+    assert await count(database) == 201
 
 
 async def test_callbacks_run_after_the_commit_and_before_the_caller_goes_on(
