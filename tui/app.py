@@ -2,7 +2,6 @@
 
 import functools
 import sys
-import time
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,6 +9,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from benchline.instance import current_instance
+from tui.clock import now_ms
 from tui.prompts import DEMO_BOARDS, DEMO_PROMPT
 from tui.screens.dialogs import HELP, AskScreen, TextScreen
 from tui.screens.frame import WIDE, FramedScreen
@@ -85,7 +85,7 @@ class BenchlineApp(App[int]):
             self.open_run(runs[0].name)
 
     def _note(self, link: Link, text: str) -> None:
-        self.store.dispatch(LinkChanged(link, text, int(time.time() * 1000)))
+        self.store.dispatch(LinkChanged(link, text, now_ms()))
 
     async def _bring_back(self, reason: str) -> None:
         if self._auto_up:

@@ -1,6 +1,5 @@
 """Streams of the control plane into the store. Nothing is polled."""
 
-import time
 from collections.abc import Callable, Coroutine
 
 import grpc
@@ -25,6 +24,7 @@ from tui.client.watch import (
     watch_session,
     watch_sessions,
 )
+from tui.clock import now_ms
 from tui.state.cloud import moves, waits_for_approval
 from tui.state.model import (
     EventsRead,
@@ -218,12 +218,8 @@ class Feeds:
 
     def _live(self) -> None:
         if self._store.model.link is not Link.LIVE:
-            self._store.dispatch(LinkChanged(Link.LIVE, "", _now_ms()))
+            self._store.dispatch(LinkChanged(Link.LIVE, "", now_ms()))
 
     async def _away(self, reason: str) -> None:
-        self._store.dispatch(LinkChanged(Link.AWAY, "reconnecting", _now_ms()))
+        self._store.dispatch(LinkChanged(Link.AWAY, "reconnecting", now_ms()))
         await self._bring_back(reason)
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

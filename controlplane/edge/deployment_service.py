@@ -17,6 +17,7 @@ from controlplane.domain.deployment import (
     StopRule,
 )
 from controlplane.edge.following import follow_journal
+from controlplane.edge.once import once
 from controlplane.edge.requests import (
     check_request_id,
     page_size,
@@ -124,19 +125,13 @@ class DeploymentService(deployment_pb2_grpc.DeploymentServiceServicer):
         self, request: deployment_pb2.CancelDeploymentRequest, context: Context
     ) -> deployment_pb2.CancelDeploymentResponse:
         """Ask a deployment to end."""
-        request_id = check_request_id(request.request_id)
-        principal = current_principal().name
-        content = b"CancelDeployment " + request.name.encode()
-        if request_id:
-            earlier = await self._answers.find(principal, request_id, content)
-            if earlier is not None:
-                return deployment_pb2.CancelDeploymentResponse.FromString(earlier)
-        found = await self._store.find(deployment_id(request.name))
-        deployment = await self._rollouts.cancel(found.deployment_id)
-        answer = deployment_pb2.CancelDeploymentResponse(deployment=await self._whole(deployment))
-        if request_id:
-            await self._answers.keep(principal, request_id, content, answer.SerializeToString())
-        return answer
+
+        async def cancel() -> deployment_pb2.CancelDeploymentResponse:
+            found = await self._store.find(deployment_id(request.name))
+            deployment = await self._rollouts.cancel(found.deployment_id)
+            return deployment_pb2.CancelDeploymentResponse(deployment=await self._whole(deployment))
+
+        return await once(self._answers, request, deployment_pb2.CancelDeploymentResponse, cancel)
 
     async def GetSessionDeployment(  # noqa: N802
         self, request: deployment_pb2.GetSessionDeploymentRequest, context: Context

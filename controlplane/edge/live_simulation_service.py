@@ -1,7 +1,7 @@
 """Live simulations on the wire."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Protocol, TypeVar
 
 import grpc
@@ -14,6 +14,7 @@ from controlplane.access.principal import current_principal
 from controlplane.domain.live_simulation import LiveSimulation
 from controlplane.domain.session import Session
 from controlplane.edge.byte_services import HEARTBEAT_S, MAX_SEND_BYTES, READ_CHUNK_BYTES
+from controlplane.edge.once import once
 from controlplane.edge.requests import (
     check_request_id,
     page_size,
@@ -155,7 +156,9 @@ class LiveSimulationService(live_simulation_pb2_grpc.LiveSimulationServiceServic
             self._lives.send(await self._find(request.name), request.data)
             return live_simulation_pb2.SendToLiveSimulationResponse()
 
-        return await self._once(request, live_simulation_pb2.SendToLiveSimulationResponse, send)
+        return await once(
+            self._answers, request, live_simulation_pb2.SendToLiveSimulationResponse, send
+        )
 
     async def SetLiveSignal(  # noqa: N802
         self, request: live_simulation_pb2.SetLiveSignalRequest, context: Context
@@ -174,7 +177,7 @@ class LiveSimulationService(live_simulation_pb2_grpc.LiveSimulationServiceServic
                 pin=setting.pin, level_or_counts=setting.value
             )
 
-        return await self._once(request, live_simulation_pb2.SetLiveSignalResponse, put)
+        return await once(self._answers, request, live_simulation_pb2.SetLiveSignalResponse, put)
 
     async def ResetLiveSimulation(  # noqa: N802
         self, request: live_simulation_pb2.ResetLiveSimulationRequest, context: Context
@@ -187,7 +190,9 @@ class LiveSimulationService(live_simulation_pb2_grpc.LiveSimulationServiceServic
                 live_simulation=live_message(live)
             )
 
-        return await self._once(request, live_simulation_pb2.ResetLiveSimulationResponse, reset)
+        return await once(
+            self._answers, request, live_simulation_pb2.ResetLiveSimulationResponse, reset
+        )
 
     async def StopLiveSimulation(  # noqa: N802
         self, request: live_simulation_pb2.StopLiveSimulationRequest, context: Context
@@ -200,7 +205,9 @@ class LiveSimulationService(live_simulation_pb2_grpc.LiveSimulationServiceServic
                 live_simulation=live_message(live)
             )
 
-        return await self._once(request, live_simulation_pb2.StopLiveSimulationResponse, stop)
+        return await once(
+            self._answers, request, live_simulation_pb2.StopLiveSimulationResponse, stop
+        )
 
     async def _find(self, name: str) -> LiveSimulation:
         return await self._store.find(live_simulation_id(name))
@@ -220,22 +227,6 @@ class LiveSimulationService(live_simulation_pb2_grpc.LiveSimulationServiceServic
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
-
-    async def _once(
-        self, request: Any, answer_type: type[_M], act: Callable[[], Awaitable[_M]]
-    ) -> _M:
-        """The answer of an action, which a repeated request does not do again."""
-        request_id = check_request_id(request.request_id)
-        if not request_id:
-            return await act()
-        principal = current_principal().name
-        content = f"{type(request).__name__} ".encode() + request.SerializeToString()
-        earlier = await self._answers.find(principal, request_id, content)
-        if earlier is not None:
-            return answer_type.FromString(earlier)
-        answer = await act()
-        await self._answers.keep(principal, request_id, content, answer.SerializeToString())
-        return answer
 
 
 def live_message(live: LiveSimulation) -> live_simulation_pb2.LiveSimulation:

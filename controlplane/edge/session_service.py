@@ -17,6 +17,7 @@ from controlplane.domain.question import MOST_QUESTIONS, Answer
 from controlplane.domain.session import Session, SessionRequest, Source
 from controlplane.domain.verdict import Stage
 from controlplane.edge.following import follow_journal
+from controlplane.edge.once import once
 from controlplane.edge.render import design_message, session_message
 from controlplane.edge.requests import (
     check_request_id,
@@ -200,45 +201,31 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
         self, request: session_pb2.CancelSessionRequest, context: Context
     ) -> session_pb2.CancelSessionResponse:
         """Ask a session to end."""
-        request_id = check_request_id(request.request_id)
-        principal = current_principal().name
-        content = b"CancelSession " + request.name.encode()
-        if request_id:
-            earlier = await self._answers.find(principal, request_id, content)
-            if earlier is not None:
-                return session_pb2.CancelSessionResponse.FromString(earlier)
-        found = await self._store.find(session_id(request.name))
-        session = await self._sessions.cancel(found.session_id)
-        answer = session_pb2.CancelSessionResponse(session=session_message(session))
-        if request_id:
-            await self._answers.keep(principal, request_id, content, answer.SerializeToString())
-        return answer
+
+        async def cancel() -> session_pb2.CancelSessionResponse:
+            found = await self._store.find(session_id(request.name))
+            session = await self._sessions.cancel(found.session_id)
+            return session_pb2.CancelSessionResponse(session=session_message(session))
+
+        return await once(self._answers, request, session_pb2.CancelSessionResponse, cancel)
 
     async def AnswerQuestions(  # noqa: N802
         self, request: session_pb2.AnswerQuestionsRequest, context: Context
     ) -> session_pb2.AnswerQuestionsResponse:
         """Answer what a session asks."""
-        request_id = check_request_id(request.request_id)
         principal = current_principal().name
-        words = session_pb2.AnswerQuestionsRequest()
-        words.CopyFrom(request)
-        words.request_id = ""
-        content = b"AnswerQuestions " + words.SerializeToString(deterministic=True)
-        if request_id:
-            earlier = await self._answers.find(principal, request_id, content)
-            if earlier is not None:
-                return session_pb2.AnswerQuestionsResponse.FromString(earlier)
-        found = await self._store.find(session_id(request.name))
-        if len(request.answers) > MOST_QUESTIONS:
-            raise InvalidRequestError(
-                "TOO_MANY_ANSWERS", f"a round has at most {MOST_QUESTIONS} questions"
-            )
-        given = [from_wire(Answer, answer) for answer in request.answers]
-        session = await self._sessions.answer(found.session_id, given, request.round, principal)
-        answer = session_pb2.AnswerQuestionsResponse(session=session_message(session))
-        if request_id:
-            await self._answers.keep(principal, request_id, content, answer.SerializeToString())
-        return answer
+
+        async def answer() -> session_pb2.AnswerQuestionsResponse:
+            found = await self._store.find(session_id(request.name))
+            if len(request.answers) > MOST_QUESTIONS:
+                raise InvalidRequestError(
+                    "TOO_MANY_ANSWERS", f"a round has at most {MOST_QUESTIONS} questions"
+                )
+            given = [from_wire(Answer, one) for one in request.answers]
+            session = await self._sessions.answer(found.session_id, given, request.round, principal)
+            return session_pb2.AnswerQuestionsResponse(session=session_message(session))
+
+        return await once(self._answers, request, session_pb2.AnswerQuestionsResponse, answer)
 
     async def WatchSession(  # noqa: N802
         self, request: session_pb2.WatchSessionRequest, context: Context

@@ -19,6 +19,7 @@ from controlplane.access.principal import Role, current_principal
 from controlplane.domain.stack import Operation, Setting, Stack, Target
 from controlplane.domain.telemetry import TelemetryMessage
 from controlplane.edge.following import follow_journal, follow_list
+from controlplane.edge.once import once
 from controlplane.edge.requests import (
     check_request_id,
     page_size,
@@ -69,24 +70,19 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
         self, request: stack_pb2.CreateStackRequest, context: Context
     ) -> stack_pb2.CreateStackResponse:
         """Describe a stack."""
-        request_id = check_request_id(request.request_id)
         principal = current_principal().name
-        content = request.SerializeToString(deterministic=True)
-        if request_id:
-            earlier = await self._answers.find(principal, request_id, content)
-            if earlier is not None:
-                return stack_pb2.CreateStackResponse.FromString(earlier)
-        stack = await self._stacks.create(
-            stack_id(request.name),
-            _target(request.target),
-            _devices(request.devices),
-            _settings(request.settings),
-            principal,
-        )
-        answer = stack_pb2.CreateStackResponse(stack=stack_message(stack))
-        if request_id:
-            await self._answers.keep(principal, request_id, content, answer.SerializeToString())
-        return answer
+
+        async def create() -> stack_pb2.CreateStackResponse:
+            stack = await self._stacks.create(
+                stack_id(request.name),
+                _target(request.target),
+                _devices(request.devices),
+                _settings(request.settings),
+                principal,
+            )
+            return stack_pb2.CreateStackResponse(stack=stack_message(stack))
+
+        return await once(self._answers, request, stack_pb2.CreateStackResponse, create)
 
     async def GetStack(  # noqa: N802
         self, request: stack_pb2.GetStackRequest, context: Context

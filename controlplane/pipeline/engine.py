@@ -69,7 +69,7 @@ class Engine:
         # What sessions wait for that is no answer of a person to a question.
         self._outside: dict[str, Callable[[], Awaitable[None]]] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
-        self._stopping = False
+        self._stop = asyncio.Event()
 
     async def start(self, request: SessionRequest, principal: str, request_id: str) -> Session:
         """Accept a session; it is PENDING and will be run.
@@ -134,10 +134,10 @@ class Engine:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop. Sessions in work are resumed by the next start."""
+        self._stop = stop
         for session in await self._store.unfinished():
             if session.open_round is None:
                 await self._enqueue(session.session_id)
-        watcher = asyncio.create_task(self._note_stop(stop))
         try:
             await self._parts.queue.work(
                 self._deliver,
@@ -147,12 +147,8 @@ class Engine:
                 grace=_SHUTDOWN_GRACE,
             )
         finally:
-            for task in (watcher, *self._watchers.values()):
+            for task in self._watchers.values():
                 task.cancel()
-
-    async def _note_stop(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._stopping = True
 
     async def _enqueue(self, session_id: str) -> None:
         await self._parts.database.transact(lambda tx: self._enqueue_in(tx, session_id))
@@ -230,7 +226,7 @@ class Engine:
             stage,
             owner=self._parts.owner,
             cancel_requested=lambda: session_id in self._cancelled,
-            stopping=lambda: self._stopping,
+            stopping=self._stop.is_set,
         )
         began = time.monotonic()
         result = await self._guarded(run, self._parts.stages[stage])

@@ -80,7 +80,7 @@ class Recoveries:
         self._parts = parts
         self._health = parts.health
         self._live: dict[str, _Live] = {}
-        self._stopping = False
+        self._stop = asyncio.Event()
 
     async def start(self, name: str, *, principal: str, lease: str, request_id: str) -> Recovery:
         """Bring a board back because somebody asks; one that goes on already is joined.
@@ -161,23 +161,16 @@ class Recoveries:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop. Recoveries in work are resumed by the next start."""
+        self._stop = stop
         for recovery in await self._health.unfinished():
             await self._enqueue(recovery)
-        watcher = asyncio.create_task(self._note_stop(stop))
-        try:
-            await self._parts.queue.work(
-                self._deliver,
-                kinds={_KIND},
-                concurrency=_AT_ONCE,
-                stop=stop,
-                grace=_SHUTDOWN_GRACE,
-            )
-        finally:
-            watcher.cancel()
-
-    async def _note_stop(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._stopping = True
+        await self._parts.queue.work(
+            self._deliver,
+            kinds={_KIND},
+            concurrency=_AT_ONCE,
+            stop=stop,
+            grace=_SHUTDOWN_GRACE,
+        )
 
     def _new(self, board: Board, principal: str, *, trouble: str, automatic: bool) -> Recovery:
         return Recovery(
@@ -244,7 +237,7 @@ class Recoveries:
             answer = await self._ask(recovery, board, lease, live)
         finally:
             # A control plane that is shut down keeps the lease, to resume under it.
-            if recovery.own_lease and not self._stopping:
+            if recovery.own_lease and not self._stop.is_set():
                 with contextlib.suppress(BenchlineError):
                     await self._parts.leases.release(lease.name)
         if answer.reason in _WORTH_REPEATING and not last and recovery.own_lease:

@@ -41,7 +41,7 @@ class Rollouts:
         self._store = parts.store
         self._slots = asyncio.Semaphore(parts.at_once)
         self._cancelled: dict[str, asyncio.Event] = {}
-        self._stopping = False
+        self._stop = asyncio.Event()
 
     async def start(
         self, request: DeploymentRequest, principal: str, request_id: str
@@ -138,23 +138,16 @@ class Rollouts:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop. Deployments in work are resumed by the next start."""
+        self._stop = stop
         for deployment in await self._store.unfinished():
             await self._enqueue(deployment.deployment_id)
-        watcher = asyncio.create_task(self._note_stop(stop))
-        try:
-            await self._parts.queue.work(
-                self._deliver,
-                kinds={_KIND},
-                concurrency=_DEPLOYMENTS_AT_ONCE,
-                stop=stop,
-                grace=_SHUTDOWN_GRACE,
-            )
-        finally:
-            watcher.cancel()
-
-    async def _note_stop(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._stopping = True
+        await self._parts.queue.work(
+            self._deliver,
+            kinds={_KIND},
+            concurrency=_DEPLOYMENTS_AT_ONCE,
+            stop=stop,
+            grace=_SHUTDOWN_GRACE,
+        )
 
     async def _enqueue(self, deployment_id: str) -> None:
         job = Job(key=deployment_id, kind=_KIND)
@@ -173,7 +166,7 @@ class Rollouts:
                 event.set()
             fence = await self._store.claim(deployment_id, self._parts.owner)
             await _Leader(
-                self._parts, deployment, fence, event, self._is_stopping, self._slots
+                self._parts, deployment, fence, event, self._stop.is_set, self._slots
             ).lead()
         except ConflictError as error:
             log.warning(
@@ -181,9 +174,6 @@ class Rollouts:
             )
         finally:
             del self._cancelled[deployment_id]
-
-    def _is_stopping(self) -> bool:
-        return self._stopping
 
 
 class _Leader:

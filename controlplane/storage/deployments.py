@@ -7,13 +7,14 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from benchline.errors import ConflictError, InvalidRequestError, NotFoundError, NotReadyError
+from benchline.errors import ConflictError, NotFoundError, NotReadyError
 from controlplane.domain.deployment import BoardDeployment, Deployment, DeploymentRequest
 from controlplane.domain.event import Fact
 from controlplane.journal.journal import Journal
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import to_us, utc_now
+from controlplane.storage.lists import page_edge, whole_id
 
 _NO_REQUEST = DeploymentRequest()
 
@@ -117,22 +118,8 @@ class DeploymentStore:
         """
 
         def work(connection: sqlite3.Connection) -> Deployment:
-            ids = [
-                row[0]
-                for row in connection.execute(
-                    "SELECT deployment_id FROM deployments"
-                    " WHERE deployment_id >= ? AND deployment_id < ?"
-                    " ORDER BY deployment_id LIMIT 2",
-                    (prefix, prefix + "\x7f"),
-                )
-            ]
-            if len(ids) == 2 and ids[0] != prefix:
-                raise InvalidRequestError(
-                    "AMBIGUOUS_NAME",
-                    f"several deployments begin with {prefix!r}; give more of the id",
-                    prefix=prefix,
-                )
-            return _read(connection, ids[0] if ids else prefix)
+            found = whole_id(connection, "deployments", "deployment_id", prefix, "deployments")
+            return _read(connection, found)
 
         return await self._database.read(work)
 
@@ -144,15 +131,7 @@ class DeploymentStore:
         """
 
         def work(connection: sqlite3.Connection) -> list[Any]:
-            edge = (1 << 62, "")
-            if after is not None:
-                row = connection.execute(
-                    "SELECT create_us, deployment_id FROM deployments WHERE deployment_id = ?",
-                    (after,),
-                ).fetchone()
-                if row is None:
-                    raise InvalidRequestError("INVALID_PAGE_TOKEN", "the page token is not ours")
-                edge = (row[0], row[1])
+            edge = page_edge(connection, "deployments", "deployment_id", after)
             return connection.execute(
                 "SELECT body, request FROM deployments WHERE (create_us, deployment_id) < (?, ?)"
                 " ORDER BY create_us DESC, deployment_id DESC LIMIT ?",

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from benchline.errors import ConflictError, InvalidRequestError, NotFoundError
+from benchline.errors import ConflictError, NotFoundError
 from controlplane.domain.design import Design
 from controlplane.domain.stored_design import StoredDesign
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import from_us, to_us, utc_now
 from controlplane.storage.list_changes import ListChanges
+from controlplane.storage.lists import page_edge
 
 _COLUMNS = (
     "d.design_id, r.revision, r.parent_revision, d.head_revision, r.document, r.note,"
@@ -118,14 +119,7 @@ class DesignStore:
         """Designs at their newest revision, by their age, newest first."""
 
         def work(connection: sqlite3.Connection) -> list[Any]:
-            edge: tuple[int, str] = (1 << 62, "")
-            if after is not None:
-                row = connection.execute(
-                    "SELECT create_us, design_id FROM designs WHERE design_id = ?", (after,)
-                ).fetchone()
-                if row is None:
-                    raise InvalidRequestError("INVALID_PAGE_TOKEN", "the page token is not ours")
-                edge = (row[0], row[1])
+            edge = page_edge(connection, "designs", "design_id", after)
             return _rows(
                 connection,
                 "WHERE r.revision = d.head_revision AND (d.create_us, d.design_id) < (?, ?)"

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from benchline.errors import ConflictError, InvalidRequestError, NotFoundError
+from benchline.errors import ConflictError, NotFoundError
 from controlplane.domain.bench import Board, Lease
 from controlplane.planning.leases import Selector
 from controlplane.storage.boards import BoardStore
 from controlplane.storage.database import Transaction
 from controlplane.storage.instants import from_us, to_us
+from controlplane.storage.lists import page_edge
 
 _KEPT_AFTER_END = timedelta(hours=24)
 _COLUMNS = "name, board, holder, fencing_token, expire_us, create_us"
@@ -194,14 +195,7 @@ def held_leases(
     Raises:
         InvalidRequestError: INVALID_PAGE_TOKEN.
     """
-    edge: tuple[int, str] = (1 << 62, "")
-    if after is not None:
-        row = connection.execute(
-            "SELECT create_us, name FROM leases WHERE name = ?", (after,)
-        ).fetchone()
-        if row is None:
-            raise InvalidRequestError("INVALID_PAGE_TOKEN", "the page token is not ours")
-        edge = (row[0], row[1])
+    edge = page_edge(connection, "leases", "name", after)
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM leases"  # noqa: S608
         " WHERE state = 'GRANTED' AND (create_us, name) < (?, ?)"

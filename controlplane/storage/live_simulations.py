@@ -4,11 +4,12 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 
-from benchline.errors import ConflictError, ExhaustedError, InvalidRequestError, NotFoundError
+from benchline.errors import ConflictError, ExhaustedError, NotFoundError
 from controlplane.domain.live_simulation import LiveSimulation
 from controlplane.storage.bell import Bell
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.database import Database, Transaction
+from controlplane.storage.lists import whole_id
 
 KEPT_ENDED = 500
 """Ended ones beyond this many are forgotten, oldest first; their consoles go by the log's caps."""
@@ -104,21 +105,8 @@ class LiveSimulationStore:
         """
 
         def work(connection: sqlite3.Connection) -> LiveSimulation:
-            ids = [
-                row[0]
-                for row in connection.execute(
-                    "SELECT live_id FROM live_simulations WHERE live_id >= ? AND live_id < ?"
-                    " ORDER BY live_id LIMIT 2",
-                    (prefix, prefix + "\x7f"),
-                )
-            ]
-            if len(ids) == 2 and ids[0] != prefix:
-                raise InvalidRequestError(
-                    "AMBIGUOUS_NAME",
-                    f"several live simulations begin with {prefix!r}; give more of the id",
-                    prefix=prefix,
-                )
-            return _read(connection, ids[0] if ids else prefix)
+            found = whole_id(connection, "live_simulations", "live_id", prefix, "live simulations")
+            return _read(connection, found)
 
         return await self._database.read(work)
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from benchline.errors import (
     ConflictError,
-    InvalidRequestError,
     NotFoundError,
     NotReadyError,
 )
@@ -23,6 +22,7 @@ from controlplane.planning.provision_step import device_of
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import to_us, utc_now
+from controlplane.storage.lists import page_edge, whole_id
 
 _REMEMBERED_SESSIONS = 256
 DEFAULT_CACHED_STAGES = 2_000
@@ -155,21 +155,8 @@ class SessionStore:
         """
 
         def work(connection: sqlite3.Connection) -> Session:
-            ids = [
-                row[0]
-                for row in connection.execute(
-                    "SELECT session_id FROM sessions WHERE session_id >= ? AND session_id < ?"
-                    " ORDER BY session_id LIMIT 2",
-                    (prefix, prefix + "\x7f"),
-                )
-            ]
-            if len(ids) == 2 and ids[0] != prefix:
-                raise InvalidRequestError(
-                    "AMBIGUOUS_NAME",
-                    f"several sessions begin with {prefix!r}; give more of the id",
-                    prefix=prefix,
-                )
-            return _read(connection, ids[0] if ids else prefix)[1]
+            found = whole_id(connection, "sessions", "session_id", prefix, "sessions")
+            return _read(connection, found)[1]
 
         return await self._database.read(work)
 
@@ -180,14 +167,7 @@ class SessionStore:
         """
 
         def work(connection: sqlite3.Connection) -> list[Any]:
-            edge = (1 << 62, "")
-            if after is not None:
-                row = connection.execute(
-                    "SELECT create_us, session_id FROM sessions WHERE session_id = ?", (after,)
-                ).fetchone()
-                if row is None:
-                    raise InvalidRequestError("INVALID_PAGE_TOKEN", "the page token is not ours")
-                edge = (row[0], row[1])
+            edge = page_edge(connection, "sessions", "session_id", after)
             return connection.execute(
                 "SELECT body FROM sessions WHERE (create_us, session_id) < (?, ?)"
                 " ORDER BY create_us DESC, session_id DESC LIMIT ?",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from benchline.errors import ConflictError, InvalidRequestError, NotFoundError, NotReadyError
+from benchline.errors import ConflictError, NotFoundError, NotReadyError
 from controlplane.domain.event import Fact
 from controlplane.domain.stack import Operation, Plan, Stack, StackChanged
 from controlplane.journal.journal import Journal
@@ -15,6 +15,7 @@ from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import to_us, utc_now
 from controlplane.storage.list_changes import ListChanges
+from controlplane.storage.lists import page_edge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +84,7 @@ class StackStore:
         """
 
         def work(connection: sqlite3.Connection) -> list[Any]:
-            edge = (1 << 62, "")
-            if after is not None:
-                row = connection.execute(
-                    "SELECT create_us, stack_id FROM stacks WHERE stack_id = ?", (after,)
-                ).fetchone()
-                if row is None:
-                    raise InvalidRequestError("INVALID_PAGE_TOKEN", "the page token is not ours")
-                edge = (row[0], row[1])
+            edge = page_edge(connection, "stacks", "stack_id", after)
             return connection.execute(
                 "SELECT body FROM stacks WHERE (create_us, stack_id) < (?, ?)"
                 " ORDER BY create_us DESC, stack_id DESC LIMIT ?",

@@ -10,7 +10,8 @@ import grpc
 from benchline.names import DESIGNS
 from benchline.v1 import design_pb2, server_pb2, session_pb2
 from tui.client.connection import CALL_TIMEOUT_S, Connection, is_absent, new_request_id
-from tui.client.translate import finding_of, milliseconds_of, outcome_of, summary_of
+from tui.client.instants import milliseconds_of
+from tui.client.translate import finding_of, outcome_of, summary_of
 from tui.client.watch import Away, ignore, watch_list
 from tui.state import design as d
 from tui.state.fact import Finding, Outcome, SessionSummary

@@ -2,7 +2,8 @@
 
 from benchline.v1 import live_simulation_pb2
 from tui.client.connection import CALL_TIMEOUT_S, Connection, new_request_id
-from tui.client.translate import milliseconds_of, outcome_of, state_of
+from tui.client.instants import milliseconds_of
+from tui.client.translate import outcome_of, state_of
 from tui.state.live import LiveFact, LiveInput
 
 _TURN_TIMEOUT_S = 60.0

@@ -3,9 +3,9 @@
 from datetime import UTC
 
 from google.protobuf.descriptor import EnumDescriptor
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from benchline.v1 import event_pb2, provisioning_pb2, stack_pb2, verdict_pb2
+from tui.client.instants import milliseconds_of
 from tui.state import stack as s
 
 _FACTS = (
@@ -88,8 +88,8 @@ def operation_of(wire: provisioning_pb2.StackOperation) -> s.OperationMoved:
         next_action=wire.failure.next_action,
         drifted=wire.drifted,
         cancel_requested=wire.cancel_requested,
-        start_ms=_milliseconds(wire.start_time),
-        end_ms=_milliseconds(wire.end_time),
+        start_ms=milliseconds_of(wire.start_time),
+        end_ms=milliseconds_of(wire.end_time),
         first_sequence=wire.first_sequence,
     )
 
@@ -107,7 +107,7 @@ def plan_of(wire: provisioning_pb2.StackPlan) -> s.PlanMoved:
         changes=tuple(_reviewed(one) for one in wire.changes),
         replaced=tuple(wire.replaced),
         devices=tuple(wire.devices),
-        expire_ms=_milliseconds(wire.expire_time),
+        expire_ms=milliseconds_of(wire.expire_time),
         decided_by=wire.decided_by,
         auto_approved=wire.auto_approved,
         confirmation_needed=wire.confirmation_needed,
@@ -139,10 +139,10 @@ def stack_of(wire: stack_pb2.Stack) -> s.StackFact:
             for one in wire.outputs.devices
         ),
         drifted=tuple(wire.drifted),
-        drift_ms=_milliseconds(wire.drift_time),
+        drift_ms=milliseconds_of(wire.drift_time),
         unfinished=tuple(wire.unfinished),
-        create_ms=_milliseconds(wire.create_time),
-        update_ms=_milliseconds(wire.update_time),
+        create_ms=milliseconds_of(wire.create_time),
+        update_ms=milliseconds_of(wire.update_time),
         last_sequence=wire.last_sequence,
     )
 
@@ -172,10 +172,6 @@ def _word(kind: EnumDescriptor, value: int, prefix: str) -> str:
     """The word of an enum; "UNKNOWN" for a number of a newer server."""
     known = kind.values_by_number.get(value)
     return "UNKNOWN" if known is None else str(known.name).removeprefix(prefix)
-
-
-def _milliseconds(time: Timestamp) -> int:
-    return time.seconds * 1000 + time.nanos // 1_000_000
 
 
 def telemetry_of(wire: stack_pb2.TelemetryMessage) -> s.TelemetryTold:

@@ -1,9 +1,8 @@
 """Wire messages of sessions and deployments into facts of the console."""
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from benchline.v1 import build_pb2, event_pb2, flash_pb2, session_pb2, verdict_pb2
 from tui.client.asking import answered_of, asked_of, open_round_of
+from tui.client.instants import milliseconds_of
 from tui.client.stack_facts import stack_fact_of
 from tui.state import fact as f
 from tui.state.model_call import ModelCalled
@@ -41,11 +40,6 @@ def evidence_of(value: int) -> str:
         return ""
     word: str = verdict_pb2.Evidence.Name(value)  # type: ignore[arg-type]
     return word.removeprefix("EVIDENCE_").lower()
-
-
-def milliseconds_of(time: Timestamp) -> int:
-    """Unix milliseconds; 0 when not set."""
-    return time.seconds * 1000 + time.nanos // 1_000_000
 
 
 def range_of(wire: verdict_pb2.ByteRange) -> f.Bytes:
@@ -380,5 +374,5 @@ def _stage_record(wire: session_pb2.StageRecord) -> f.StageMoved:
         message=wire.message,
         cached=wire.cached,
         runs=wire.runs,
-        duration_ms=wire.duration.seconds * 1000 + wire.duration.nanos // 1_000_000,
+        duration_ms=milliseconds_of(wire.duration),
     )

@@ -12,7 +12,8 @@ from google.protobuf.json_format import MessageToDict
 from benchline.errors import InvalidRequestError, NotPermittedError, UnauthenticatedError
 from benchline.v1 import session_pb2, verdict_pb2
 from tui.client.connection import CALL_TIMEOUT_S, Connection, failure_of, is_absent
-from tui.client.translate import milliseconds_of, outcome_of, stage_of
+from tui.client.instants import milliseconds_of
+from tui.client.translate import outcome_of, stage_of
 from tui.client.watch import Back, read_console, watch_session
 from tui.evaluation.evidence import (
     Complaint,

@@ -1,8 +1,8 @@
 """Calm progress of a run on stderr: a line for each decision, a moving line on a terminal."""
 
-import time
 from dataclasses import replace
 
+from tui.clock import now_ms
 from tui.headless.status_line import StatusLine
 from tui.question_wording import answered_lines, question_lines
 from tui.spending_words import call_line
@@ -119,7 +119,7 @@ class Progress(StatusLine):
 
     def status(self) -> str:
         """What moves right now."""
-        return moving_line(self.view, time.time() * 1000)
+        return moving_line(self.view, now_ms())
 
     def feed(self, event: f.Event) -> None:
         """Take one event."""
@@ -132,7 +132,7 @@ class Progress(StatusLine):
         self.refresh()
 
 
-def moving_line(view: RunView, now_ms: float) -> str:
+def moving_line(view: RunView, at_ms: float) -> str:
     """What moves right now: an answer of a model, a flash, or a scenario's device time. Empty when
     nothing does. Pure.
     """
@@ -144,15 +144,15 @@ def moving_line(view: RunView, now_ms: float) -> str:
     if flashing:
         return f"    {flash_line(flashing[-1])}"
     running = [s for s in view.scenarios if s.outcome is f.Outcome.NONE]
-    return f"    {countdown(running[-1], now_ms)}" if running else ""
+    return f"    {countdown(running[-1], at_ms)}" if running else ""
 
 
-def countdown(scenario: ScenarioView, now_ms: float) -> str:
+def countdown(scenario: ScenarioView, at_ms: float) -> str:
     """``main on vf405-01  ███░░░░░░░ 6 s of 9 s left``; only boards run in real time."""
     name = f"{scenario.scenario_id} on {runner_name(scenario.runner)}"
     if scenario.stage is not f.Stage.DEPLOY or not scenario.device_ms:
         return f"{name}: running"
-    left_ms = min(max(0.0, scenario.began_ms + scenario.device_ms - now_ms), scenario.device_ms)
+    left_ms = min(max(0.0, scenario.began_ms + scenario.device_ms - at_ms), scenario.device_ms)
     if not left_ms:
         return f"{name}: waiting for its last bytes"
     gone = bar(1 - left_ms / scenario.device_ms)

@@ -13,9 +13,10 @@ from tui.client import stacks
 from tui.client.connection import failure_of
 from tui.client.stack_facts import telemetry_of
 from tui.client.watch import Back
+from tui.clock import now_ms
 from tui.cloud_wording import next_step, work_head
 from tui.screens.frame import ELSEWHERE
-from tui.screens.stack_acts import StackActs, clock_ms
+from tui.screens.stack_acts import StackActs
 from tui.session import ConsoleSession
 from tui.state.cloud import StackView, reason_against_stack
 from tui.state.model import Link, Model
@@ -37,7 +38,6 @@ PANES = {
     "history": "History",
     "work": "Terraform",
 }
-_WIDE = 100  # as the breakpoint of the style sheet
 _WIDE_LEFT = ("plan", "stack", "telemetry", "history")
 _READS = ("back", "next_pane", "copy")
 _MISSING = "Reading the stack…"
@@ -149,15 +149,15 @@ class CloudScreen(StackActs):
         view = self.view
         if view is None or not self.is_mounted:
             return
-        now_ms = clock_ms()
-        self.put("#plan-text", plan_text(view, now_ms))
-        self.put("#work-text", work_text(view, now_ms))
+        at_ms = now_ms()
+        self.put("#plan-text", plan_text(view, at_ms))
+        self.put("#work-text", work_text(view, at_ms))
         busy = view.work is not None and not view.work.operation.ended
-        told = work_head(view.work, now_ms) if busy and view.work else view.fact.message
+        told = work_head(view.work, at_ms) if busy and view.work else view.fact.message
         line = self._said or one_line(told, 300)
         style = "yellow" if self._said else "cyan" if busy else DIM
         self.put("#last", Text(f" {line}", style, no_wrap=True, overflow="ellipsis"))
-        step = next_step(view.fact, now_ms)
+        step = next_step(view.fact, at_ms)
         self.put("#next", Text(f" {step}", DIM, no_wrap=True, overflow="ellipsis"))
 
     def _choose_pane(self, view: StackView) -> None:
@@ -179,12 +179,8 @@ class CloudScreen(StackActs):
         elif first:
             self._show_pane("stack")
 
-    @property
-    def _wide(self) -> bool:
-        return self.app.size.width >= _WIDE
-
     def _show_pane(self, pane: str) -> None:
-        if pane in _WIDE_LEFT or not self._wide:
+        if pane in _WIDE_LEFT or not self.wide:
             self._pane = pane
             for name in PANES:
                 self.set_class(name == pane, f"pane-{name}")
@@ -195,12 +191,12 @@ class CloudScreen(StackActs):
 
     def on_resize(self) -> None:
         """From two panes to one, and back."""
-        if self._wide and self._pane == "work":
+        if self.wide and self._pane == "work":
             self._show_pane("stack")
 
     def reason_against(self, action: str) -> str | None:
         """What the stack allows; nothing while the control plane is away."""
-        reason = reason_against_stack(self.view, action, clock_ms())
+        reason = reason_against_stack(self.view, action, now_ms())
         known = action not in _READS and hasattr(self, f"action_{action}")
         if known and self.model.link is not Link.LIVE:
             return "not connected; it comes back by itself"
@@ -225,8 +221,8 @@ class CloudScreen(StackActs):
         if view is None:
             return
         texts = {
-            "plan": lambda: plan_text(view, clock_ms()),
-            "work": lambda: work_text(view, clock_ms()),
+            "plan": lambda: plan_text(view, now_ms()),
+            "work": lambda: work_text(view, now_ms()),
             "telemetry": lambda: self.query_one(TelemetryPane).text,
             "history": lambda: history_text(view),
         }

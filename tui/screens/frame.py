@@ -10,6 +10,7 @@ from textual.events import Key
 from textual.screen import Screen
 from textual.widgets import Static
 
+from tui.clock import now_ms
 from tui.session import ConsoleSession
 from tui.state.model import Link, Model, going_on
 from tui.widgets.key_line import KeyLine
@@ -45,6 +46,11 @@ class FramedScreen(Screen[None]):
         """The newest model."""
         return self.session.store.model
 
+    @property
+    def wide(self) -> bool:
+        """Whether there is room for panes side by side."""
+        return self.app.size.width >= WIDE
+
     def compose(self) -> ComposeResult:
         """Banner, body, keys."""
         yield Static(id="banner")
@@ -62,9 +68,8 @@ class FramedScreen(Screen[None]):
         Textual calls the handler of every class, the screen's own before this one.
         """
         # Textual sets these after the first layout, which would show wide panes for a moment.
-        wide = self.app.size.width >= WIDE
-        self.set_class(wide, "-wide")
-        self.set_class(not wide, "-narrow")
+        self.set_class(self.wide, "-wide")
+        self.set_class(not self.wide, "-narrow")
         self.set_interval(1 / self.PAINT_HZ, self._paint_if_changed)
         self.set_interval(1.0, self._paint_banner)
         self.repaint()
@@ -119,15 +124,15 @@ class FramedScreen(Screen[None]):
 
     def _paint_banner(self) -> None:
         if self.is_mounted:
-            self.query_one("#banner", Static).update(banner(self.model, time.time() * 1000))
+            self.query_one("#banner", Static).update(banner(self.model, now_ms()))
 
 
-def banner(model: Model, now_ms: float) -> Text:
+def banner(model: Model, at_ms: float) -> Text:
     """``benchline  local   ● live   2 runs  2/2 boards``. Pure."""
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(" benchline ", BOLD)
     text.append(" local   ", DIM)
-    away_s = max(0, round((now_ms - model.link_since_ms) / 1000)) if model.link_since_ms else 0
+    away_s = max(0, round((at_ms - model.link_since_ms) / 1000)) if model.link_since_ms else 0
     match model.link:
         case Link.LIVE:
             text.append("● live", "green")

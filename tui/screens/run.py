@@ -1,6 +1,5 @@
 """One run: the stage rail, what was decided, the console, and the design."""
 
-import time
 from typing import ClassVar
 
 import grpc
@@ -17,10 +16,11 @@ from tui.client.asking import answer_questions
 from tui.client.connection import failure_of
 from tui.client.operations import session_design
 from tui.client.watch import Back, follow_console, read_console
+from tui.clock import now_ms
 from tui.headless.summary import design_lines, source_lines
 from tui.screens.dialogs import TextScreen
 from tui.screens.doors import doors
-from tui.screens.frame import ELSEWHERE, WIDE, FramedScreen
+from tui.screens.frame import ELSEWHERE, FramedScreen
 from tui.session import ConsoleSession
 from tui.state.cloud import waits_for_approval
 from tui.state.console import ConsoleText
@@ -124,8 +124,7 @@ class RunScreen(FramedScreen):
             title.append("  ! events were lost", "bold yellow")
         title.append(f'  "{one_line(run.title, 300)}"', DIM)
         self.query_one("#run-title", Static).update(title)
-        wide = self.app.size.width >= WIDE
-        rail = Text(" ") + stage_rail(run.stages, wide=wide)
+        rail = Text(" ") + stage_rail(run.stages, wide=self.wide)
         self.query_one("#rail", Static).update(rail)
         self.query_one(QuestionPanel).show(run.open_round)
         self._paint_checks(run)
@@ -164,7 +163,7 @@ class RunScreen(FramedScreen):
 
     def _paint_last(self) -> None:
         if self.is_mounted:
-            self.query_one("#last", Static).update(last_line(self.run, time.time() * 1000))
+            self.query_one("#last", Static).update(last_line(self.run, now_ms()))
             self.query_one("#next", Static).update(next_line(self.run))
 
     def _choose_console(self, run: RunView) -> None:

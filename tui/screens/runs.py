@@ -12,7 +12,7 @@ from textual.widgets.data_table import ColumnKey
 
 from tui.prompts import EXAMPLES
 from tui.screens.doors import doors
-from tui.screens.frame import WIDE, FramedScreen
+from tui.screens.frame import FramedScreen
 from tui.session import ConsoleSession
 from tui.state.cloud import StackView, waits_for_approval
 from tui.state.fact import SessionSummary
@@ -80,12 +80,8 @@ class RunsScreen(FramedScreen):
         return self.query_one("#runs", DataTable)
 
     @property
-    def _wide(self) -> bool:
-        return self.app.size.width >= WIDE
-
-    @property
     def _widths(self) -> dict[str, int]:
-        return {"Run": 12, "Started": 8, "Verdict": 20, "Stages": 12 if self._wide else 6}
+        return {"Run": 12, "Started": 8, "Verdict": 20, "Stages": 12 if self.wide else 6}
 
     @property
     def _title_width(self) -> int:
@@ -143,8 +139,8 @@ class RunsScreen(FramedScreen):
             table.focus()
 
     def _row(self, one: SessionSummary) -> tuple[Text, ...]:
-        todo = todo_words(one, self.model.stacks.get(one.stack), wide=self._wide)
-        return _cells(one, todo, self._title_width, wide=self._wide)
+        todo = todo_words(one, self.model.stacks.get(one.stack), wide=self.wide)
+        return _cells(one, todo, self._title_width, wide=self.wide)
 
     def _update(self, one: SessionSummary) -> None:
         cells = self._row(one)

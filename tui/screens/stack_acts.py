@@ -1,6 +1,5 @@
 """What is done to a stack, asked for with a key: each act is a call, its effects come as events."""
 
-import time
 from abc import abstractmethod
 from collections.abc import Awaitable
 
@@ -220,8 +219,3 @@ class StackActs(FramedScreen):
             return
         if isinstance(answer, stack_pb2.Stack):
             self.session.store.dispatch(StackSeen(stack_of(answer)))
-
-
-def clock_ms() -> int:
-    """Unix milliseconds."""
-    return int(time.time() * 1000)
