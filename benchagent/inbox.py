@@ -257,7 +257,7 @@ class Inbox:
     def _images(self, column: str) -> dict[str, ProvenImage]:
         """What the columns `proven` or `released` and their segments say."""
         rows = self._database.execute(
-            f"SELECT board, {column}, {column}_segments FROM board WHERE {column} <> ''"  # noqa: S608
+            f"SELECT board, {column}, {column}_segments FROM board WHERE {column} <> ''"  # noqa: S608 - words of our own
         )
         return {
             board: ProvenImage(

@@ -27,7 +27,7 @@ class BenchlineApp(App[int]):
     TITLE = "benchline"
     CSS_PATH = "console.tcss"
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "runs", "Runs", id="app.runs"),
         Binding("2", "bench", "Bench", id="app.bench"),

@@ -127,7 +127,7 @@ class Target:
         probe = self._session.probe
         if self._address.startswith("remote:"):
             # pyOCD gives the address as the id of a remote probe; the server knows the real one.
-            return str(probe._read_property("unique_id"))  # noqa: SLF001
+            return str(probe._read_property("unique_id"))  # noqa: SLF001 - no public way
         return str(probe.unique_id)
 
     def read(self, address: int, length: int) -> bytes:
@@ -219,7 +219,7 @@ def _end_of_stream_is_an_error() -> None:
 
     if not getattr(client, "_ends", False):
         client.read = read
-        client._ends = True  # noqa: SLF001
+        client._ends = True  # noqa: SLF001 - a mark of ours
 
 
 def _register(part: Part) -> None:

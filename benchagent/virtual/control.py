@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchline.instance import runtime_dir
+
 log = logging.getLogger(__name__)
 
 SOCKET_FILE = "control"
@@ -65,7 +67,7 @@ def socket_path(directory: Path) -> Path:
     inside = directory.absolute() / SOCKET_FILE
     if len(os.fsencode(inside)) <= _LONGEST_PATH:
         return inside
-    base = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/benchline-{os.getuid()}")  # noqa: S108
+    base = runtime_dir()
     folder = base / "boards"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for place in (base, folder):

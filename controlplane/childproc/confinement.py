@@ -93,7 +93,7 @@ def _bubblewrap(command: Command) -> tuple[str, ...]:
             argv += ["--ro-bind", str(directory), str(directory)]
     for name in LOADER_FILES:
         argv += ["--ro-bind-try", name, name]
-    argv += ["--proc", "/proc", "--dev", "/dev", "--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
+    argv += ["--proc", "/proc", "--dev", "/dev", "--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp"]  # noqa: S108 - the child's own
     for path in (*command.read_only, *_installation_of(command.argv[0])):
         argv += ["--ro-bind", str(path), str(path)]
     for path in command.writable:
@@ -106,7 +106,7 @@ def _installation_of(program: str) -> tuple[Path, ...]:
     found: list[Path] = []
     for path in (Path(program), Path(program).resolve()):
         prefix = path.parent.parent if path.parent.name == "bin" else path.parent
-        private = {Path("/"), Path.home(), Path("/home"), Path("/root"), Path("/tmp")}  # noqa: S108
+        private = {Path("/"), Path.home(), Path("/home"), Path("/root"), Path("/tmp")}  # noqa: S108 - compared, not used
         directory = path.parent if prefix in private else prefix
         if not directory.is_relative_to("/usr") and directory not in private | set(found):
             found.append(directory)

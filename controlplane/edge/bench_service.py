@@ -58,7 +58,7 @@ class BenchService(CareCalls, bench_pb2_grpc.BenchServiceServicer):
         self._inventory = bench_pb2.WatchBoardsResponse()
         self._reading = asyncio.Lock()
 
-    async def ListAgents(  # noqa: N802
+    async def ListAgents(
         self, request: bench_pb2.ListAgentsRequest, context: Context
     ) -> bench_pb2.ListAgentsResponse:
         """Agents by name."""
@@ -71,7 +71,7 @@ class BenchService(CareCalls, bench_pb2_grpc.BenchServiceServicer):
             next_page_token=write_page_token("agents", page[-1].name if len(rest) > size else None),
         )
 
-    async def ListBoards(  # noqa: N802
+    async def ListBoards(
         self, request: bench_pb2.ListBoardsRequest, context: Context
     ) -> bench_pb2.ListBoardsResponse:
         """Boards by name."""
@@ -85,7 +85,7 @@ class BenchService(CareCalls, bench_pb2_grpc.BenchServiceServicer):
             next_page_token=write_page_token("boards", page[-1].name if len(rest) > size else None),
         )
 
-    async def GetBoard(  # noqa: N802
+    async def GetBoard(
         self, request: bench_pb2.GetBoardRequest, context: Context
     ) -> bench_pb2.GetBoardResponse:
         """One board."""
@@ -94,7 +94,7 @@ class BenchService(CareCalls, bench_pb2_grpc.BenchServiceServicer):
         board = await self._boards.get(request.name)
         return bench_pb2.GetBoardResponse(board=to_wire(board, bench_pb2.Board))
 
-    async def WatchBoards(  # noqa: N802
+    async def WatchBoards(
         self, request: bench_pb2.WatchBoardsRequest, context: Context
     ) -> AsyncIterator[bench_pb2.WatchBoardsResponse]:
         """The whole inventory now, and after every change."""
@@ -115,7 +115,7 @@ class BenchService(CareCalls, bench_pb2_grpc.BenchServiceServicer):
             except TimeoutError:
                 yield bench_pb2.WatchBoardsResponse(version=told)
 
-    async def AcquireLease(  # noqa: N802
+    async def AcquireLease(
         self, request: bench_pb2.AcquireLeaseRequest, context: Context
     ) -> bench_pb2.AcquireLeaseResponse:
         """Lend a free board."""
@@ -129,7 +129,7 @@ class BenchService(CareCalls, bench_pb2_grpc.BenchServiceServicer):
             lease=to_wire(lease, bench_pb2.Lease), board=to_wire(board, bench_pb2.Board)
         )
 
-    async def RenewLease(  # noqa: N802
+    async def RenewLease(
         self, request: bench_pb2.RenewLeaseRequest, context: Context
     ) -> bench_pb2.RenewLeaseResponse:
         """Move the expiry of a lease."""
@@ -138,14 +138,14 @@ class BenchService(CareCalls, bench_pb2_grpc.BenchServiceServicer):
         )
         return bench_pb2.RenewLeaseResponse(lease=to_wire(lease, bench_pb2.Lease))
 
-    async def ReleaseLease(  # noqa: N802
+    async def ReleaseLease(
         self, request: bench_pb2.ReleaseLeaseRequest, context: Context
     ) -> bench_pb2.ReleaseLeaseResponse:
         """Give a board back."""
         await self._leases.release(request.name)
         return bench_pb2.ReleaseLeaseResponse()
 
-    async def ListLeases(  # noqa: N802
+    async def ListLeases(
         self, request: bench_pb2.ListLeasesRequest, context: Context
     ) -> bench_pb2.ListLeasesResponse:
         """Leases that are held, newest first."""

@@ -63,7 +63,7 @@ class ConsoleService(console_pb2_grpc.ConsoleServiceServicer):
         self._typist = typist
         self._heartbeat_s = heartbeat_s
 
-    async def ReadConsole(  # noqa: N802
+    async def ReadConsole(
         self, request: console_pb2.ReadConsoleRequest, context: Context
     ) -> AsyncIterator[console_pb2.ReadConsoleResponse]:
         """Bytes from an offset."""
@@ -98,7 +98,7 @@ class ConsoleService(console_pb2_grpc.ConsoleServiceServicer):
         if first:
             yield _message([], head.offset)
 
-    async def SendConsole(  # noqa: N802
+    async def SendConsole(
         self, request: console_pb2.SendConsoleRequest, context: Context
     ) -> console_pb2.SendConsoleResponse:
         """Send bytes to a board."""
@@ -133,14 +133,14 @@ class ArtifactService(artifact_pb2_grpc.ArtifactServiceServicer):
     def __init__(self, artifacts: ArtifactStore) -> None:
         self._artifacts = artifacts
 
-    async def GetArtifact(  # noqa: N802
+    async def GetArtifact(
         self, request: artifact_pb2.GetArtifactRequest, context: Context
     ) -> artifact_pb2.GetArtifactResponse:
         """Describe an artifact."""
         artifact = await self._artifacts.get(request.sha256)
         return artifact_pb2.GetArtifactResponse(artifact=to_wire(artifact, artifact_pb2.Artifact))
 
-    async def ReadArtifact(  # noqa: N802
+    async def ReadArtifact(
         self, request: artifact_pb2.ReadArtifactRequest, context: Context
     ) -> AsyncIterator[artifact_pb2.ReadArtifactResponse]:
         """A range of an artifact, verified as a whole before the first byte leaves."""
@@ -157,7 +157,7 @@ class ArtifactService(artifact_pb2_grpc.ArtifactServiceServicer):
             piece = data[offset : min(end, offset + READ_CHUNK_BYTES)]
             yield artifact_pb2.ReadArtifactResponse(offset=offset, data=piece)
 
-    async def WriteArtifact(  # noqa: N802
+    async def WriteArtifact(
         self, request_iterator: AsyncIterator[artifact_pb2.WriteArtifactRequest], context: Context
     ) -> artifact_pb2.WriteArtifactResponse:
         """Store an upload."""

@@ -34,7 +34,7 @@ class CareCalls:
     _care: BoardCare
     _recoveries: Recoveries
 
-    async def ResetBoard(  # noqa: N802
+    async def ResetBoard(
         self, request: bench_pb2.ResetBoardRequest, context: Context
     ) -> bench_pb2.ResetBoardResponse:
         """Restart firmware or bootloader."""
@@ -52,7 +52,7 @@ class CareCalls:
             console_offset=answer.console_offset, console_epoch=answer.console_epoch
         )
 
-    async def PowerBoard(  # noqa: N802
+    async def PowerBoard(
         self, request: bench_pb2.PowerBoardRequest, context: Context
     ) -> bench_pb2.PowerBoardResponse:
         """Switch the power."""
@@ -68,7 +68,7 @@ class CareCalls:
         )
         return bench_pb2.PowerBoardResponse()
 
-    async def IdentifyBoard(  # noqa: N802
+    async def IdentifyBoard(
         self, request: bench_pb2.IdentifyBoardRequest, context: Context
     ) -> bench_pb2.IdentifyBoardResponse:
         """Ask the chip who it is."""
@@ -80,7 +80,7 @@ class CareCalls:
         )
         return bench_pb2.IdentifyBoardResponse(chip=to_wire(chip, bench_pb2.Chip))
 
-    async def RecoverBoard(  # noqa: N802
+    async def RecoverBoard(
         self, request: bench_pb2.RecoverBoardRequest, context: Context
     ) -> AsyncIterator[bench_pb2.RecoverBoardResponse]:
         """Bring a board back and tell every step."""
@@ -98,7 +98,7 @@ class CareCalls:
                 step = to_wire(told, recovery_pb2.RecoveryStep)
                 yield bench_pb2.RecoverBoardResponse(step=step)
 
-    async def QuarantineBoard(  # noqa: N802
+    async def QuarantineBoard(
         self, request: bench_pb2.QuarantineBoardRequest, context: Context
     ) -> bench_pb2.QuarantineBoardResponse:
         """Take a board out of service."""
@@ -107,7 +107,7 @@ class CareCalls:
         )
         return bench_pb2.QuarantineBoardResponse(board=to_wire(board, bench_pb2.Board))
 
-    async def ReturnBoard(  # noqa: N802
+    async def ReturnBoard(
         self, request: bench_pb2.ReturnBoardRequest, context: Context
     ) -> bench_pb2.ReturnBoardResponse:
         """Put a board back into service."""
@@ -116,7 +116,7 @@ class CareCalls:
         )
         return bench_pb2.ReturnBoardResponse(board=to_wire(board, bench_pb2.Board))
 
-    async def GetBoardHealth(  # noqa: N802
+    async def GetBoardHealth(
         self, request: bench_pb2.GetBoardHealthRequest, context: Context
     ) -> bench_pb2.GetBoardHealthResponse:
         """What is known of the health of a board."""

@@ -75,7 +75,7 @@ class DeploymentService(deployment_pb2_grpc.DeploymentServiceServicer):
         self._answers = answers
         self._heartbeat_s = heartbeat_s
 
-    async def CreateDeployment(  # noqa: N802
+    async def CreateDeployment(
         self, request: deployment_pb2.CreateDeploymentRequest, context: Context
     ) -> deployment_pb2.CreateDeploymentResponse:
         """Plan and begin."""
@@ -84,14 +84,14 @@ class DeploymentService(deployment_pb2_grpc.DeploymentServiceServicer):
         deployment = await self._rollouts.start(_read_request(request), principal, request_id)
         return deployment_pb2.CreateDeploymentResponse(deployment=await self._whole(deployment))
 
-    async def GetDeployment(  # noqa: N802
+    async def GetDeployment(
         self, request: deployment_pb2.GetDeploymentRequest, context: Context
     ) -> deployment_pb2.GetDeploymentResponse:
         """One deployment with its boards."""
         deployment = await self._store.find(deployment_id(request.name))
         return deployment_pb2.GetDeploymentResponse(deployment=await self._whole(deployment))
 
-    async def ListDeployments(  # noqa: N802
+    async def ListDeployments(
         self, request: deployment_pb2.ListDeploymentsRequest, context: Context
     ) -> deployment_pb2.ListDeploymentsResponse:
         """Deployments, newest first."""
@@ -102,7 +102,7 @@ class DeploymentService(deployment_pb2_grpc.DeploymentServiceServicer):
             next_page_token=write_page_token("deployments", rest),
         )
 
-    async def WatchDeployment(  # noqa: N802
+    async def WatchDeployment(
         self, request: deployment_pb2.WatchDeploymentRequest, context: Context
     ) -> AsyncIterator[deployment_pb2.WatchDeploymentResponse]:
         """Stored events, then live ones, until the last of an ended deployment."""
@@ -121,7 +121,7 @@ class DeploymentService(deployment_pb2_grpc.DeploymentServiceServicer):
         ):
             yield deployment_pb2.WatchDeploymentResponse(events=events, head_sequence=head)
 
-    async def CancelDeployment(  # noqa: N802
+    async def CancelDeployment(
         self, request: deployment_pb2.CancelDeploymentRequest, context: Context
     ) -> deployment_pb2.CancelDeploymentResponse:
         """Ask a deployment to end."""
@@ -133,7 +133,7 @@ class DeploymentService(deployment_pb2_grpc.DeploymentServiceServicer):
 
         return await once(self._answers, request, deployment_pb2.CancelDeploymentResponse, cancel)
 
-    async def GetSessionDeployment(  # noqa: N802
+    async def GetSessionDeployment(
         self, request: deployment_pb2.GetSessionDeploymentRequest, context: Context
     ) -> deployment_pb2.GetSessionDeploymentResponse:
         """What the newest DEPLOY stage of a session did."""

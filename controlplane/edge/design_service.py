@@ -89,7 +89,7 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
         self._designs = designs
         self._sessions = sessions
 
-    async def PreviewDesign(  # noqa: N802
+    async def PreviewDesign(
         self, request: design_pb2.PreviewDesignRequest, context: Context
     ) -> design_pb2.PreviewDesignResponse:
         """A design, or REFUSED with all reasons."""
@@ -108,7 +108,7 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
             answer.design.CopyFrom(design_message(preview.design))
         return answer
 
-    async def ListBoardModels(  # noqa: N802
+    async def ListBoardModels(
         self, request: design_pb2.ListBoardModelsRequest, context: Context
     ) -> design_pb2.ListBoardModelsResponse:
         """Board models by key."""
@@ -124,7 +124,7 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
             ),
         )
 
-    async def ParseDesign(  # noqa: N802
+    async def ParseDesign(
         self, request: design_pb2.ParseDesignRequest, context: Context
     ) -> design_pb2.ParseDesignResponse:
         """The design, and everything that is wrong with it."""
@@ -137,7 +137,7 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
             design=design_message(design), findings=_findings(design.findings)
         )
 
-    async def ValidateDesign(  # noqa: N802
+    async def ValidateDesign(
         self, request: design_pb2.ValidateDesignRequest, context: Context
     ) -> design_pb2.ValidateDesignResponse:
         """What the rules say."""
@@ -146,7 +146,7 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
             sound=is_sound(findings), findings=_findings(findings)
         )
 
-    async def SuggestBoards(  # noqa: N802
+    async def SuggestBoards(
         self, request: design_pb2.SuggestBoardsRequest, context: Context
     ) -> design_pb2.SuggestBoardsResponse:
         """Board models, best first."""
@@ -154,7 +154,7 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
         found = suggest_boards(design, self._catalogue)
         return design_pb2.SuggestBoardsResponse(suggestions=map(suggestion_message, found))
 
-    async def LayOutDesign(  # noqa: N802
+    async def LayOutDesign(
         self, request: design_pb2.LayOutDesignRequest, context: Context
     ) -> design_pb2.LayOutDesignResponse:
         """Boxes and wires."""
@@ -162,7 +162,7 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
         layout = lay_out(design, self._catalogue.electrical)
         return design_pb2.LayOutDesignResponse(layout=layout_message(layout))
 
-    async def DrawDesign(  # noqa: N802
+    async def DrawDesign(
         self, request: design_pb2.DrawDesignRequest, context: Context
     ) -> design_pb2.DrawDesignResponse:
         """A drawing, or the bill of materials."""
@@ -177,7 +177,7 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
             filename=filename,
         )
 
-    async def DiffDesigns(  # noqa: N802
+    async def DiffDesigns(
         self, request: design_pb2.DiffDesignsRequest, context: Context
     ) -> design_pb2.DiffDesignsResponse:
         """Every difference."""
@@ -187,7 +187,7 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
             changes=map(change_message, diff_designs(left, right))
         )
 
-    async def SaveDesign(  # noqa: N802
+    async def SaveDesign(
         self, request: design_pb2.SaveDesignRequest, context: Context
     ) -> design_pb2.SaveDesignResponse:
         """Revision 1; a repeated call stores nothing new."""
@@ -207,21 +207,21 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
             findings=_findings(judge(stored.design, self._catalogue)),
         )
 
-    async def GetDesign(  # noqa: N802
+    async def GetDesign(
         self, request: design_pb2.GetDesignRequest, context: Context
     ) -> design_pb2.GetDesignResponse:
         """One revision."""
         stored = await self._designs.get(*parse_design_name(request.name))
         return design_pb2.GetDesignResponse(stored_design=stored_design_message(stored))
 
-    async def WatchDesigns(  # noqa: N802
+    async def WatchDesigns(
         self, request: design_pb2.WatchDesignsRequest, context: Context
     ) -> AsyncIterator[design_pb2.WatchDesignsResponse]:
         """Whenever a design was stored or got a revision."""
         async for count in follow_list(self._designs.changes, heartbeat_s=_HEARTBEAT_S):
             yield design_pb2.WatchDesignsResponse(changes=count)
 
-    async def ListDesigns(  # noqa: N802
+    async def ListDesigns(
         self, request: design_pb2.ListDesignsRequest, context: Context
     ) -> design_pb2.ListDesignsResponse:
         """Stored designs, newest first."""
@@ -232,7 +232,7 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
             next_page_token=write_page_token("designs", rest),
         )
 
-    async def ListDesignRevisions(  # noqa: N802
+    async def ListDesignRevisions(
         self, request: design_pb2.ListDesignRevisionsRequest, context: Context
     ) -> design_pb2.ListDesignRevisionsResponse:
         """Revisions, newest first."""
@@ -247,7 +247,7 @@ class DesignService(design_pb2_grpc.DesignServiceServicer):
             ),
         )
 
-    async def UpdateDesign(  # noqa: N802
+    async def UpdateDesign(
         self, request: design_pb2.UpdateDesignRequest, context: Context
     ) -> design_pb2.UpdateDesignResponse:
         """The next revision."""

@@ -23,7 +23,7 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         """Tell everybody that no new work is taken."""
         self._leaving.set()
 
-    async def Check(  # noqa: N802
+    async def Check(
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> health_pb2.HealthCheckResponse:
         """How a service is."""
@@ -31,7 +31,7 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             raise NotFoundError("SERVICE_NOT_FOUND", f"there is no service {request.service[:100]}")
         return self._answer()
 
-    async def Watch(  # noqa: N802
+    async def Watch(
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
         """How a service is, now and when that changes."""

@@ -43,7 +43,7 @@ _DECIDING = ("Approve", "Reject")
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class EdgeInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
+class EdgeInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs alone
     """Establishes the principal, checks its role, maps errors and logs what changes things."""
 
     def __init__(self) -> None:

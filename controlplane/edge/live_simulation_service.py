@@ -85,7 +85,7 @@ class LiveSimulationService(live_simulation_pb2_grpc.LiveSimulationServiceServic
         self._answers = answers
         self._heartbeat_s = heartbeat_s
 
-    async def StartLiveSimulation(  # noqa: N802
+    async def StartLiveSimulation(
         self, request: live_simulation_pb2.StartLiveSimulationRequest, context: Context
     ) -> live_simulation_pb2.StartLiveSimulationResponse:
         """Start one."""
@@ -94,14 +94,14 @@ class LiveSimulationService(live_simulation_pb2_grpc.LiveSimulationServiceServic
         live = await self._lives.start(session, current_principal().name, request_id)
         return live_simulation_pb2.StartLiveSimulationResponse(live_simulation=live_message(live))
 
-    async def GetLiveSimulation(  # noqa: N802
+    async def GetLiveSimulation(
         self, request: live_simulation_pb2.GetLiveSimulationRequest, context: Context
     ) -> live_simulation_pb2.GetLiveSimulationResponse:
         """One of them."""
         live = await self._find(request.name)
         return live_simulation_pb2.GetLiveSimulationResponse(live_simulation=live_message(live))
 
-    async def ListLiveSimulations(  # noqa: N802
+    async def ListLiveSimulations(
         self, request: live_simulation_pb2.ListLiveSimulationsRequest, context: Context
     ) -> live_simulation_pb2.ListLiveSimulationsResponse:
         """Newest first."""
@@ -115,7 +115,7 @@ class LiveSimulationService(live_simulation_pb2_grpc.LiveSimulationServiceServic
             next_page_token=write_page_token(_COLLECTION, rest),
         )
 
-    async def WatchLiveSimulation(  # noqa: N802
+    async def WatchLiveSimulation(
         self, request: live_simulation_pb2.WatchLiveSimulationRequest, context: Context
     ) -> AsyncIterator[live_simulation_pb2.WatchLiveSimulationResponse]:
         """Its changes and its console, until both have ended."""
@@ -143,7 +143,7 @@ class LiveSimulationService(live_simulation_pb2_grpc.LiveSimulationServiceServic
                 elif not await self._news(live, cursor):
                     yield live_simulation_pb2.WatchLiveSimulationResponse()
 
-    async def SendToLiveSimulation(  # noqa: N802
+    async def SendToLiveSimulation(
         self, request: live_simulation_pb2.SendToLiveSimulationRequest, context: Context
     ) -> live_simulation_pb2.SendToLiveSimulationResponse:
         """Type at it."""
@@ -160,7 +160,7 @@ class LiveSimulationService(live_simulation_pb2_grpc.LiveSimulationServiceServic
             self._answers, request, live_simulation_pb2.SendToLiveSimulationResponse, send
         )
 
-    async def SetLiveSignal(  # noqa: N802
+    async def SetLiveSignal(
         self, request: live_simulation_pb2.SetLiveSignalRequest, context: Context
     ) -> live_simulation_pb2.SetLiveSignalResponse:
         """Put a value on an input."""
@@ -179,7 +179,7 @@ class LiveSimulationService(live_simulation_pb2_grpc.LiveSimulationServiceServic
 
         return await once(self._answers, request, live_simulation_pb2.SetLiveSignalResponse, put)
 
-    async def ResetLiveSimulation(  # noqa: N802
+    async def ResetLiveSimulation(
         self, request: live_simulation_pb2.ResetLiveSimulationRequest, context: Context
     ) -> live_simulation_pb2.ResetLiveSimulationResponse:
         """Start its firmware anew."""
@@ -194,7 +194,7 @@ class LiveSimulationService(live_simulation_pb2_grpc.LiveSimulationServiceServic
             self._answers, request, live_simulation_pb2.ResetLiveSimulationResponse, reset
         )
 
-    async def StopLiveSimulation(  # noqa: N802
+    async def StopLiveSimulation(
         self, request: live_simulation_pb2.StopLiveSimulationRequest, context: Context
     ) -> live_simulation_pb2.StopLiveSimulationResponse:
         """End it."""

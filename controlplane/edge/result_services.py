@@ -34,7 +34,7 @@ class BuildService(build_service_pb2_grpc.BuildServiceServicer):
         self._store = store
         self._sessions = sessions
 
-    async def StartBuild(  # noqa: N802
+    async def StartBuild(
         self, request: build_service_pb2.StartBuildRequest, context: Context
     ) -> build_service_pb2.StartBuildResponse:
         """A session that ends with BUILD."""
@@ -52,7 +52,7 @@ class BuildService(build_service_pb2_grpc.BuildServiceServicer):
         answer = await self._sessions.CreateSession(wanted, context)
         return build_service_pb2.StartBuildResponse(session=answer.session)
 
-    async def GetBuildState(  # noqa: N802
+    async def GetBuildState(
         self, request: build_service_pb2.GetBuildStateRequest, context: Context
     ) -> build_service_pb2.GetBuildStateResponse:
         """Its session."""
@@ -60,7 +60,7 @@ class BuildService(build_service_pb2_grpc.BuildServiceServicer):
         answer = await self._sessions.GetSession(wanted, context)
         return build_service_pb2.GetBuildStateResponse(session=answer.session)
 
-    async def WatchBuild(  # noqa: N802
+    async def WatchBuild(
         self, request: build_service_pb2.WatchBuildRequest, context: Context
     ) -> AsyncIterator[build_service_pb2.WatchBuildResponse]:
         """The events of its session."""
@@ -72,7 +72,7 @@ class BuildService(build_service_pb2_grpc.BuildServiceServicer):
                 events=told.events, head_sequence=told.head_sequence
             )
 
-    async def CancelBuild(  # noqa: N802
+    async def CancelBuild(
         self, request: build_service_pb2.CancelBuildRequest, context: Context
     ) -> build_service_pb2.CancelBuildResponse:
         """End its session."""
@@ -82,7 +82,7 @@ class BuildService(build_service_pb2_grpc.BuildServiceServicer):
         answer = await self._sessions.CancelSession(wanted, context)
         return build_service_pb2.CancelBuildResponse(session=answer.session)
 
-    async def GetBuild(  # noqa: N802
+    async def GetBuild(
         self, request: build_pb2.GetBuildRequest, context: Context
     ) -> build_pb2.GetBuildResponse:
         """The newest build."""
@@ -99,7 +99,7 @@ class SimulationService(simulation_pb2_grpc.SimulationServiceServicer):
         self._store = store
         self._sessions = sessions
 
-    async def StartSimulation(  # noqa: N802
+    async def StartSimulation(
         self, request: simulation_pb2.StartSimulationRequest, context: Context
     ) -> simulation_pb2.StartSimulationResponse:
         """A session that ends with SIMULATE."""
@@ -116,7 +116,7 @@ class SimulationService(simulation_pb2_grpc.SimulationServiceServicer):
         answer = await self._sessions.CreateSession(wanted, context)
         return simulation_pb2.StartSimulationResponse(session=answer.session)
 
-    async def GetSimulationState(  # noqa: N802
+    async def GetSimulationState(
         self, request: simulation_pb2.GetSimulationStateRequest, context: Context
     ) -> simulation_pb2.GetSimulationStateResponse:
         """Its session."""
@@ -124,7 +124,7 @@ class SimulationService(simulation_pb2_grpc.SimulationServiceServicer):
         answer = await self._sessions.GetSession(wanted, context)
         return simulation_pb2.GetSimulationStateResponse(session=answer.session)
 
-    async def WatchSimulation(  # noqa: N802
+    async def WatchSimulation(
         self, request: simulation_pb2.WatchSimulationRequest, context: Context
     ) -> AsyncIterator[simulation_pb2.WatchSimulationResponse]:
         """The events of its session."""
@@ -136,7 +136,7 @@ class SimulationService(simulation_pb2_grpc.SimulationServiceServicer):
                 events=told.events, head_sequence=told.head_sequence
             )
 
-    async def CancelSimulation(  # noqa: N802
+    async def CancelSimulation(
         self, request: simulation_pb2.CancelSimulationRequest, context: Context
     ) -> simulation_pb2.CancelSimulationResponse:
         """End its session."""
@@ -146,7 +146,7 @@ class SimulationService(simulation_pb2_grpc.SimulationServiceServicer):
         answer = await self._sessions.CancelSession(wanted, context)
         return simulation_pb2.CancelSimulationResponse(session=answer.session)
 
-    async def GetSimulation(  # noqa: N802
+    async def GetSimulation(
         self, request: simulation_pb2.GetSimulationRequest, context: Context
     ) -> simulation_pb2.GetSimulationResponse:
         """The newest simulation."""

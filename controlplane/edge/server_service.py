@@ -51,7 +51,7 @@ class ServerService(server_pb2_grpc.ServerServiceServicer):
         self._data_dir = data_dir
         self._start_time = start_time
 
-    async def GetServer(  # noqa: N802
+    async def GetServer(
         self, request: server_pb2.GetServerRequest, context: Context
     ) -> server_pb2.GetServerResponse:
         """Version, caller, designers and, when asked for, the checks."""

@@ -95,7 +95,7 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
         self._heartbeat_s = heartbeat_s
         self._session_ceiling = session_ceiling_micro_usd
 
-    async def CreateSession(  # noqa: N802
+    async def CreateSession(
         self, request: session_pb2.CreateSessionRequest, context: Context
     ) -> session_pb2.CreateSessionResponse:
         """Accept a session."""
@@ -179,14 +179,14 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
             design=design_name(stored.design_id, stored.revision),
         )
 
-    async def GetSession(  # noqa: N802
+    async def GetSession(
         self, request: session_pb2.GetSessionRequest, context: Context
     ) -> session_pb2.GetSessionResponse:
         """One session."""
         session = await self._store.find(session_id(request.name))
         return session_pb2.GetSessionResponse(session=session_message(session))
 
-    async def ListSessions(  # noqa: N802
+    async def ListSessions(
         self, request: session_pb2.ListSessionsRequest, context: Context
     ) -> session_pb2.ListSessionsResponse:
         """Sessions, newest first."""
@@ -197,7 +197,7 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
             next_page_token=write_page_token("sessions", rest),
         )
 
-    async def CancelSession(  # noqa: N802
+    async def CancelSession(
         self, request: session_pb2.CancelSessionRequest, context: Context
     ) -> session_pb2.CancelSessionResponse:
         """Ask a session to end."""
@@ -209,7 +209,7 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
 
         return await once(self._answers, request, session_pb2.CancelSessionResponse, cancel)
 
-    async def AnswerQuestions(  # noqa: N802
+    async def AnswerQuestions(
         self, request: session_pb2.AnswerQuestionsRequest, context: Context
     ) -> session_pb2.AnswerQuestionsResponse:
         """Answer what a session asks."""
@@ -227,7 +227,7 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
 
         return await once(self._answers, request, session_pb2.AnswerQuestionsResponse, answer)
 
-    async def WatchSession(  # noqa: N802
+    async def WatchSession(
         self, request: session_pb2.WatchSessionRequest, context: Context
     ) -> AsyncIterator[session_pb2.WatchSessionResponse]:
         """Stored events, then live ones, until the last of an ended session."""
@@ -247,7 +247,7 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
         ):
             yield session_pb2.WatchSessionResponse(events=events, head_sequence=head)
 
-    async def WatchSessions(  # noqa: N802
+    async def WatchSessions(
         self, request: session_pb2.WatchSessionsRequest, context: Context
     ) -> AsyncIterator[session_pb2.WatchSessionsResponse]:
         """The newest sessions, then those that change."""
@@ -267,7 +267,7 @@ class SessionService(session_pb2_grpc.SessionServiceServicer):
                 # A session in work changes many times a second; once is enough for a list.
                 await asyncio.sleep(_LIST_REST_S)
 
-    async def GetSessionDesign(  # noqa: N802
+    async def GetSessionDesign(
         self, request: session_pb2.GetSessionDesignRequest, context: Context
     ) -> session_pb2.GetSessionDesignResponse:
         """The design, and the sketch once there is a build."""

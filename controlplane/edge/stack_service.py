@@ -66,7 +66,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
         self._sender = sender
         self._heartbeat_s = heartbeat_s
 
-    async def CreateStack(  # noqa: N802
+    async def CreateStack(
         self, request: stack_pb2.CreateStackRequest, context: Context
     ) -> stack_pb2.CreateStackResponse:
         """Describe a stack."""
@@ -84,14 +84,14 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
 
         return await once(self._answers, request, stack_pb2.CreateStackResponse, create)
 
-    async def GetStack(  # noqa: N802
+    async def GetStack(
         self, request: stack_pb2.GetStackRequest, context: Context
     ) -> stack_pb2.GetStackResponse:
         """One stack."""
         stack = await self._store.get(stack_id(request.name))
         return stack_pb2.GetStackResponse(stack=stack_message(stack))
 
-    async def ListStacks(  # noqa: N802
+    async def ListStacks(
         self, request: stack_pb2.ListStacksRequest, context: Context
     ) -> stack_pb2.ListStacksResponse:
         """Stacks, newest first."""
@@ -102,7 +102,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
             next_page_token=write_page_token("stacks", rest),
         )
 
-    async def PlanStack(  # noqa: N802
+    async def PlanStack(
         self, request: stack_pb2.PlanStackRequest, context: Context
     ) -> stack_pb2.PlanStackResponse:
         """Begin to make a plan."""
@@ -116,14 +116,14 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
             stack=stack_message(stack), operation=operation_message(running_operation(stack))
         )
 
-    async def GetPlan(  # noqa: N802
+    async def GetPlan(
         self, request: stack_pb2.GetPlanRequest, context: Context
     ) -> stack_pb2.GetPlanResponse:
         """The newest plan, whole."""
         plan = await self._stacks.newest_plan(stack_id(request.name))
         return stack_pb2.GetPlanResponse(plan=to_wire(plan, provisioning_pb2.StackPlan))
 
-    async def ApproveStack(  # noqa: N802
+    async def ApproveStack(
         self, request: stack_pb2.ApproveStackRequest, context: Context
     ) -> stack_pb2.ApproveStackResponse:
         """Approve the open plan."""
@@ -136,7 +136,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
             )
         return stack_pb2.ApproveStackResponse(stack=stack_message(stack))
 
-    async def RejectPlan(  # noqa: N802
+    async def RejectPlan(
         self, request: stack_pb2.RejectPlanRequest, context: Context
     ) -> stack_pb2.RejectPlanResponse:
         """Give the open plan up."""
@@ -145,7 +145,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
         )
         return stack_pb2.RejectPlanResponse(stack=stack_message(stack))
 
-    async def ApplyStack(  # noqa: N802
+    async def ApplyStack(
         self, request: stack_pb2.ApplyStackRequest, context: Context
     ) -> stack_pb2.ApplyStackResponse:
         """Begin to apply the approved plan."""
@@ -154,7 +154,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
             stack=stack_message(stack), operation=operation_message(running_operation(stack))
         )
 
-    async def DestroyStack(  # noqa: N802
+    async def DestroyStack(
         self, request: stack_pb2.DestroyStackRequest, context: Context
     ) -> stack_pb2.DestroyStackResponse:
         """Begin to plan the destruction."""
@@ -165,7 +165,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
             stack=stack_message(stack), operation=operation_message(running_operation(stack))
         )
 
-    async def DetectDrift(  # noqa: N802
+    async def DetectDrift(
         self, request: stack_pb2.DetectDriftRequest, context: Context
     ) -> stack_pb2.DetectDriftResponse:
         """Begin to look for what was changed outside."""
@@ -174,7 +174,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
             stack=stack_message(stack), operation=operation_message(running_operation(stack))
         )
 
-    async def GetOutputs(  # noqa: N802
+    async def GetOutputs(
         self, request: stack_pb2.GetOutputsRequest, context: Context
     ) -> stack_pb2.GetOutputsResponse:
         """What the stack gives to devices."""
@@ -193,14 +193,14 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
                 answer.sensitive.add(name=name, json=value)
         return answer
 
-    async def CancelOperation(  # noqa: N802
+    async def CancelOperation(
         self, request: stack_pb2.CancelOperationRequest, context: Context
     ) -> stack_pb2.CancelOperationResponse:
         """Ask the running operation to end."""
         operation = await self._stacks.cancel(stack_id(request.name))
         return stack_pb2.CancelOperationResponse(operation=operation_message(operation))
 
-    async def WatchStack(  # noqa: N802
+    async def WatchStack(
         self, request: stack_pb2.WatchStackRequest, context: Context
     ) -> AsyncIterator[stack_pb2.WatchStackResponse]:
         """Stored events, then live ones."""
@@ -228,14 +228,14 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
         ):
             yield stack_pb2.WatchStackResponse(events=events, head_sequence=head)
 
-    async def WatchStacks(  # noqa: N802
+    async def WatchStacks(
         self, request: stack_pb2.WatchStacksRequest, context: Context
     ) -> AsyncIterator[stack_pb2.WatchStacksResponse]:
         """Whenever a stack was made or forgotten."""
         async for count in follow_list(self._store.changes, heartbeat_s=self._heartbeat_s):
             yield stack_pb2.WatchStacksResponse(changes=count)
 
-    async def WatchTelemetry(  # noqa: N802
+    async def WatchTelemetry(
         self, request: stack_pb2.WatchTelemetryRequest, context: Context
     ) -> AsyncIterator[stack_pb2.WatchTelemetryResponse]:
         """Kept messages, then live ones, until the stack gives none any more."""
@@ -254,7 +254,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
             except TimeoutError:
                 yield stack_pb2.WatchTelemetryResponse(head_number=number)
 
-    async def SendToDevice(  # noqa: N802
+    async def SendToDevice(
         self, request: stack_pb2.SendToDeviceRequest, context: Context
     ) -> stack_pb2.SendToDeviceResponse:
         """Publish a message to a device."""
@@ -281,7 +281,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
             )
         return stack
 
-    async def DeleteStack(  # noqa: N802
+    async def DeleteStack(
         self, request: stack_pb2.DeleteStackRequest, context: Context
     ) -> stack_pb2.DeleteStackResponse:
         """Forget an empty stack."""

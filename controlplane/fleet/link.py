@@ -60,7 +60,7 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
         self._commands = commands
         self._console_log = console_log
 
-    async def Connect(  # type: ignore[override]  # noqa: N802 (the wire contract's name)
+    async def Connect(  # type: ignore[override]  # it writes instead of yielding
         self,
         request_iterator: AsyncIterator[agent_link_pb2.ConnectRequest],
         context: Context,
@@ -88,7 +88,7 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
                 "SUPERSEDED", f"agent {agent} has opened a newer stream", agent=agent
             )
 
-    async def UploadConsole(  # type: ignore[override]  # noqa: N802
+    async def UploadConsole(  # type: ignore[override]  # as Connect
         self,
         request_iterator: AsyncIterator[agent_link_pb2.UploadConsoleRequest],
         context: Context,
@@ -105,7 +105,7 @@ class AgentLink(agent_link_pb2_grpc.AgentLinkServiceServicer):
             heads = await self._store_chunks(agent, message)
             await context.write(agent_link_pb2.UploadConsoleResponse(acked=heads))
 
-    async def FetchDeviceCredential(  # noqa: N802
+    async def FetchDeviceCredential(
         self, request: agent_link_pb2.FetchDeviceCredentialRequest, context: Context
     ) -> agent_link_pb2.FetchDeviceCredentialResponse:
         """What the device of a bound board connects with, to the agent that holds the board."""

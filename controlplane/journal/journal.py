@@ -57,7 +57,7 @@ class Journal:
             tx.connection.execute("INSERT INTO journals VALUES (?, 1, 0)", (subject,))
         time_us, stage_text = to_us(now), stage or ""
         tx.connection.executemany(
-            f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - words of our own
             [
                 (n, subject, time_us, stage_text, attempt, FACT_NAMES[type(f)], to_json(f))
                 for n, f in enumerate(facts, head + 1)
@@ -100,7 +100,7 @@ class Journal:
                 "SELECT oldest FROM journals WHERE subject = ?", (subject,)
             ).fetchone()
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM events"  # noqa: S608
+                f"SELECT {_COLUMNS} FROM events"  # noqa: S608 - words of our own
                 " WHERE subject = ? AND sequence >= ? ORDER BY sequence LIMIT ?",
                 (subject, first, limit),
             ).fetchall()

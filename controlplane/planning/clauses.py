@@ -20,6 +20,7 @@ from controlplane.planning.grammar import (
     Words,
 )
 from controlplane.planning.intent import (
+    Amount,
     Echo,
     Hysteresis,
     InputRef,
@@ -123,10 +124,13 @@ def _wire(features: Features) -> Features | None:
 
 
 def _hysteresis_clause() -> Rule:
-    return Mapped(
-        Seq(LEAD, HYSTERESIS),
-        lambda f: with_spans(f, Hysteresis(amount=value_of(f, "hysteresis"))),  # type: ignore[arg-type]
-    )
+    return Mapped(Seq(LEAD, HYSTERESIS), _hysteresis)
+
+
+def _hysteresis(features: Features) -> Features:
+    amount = value_of(features, "hysteresis")
+    said = Hysteresis(amount=amount if isinstance(amount, Amount) else None)
+    return with_spans(features, said)
 
 
 def _baud_clause() -> Rule:

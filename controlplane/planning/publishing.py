@@ -159,6 +159,15 @@ _CHANGES = Mark(
 )
 
 
+def _state_of_output(features: Features) -> Features | None:
+    """An output that is named, as the value that is published."""
+    output = value_of(features, "output")
+    if not isinstance(output, OutputRef):
+        return None
+    spans = (feature for feature in features if feature[0] == "span")
+    return (("value", ValueRef(ValueKind.OUTPUT, output=output)), *spans)
+
+
 def publish_clause(things: Things) -> Rule:
     """Send values to the cloud: at a period, at changes, or when a sensor passes a number."""
     joint = Words(",|and|, and|&|as well as|plus")
@@ -201,13 +210,7 @@ def publish_clause(things: Things) -> Rule:
             Words("of|in|to"),
             Alt(
                 things.value,
-                Mapped(
-                    things.output,
-                    lambda f: (
-                        ("value", ValueRef(ValueKind.OUTPUT, output=value_of(f, "output"))),  # type: ignore[arg-type]
-                        *(feature for feature in f if feature[0] == "span"),
-                    ),
-                ),
+                Mapped(things.output, _state_of_output),
             ),
         ),
         "changes",
@@ -215,13 +218,7 @@ def publish_clause(things: Things) -> Rule:
     )
     changed = Feature(
         Seq(
-            Mapped(
-                things.output,
-                lambda f: (
-                    ("value", ValueRef(ValueKind.OUTPUT, output=value_of(f, "output"))),  # type: ignore[arg-type]
-                    *(feature for feature in f if feature[0] == "span"),
-                ),
-            ),
+            Mapped(things.output, _state_of_output),
             Mark(Words("state changes|changes|'s state changes"), "each change"),
         ),
         "changes",

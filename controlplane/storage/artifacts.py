@@ -141,7 +141,7 @@ def check_digest(sha256: str) -> None:
 
 def _find(connection: sqlite3.Connection, sha256: str) -> Artifact | None:
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM artifacts WHERE sha256 = ?",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM artifacts WHERE sha256 = ?",  # noqa: S608 - words of our own
         (sha256,),
     ).fetchone()
     if row is None:
@@ -153,7 +153,7 @@ def _find(connection: sqlite3.Connection, sha256: str) -> Artifact | None:
 
 def _insert(tx: Transaction, artifact: Artifact) -> Artifact:
     tx.connection.execute(
-        f"INSERT INTO artifacts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO artifacts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - words of our own
         " ON CONFLICT DO NOTHING",
         (
             artifact.kind,

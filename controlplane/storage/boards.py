@@ -43,7 +43,7 @@ JOIN agents a ON a.agent = b.agent
 LEFT JOIN leases l ON l.name = b.lease
 LEFT JOIN consoles c ON c.console = 'consoles/' || b.name
 LEFT JOIN cloud_bindings k ON k.board = b.name AND k.active = 1
-"""  # noqa: S608
+"""  # noqa: S608 - words of our own
 
 
 class BoardStore:

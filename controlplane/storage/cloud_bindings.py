@@ -123,7 +123,7 @@ class CloudBindings:
 
     def _end(self, tx: Transaction, which: str, *values: str) -> None:
         rows = tx.connection.execute(
-            f"UPDATE cloud_bindings SET active = 0 WHERE active = 1 AND {which} RETURNING agent",  # noqa: S608
+            f"UPDATE cloud_bindings SET active = 0 WHERE active = 1 AND {which} RETURNING agent",  # noqa: S608 - words of our own
             values,
         ).fetchall()
         if rows:
@@ -140,7 +140,7 @@ class CloudBindings:
     async def _select(self, which: str, *values: str) -> list[BoundBoard]:
         def work(connection: sqlite3.Connection) -> list[BoundBoard]:
             rows = connection.execute(
-                f"SELECT board, active, body FROM cloud_bindings WHERE {which} ORDER BY board",  # noqa: S608
+                f"SELECT board, active, body FROM cloud_bindings WHERE {which} ORDER BY board",  # noqa: S608 - words of our own
                 values,
             ).fetchall()
             return [_bound(board, active, body) for board, active, body in rows]

@@ -92,7 +92,7 @@ class CommandStore:
         """Commands of an agent that are not done, oldest first."""
         rows = await self._database.read(
             lambda connection: connection.execute(
-                f"SELECT {_COLUMNS} FROM commands"  # noqa: S608
+                f"SELECT {_COLUMNS} FROM commands"  # noqa: S608 - words of our own
                 " WHERE agent = ? AND state <> 'DONE' ORDER BY create_us, rowid",
                 (agent,),
             ).fetchall()
@@ -170,7 +170,7 @@ class CommandStore:
 
 def _find(connection: sqlite3.Connection, command_id: str) -> CommandRecord | None:
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM commands WHERE command_id = ?",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM commands WHERE command_id = ?",  # noqa: S608 - words of our own
         (command_id,),
     ).fetchone()
     return _record(row) if row else None

@@ -21,7 +21,7 @@ def page_edge(
     if after is None:
         return _NEWER_THAN_ALL, ""
     row = connection.execute(
-        f"SELECT create_us FROM {table} WHERE {key} = ?",  # noqa: S608 - names of our own
+        f"SELECT create_us FROM {table} WHERE {key} = ?",  # noqa: S608 - words of our own
         (after,),
     ).fetchone()
     if row is None:
@@ -40,7 +40,7 @@ def whole_id(connection: sqlite3.Connection, table: str, key: str, prefix: str, 
     ids = [
         row[0]
         for row in connection.execute(
-            f"SELECT {key} FROM {table} WHERE {key} >= ? AND {key} < ?"  # noqa: S608 - as above
+            f"SELECT {key} FROM {table} WHERE {key} >= ? AND {key} < ?"  # noqa: S608 - words of our own
             f" ORDER BY {key} LIMIT 2",
             (prefix, prefix + _AFTER_ALL),
         )

@@ -116,7 +116,7 @@ def _month(moment: datetime) -> str:
 
 def _at_most(connection: sqlite3.Connection, of: str, key: str) -> int:
     row = connection.execute(
-        "SELECT SUM(COALESCE(cost_micro_usd, worst_micro_usd, 0)) FROM model_calls"  # noqa: S608
+        "SELECT SUM(COALESCE(cost_micro_usd, worst_micro_usd, 0)) FROM model_calls"  # noqa: S608 - words of our own
         f" WHERE {_WHERE[of]}",
         (key,),
     ).fetchone()

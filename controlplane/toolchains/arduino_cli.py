@@ -40,7 +40,7 @@ class ArduinoCli:
         """The program, and the installed core of the board."""
         vendor, architecture = _known(board).fqbn.split(":")[:2]
         home = Path(os.environ.get("ARDUINO_DIRECTORIES_DATA") or Path.home() / ".arduino15")
-        env = {"ARDUINO_UPDATER_ENABLE_NOTIFICATION": "false", "HOME": "/tmp"}  # noqa: S108
+        env = {"ARDUINO_UPDATER_ENABLE_NOTIFICATION": "false", "HOME": "/tmp"}  # noqa: S108 - the child's own
         located, readable = await find_tool(ARDUINO_CLI, confinement, env=env)
         core = home / "packages" / vendor / "hardware" / architecture
         versions = await asyncio.to_thread(_folders, core)

@@ -47,7 +47,7 @@ class EspIdf:
     async def find(self, _board: BoardModel, confinement: Confinement) -> Found:
         """The program, and Arduino as a component."""
         env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        env["HOME"] = "/tmp"  # noqa: S108
+        env["HOME"] = "/tmp"  # noqa: S108 - the child's own
         tools = Path(os.environ.get("IDF_TOOLS_PATH") or Path.home() / ".espressif")
         folders = [tools, *(Path(env[name]) for name in _PASSED_ON[:3] if name in env)]
         readable = tuple(dict.fromkeys(folder for folder in folders if folder.is_dir()))

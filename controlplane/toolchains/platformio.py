@@ -38,7 +38,7 @@ class PlatformIo:
         """The program, and the installed platform of the board."""
         known = _known(board)
         home = Path(os.environ.get("PLATFORMIO_CORE_DIR") or Path.home() / ".platformio")
-        env = {"PLATFORMIO_SETTING_ENABLE_TELEMETRY": "No", "HOME": "/tmp"}  # noqa: S108
+        env = {"PLATFORMIO_SETTING_ENABLE_TELEMETRY": "No", "HOME": "/tmp"}  # noqa: S108 - the child's own
         located, readable = await find_tool(PIO, confinement, env=env)
         manifest = home / "platforms" / known.platform / "platform.json"
         version = await asyncio.to_thread(_version_in, manifest)

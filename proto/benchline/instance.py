@@ -71,7 +71,7 @@ class Instance:
         if len(os.fsencode(inside)) <= _LONGEST_SOCKET_PATH:
             return inside
         digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
-        base = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/benchline-{os.getuid()}")  # noqa: S108
+        base = runtime_dir()
         return base / f"benchline-{digest}" / "control.sock"
 
     @property
@@ -87,6 +87,12 @@ def current_instance() -> Instance:
         return Instance(Path(chosen).expanduser().absolute())
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return Instance(Path(base).expanduser().absolute() / "benchline")
+
+
+def runtime_dir() -> Path:
+    """Where sockets go whose own place has too long a path; whether it is private is not said."""
+    chosen = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(chosen or f"/tmp/benchline-{os.getuid()}")  # noqa: S108 - proved by its users
 
 
 def make_private(folder: Path) -> Path:

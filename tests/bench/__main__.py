@@ -59,8 +59,8 @@ def simulation(rounds: int) -> Found:
         rows.append(
             Row(
                 what=what,
-                ours=facts["ours_samples_s"],  # type: ignore[arg-type]
-                beside=facts["bare_samples_s"],  # type: ignore[arg-type]
+                ours=facts["ours_samples_s"],
+                beside=facts["bare_samples_s"],
                 beside_what=beside,
                 most_ratio=1.3,
             )
@@ -77,7 +77,7 @@ def flashers(rounds: int) -> Found:
     }
     for tool, beside_what in stock.items():
         facts = script("bench_flash.py", "--tool", tool, "--rounds", str(rounds))
-        samples: dict[str, list[float]] = facts["samples_s"]  # type: ignore[assignment]
+        samples: dict[str, list[float]] = facts["samples_s"]
         rows += [
             Row(
                 what=f"flash 1008 KiB and read back, the {tool} flasher alone",
@@ -124,9 +124,9 @@ def demo(rounds: int) -> Found:
             environment = os.environ | {"BENCHLINE_DATA_DIR": folder}
             started = time.perf_counter()
             quiet = {"cwd": ROOT, "env": environment, "stdin": subprocess.DEVNULL}
-            done = subprocess.run(["make", "demo"], **quiet, capture_output=True, check=False)  # type: ignore[call-overload]
+            done = subprocess.run(["make", "demo"], **quiet, capture_output=True, check=False)
             seconds.append(time.perf_counter() - started)
-            subprocess.run(["./benchline", "down"], **quiet, capture_output=True, check=False)  # type: ignore[call-overload]
+            subprocess.run(["./benchline", "down"], **quiet, capture_output=True, check=False)
             if done.returncode:
                 raise RuntimeError(f"make demo ended {done.returncode}: {done.stderr[-2000:]}")
     what = "`make demo` with the packages there, nothing cached"

@@ -27,15 +27,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchagent.flashers.esptool import EsptoolFlasher  # noqa: E402
-from benchagent.flashers.protocol import (  # noqa: E402
+from benchagent.flashers.esptool import EsptoolFlasher
+from benchagent.flashers.protocol import (
     Flasher,
     FlashOutcome,
     FlashPlan,
     FlashSegment,
     ProbeRef,
 )
-from benchagent.flashers.pyocd import PyocdFlasher  # noqa: E402
+from benchagent.flashers.pyocd import PyocdFlasher
 
 IMAGE_SIZE = 1008 * 1024
 DEMO_SIZE = 16 * 1024

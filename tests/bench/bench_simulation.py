@@ -21,16 +21,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "proto")]
 
-from benchline.scenario import RunPlan, pack_table, parse_scenario, resolve  # noqa: E402
-from controlplane.domain.build import SourceFile  # noqa: E402
-from controlplane.simulators.flash_file import flash_contents  # noqa: E402
-from controlplane.simulators.identity import icount_option, run_nonce  # noqa: E402
-from controlplane.simulators.machine import ChildSimulator  # noqa: E402
-from controlplane.simulators.protocol import Target  # noqa: E402
-from controlplane.simulators.qemu import qemu_simulator  # noqa: E402
-from controlplane.simulators.unicorn import emulator_simulator  # noqa: E402
-from controlplane.toolchains.bare_metal import BareMetalToolchain  # noqa: E402
-from controlplane.toolchains.protocol import BuildRequest, BuildVariant  # noqa: E402
+from benchline.scenario import RunPlan, pack_table, parse_scenario, resolve
+from controlplane.domain.build import SourceFile
+from controlplane.simulators.flash_file import flash_contents
+from controlplane.simulators.identity import icount_option, run_nonce
+from controlplane.simulators.machine import ChildSimulator
+from controlplane.simulators.protocol import Target
+from controlplane.simulators.qemu import qemu_simulator
+from controlplane.simulators.unicorn import emulator_simulator
+from controlplane.toolchains.bare_metal import BareMetalToolchain
+from controlplane.toolchains.protocol import BuildRequest, BuildVariant
 
 BUDGET_RATIO = 1.3
 
@@ -190,7 +190,7 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
     case = CASES[sys.argv[2] if len(sys.argv) > 2 else "stm32"]
     facts = asyncio.run(measure(rounds, case))
-    low, high = facts["ours_range_s"]  # type: ignore[misc]
+    low, high = facts["ours_range_s"]
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.write(
         f"| simulate a 60 s scenario | {facts['ours_median_s']} s ({low}-{high}) | "

@@ -55,7 +55,7 @@ class Typed:
             seen.append(line)
             if words in line:
                 return
-        raise AssertionError(f"{words!r} is not in {seen}\n{self.process.stderr.read()}")  # type: ignore[union-attr]
+        raise AssertionError(f"{words!r} is not in {seen}\n{self.process.stderr.read()}")
 
 
 def sketch(folder: Path, board: str) -> Path:

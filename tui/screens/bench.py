@@ -9,6 +9,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.coordinate import Coordinate
 from textual.widgets import DataTable, Static
 from textual.widgets.data_table import ColumnKey
 
@@ -142,8 +143,9 @@ class BenchScreen(BoardCareScreen):
         else:
             for index, board in enumerate(boards):
                 for column, cell in enumerate(board_cells(board, model)):
-                    if table.get_cell_at((index, column)) != cell:  # type: ignore[arg-type]
-                        table.update_cell_at((index, column), cell)  # type: ignore[arg-type]
+                    place = Coordinate(index, column)
+                    if table.get_cell_at(place) != cell:
+                        table.update_cell_at(place, cell)
         if boards and self.is_current and not table.has_focus:
             table.focus()
         self._paint_wave(model)

@@ -52,7 +52,7 @@ class ConsolePane(ScrollView, can_focus=True):
             """Only the newest matters."""
             return isinstance(message, ConsolePane.Painted)
 
-    def __init__(self, *, max_lines: int = 20_000, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, max_lines: int = 20_000, id: str | None = None) -> None:  # noqa: A002  # Textual's word
         super().__init__(id=id)
         self._max_lines = max_lines
         self._text = ConsoleText(max_lines=max_lines)

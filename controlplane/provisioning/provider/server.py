@@ -70,9 +70,7 @@ def _fits(folder: Path) -> bool:
 class _Controller(goplugin_pb2_grpc.GRPCControllerServicer):
     """Terraform would end a plugin process; this one is the control plane."""
 
-    async def Shutdown(  # noqa: N802
-        self, request: goplugin_pb2.Empty, context: Context
-    ) -> goplugin_pb2.Empty:
+    async def Shutdown(self, request: goplugin_pb2.Empty, context: Context) -> goplugin_pb2.Empty:
         """Nothing ends: the socket is closed by who opened it."""
         return goplugin_pb2.Empty()
 
@@ -80,7 +78,7 @@ class _Controller(goplugin_pb2_grpc.GRPCControllerServicer):
 class _Stdio(goplugin_pb2_grpc.GRPCStdioServicer):
     """What the provider prints: nothing."""
 
-    async def StreamStdio(  # noqa: N802
+    async def StreamStdio(
         self, request: empty_pb2.Empty, context: Context
     ) -> AsyncIterator[goplugin_pb2.StdioData]:
         """A stream that is open as long as Terraform is there."""

@@ -38,7 +38,7 @@ class ProviderServicer(tfplugin6_pb2_grpc.ProviderServicer):
         self._resources = resources
         self._stopping = asyncio.Event()
 
-    async def GetProviderSchema(  # noqa: N802
+    async def GetProviderSchema(
         self, request: wire.GetProviderSchema.Request, context: Context
     ) -> wire.GetProviderSchema.Response:
         """What the resources are made of."""
@@ -49,19 +49,19 @@ class ProviderServicer(tfplugin6_pb2_grpc.ProviderServicer):
             },
         )
 
-    async def ValidateProviderConfig(  # noqa: N802
+    async def ValidateProviderConfig(
         self, request: wire.ValidateProviderConfig.Request, context: Context
     ) -> wire.ValidateProviderConfig.Response:
         """The provider has no settings."""
         return wire.ValidateProviderConfig.Response()
 
-    async def ConfigureProvider(  # noqa: N802
+    async def ConfigureProvider(
         self, request: wire.ConfigureProvider.Request, context: Context
     ) -> wire.ConfigureProvider.Response:
         """Nothing to do: the stack is that of the socket."""
         return wire.ConfigureProvider.Response()
 
-    async def ValidateResourceConfig(  # noqa: N802
+    async def ValidateResourceConfig(
         self, request: wire.ValidateResourceConfig.Request, context: Context
     ) -> wire.ValidateResourceConfig.Response:
         """What is wrong with a configuration, attribute by attribute."""
@@ -74,7 +74,7 @@ class ProviderServicer(tfplugin6_pb2_grpc.ProviderServicer):
         answer.diagnostics.extend(_complaint(problem) for problem in problems)
         return answer
 
-    async def UpgradeResourceState(  # noqa: N802
+    async def UpgradeResourceState(
         self, request: wire.UpgradeResourceState.Request, context: Context
     ) -> wire.UpgradeResourceState.Response:
         """State as it lies in the file, made one that the resource knows."""
@@ -85,7 +85,7 @@ class ProviderServicer(tfplugin6_pb2_grpc.ProviderServicer):
             answer.diagnostics.append(_diagnostic(error))
         return answer
 
-    async def ReadResource(  # noqa: N802
+    async def ReadResource(
         self, request: wire.ReadResource.Request, context: Context
     ) -> wire.ReadResource.Response:
         """How a resource really is."""
@@ -100,7 +100,7 @@ class ProviderServicer(tfplugin6_pb2_grpc.ProviderServicer):
             answer.diagnostics.append(_diagnostic(error))
         return answer
 
-    async def PlanResourceChange(  # noqa: N802
+    async def PlanResourceChange(
         self, request: wire.PlanResourceChange.Request, context: Context
     ) -> wire.PlanResourceChange.Response:
         """What an apply would lead to, and whether it must be a new resource."""
@@ -120,7 +120,7 @@ class ProviderServicer(tfplugin6_pb2_grpc.ProviderServicer):
             answer.diagnostics.append(_diagnostic(error))
         return answer
 
-    async def ApplyResourceChange(  # noqa: N802
+    async def ApplyResourceChange(
         self, request: wire.ApplyResourceChange.Request, context: Context
     ) -> wire.ApplyResourceChange.Response:
         """Create, update or delete.
@@ -143,7 +143,7 @@ class ProviderServicer(tfplugin6_pb2_grpc.ProviderServicer):
             answer.diagnostics.append(_diagnostic(error))
         return answer
 
-    async def StopProvider(  # noqa: N802
+    async def StopProvider(
         self, request: wire.StopProvider.Request, context: Context
     ) -> wire.StopProvider.Response:
         """End what is under way, soon."""

@@ -213,7 +213,7 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
         await until(f"{text!r}", lambda: text in stored.data, timeout_s)
         return stored.data.index(text)
 
-    async def Connect(self, request_iterator, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    async def Connect(self, request_iterator, context):
         first = await anext(request_iterator)
         assert first.WhichOneof("message") == "hello"
         self.hellos.append(first.hello)
@@ -276,7 +276,7 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
                         done = pb.ResultAcknowledged(command_id=request.command_result.command_id)
                         outgoing.put_nowait(pb.ConnectResponse(result_acknowledged=done))
 
-    async def UploadConsole(self, request_iterator, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    async def UploadConsole(self, request_iterator, context):
         first = True
         async for request in request_iterator:
             if first and request.link_epoch != self.link_epoch:
@@ -297,18 +297,18 @@ class ControlPlane(AgentLinkServiceServicer, ArtifactServiceServicer):
                 acked=[pb.ConsoleHead(board=board, offset=at) for board, at in moved.items()]
             )
 
-    async def FetchDeviceCredential(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    async def FetchDeviceCredential(self, request, context):
         if request.link_epoch != self.link_epoch or request.credential_ref not in self.credentials:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "not yours")
         return self.credentials[request.credential_ref]
 
-    async def GetArtifact(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    async def GetArtifact(self, request, context):
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not here")
 
-    async def WriteArtifact(self, request_iterator, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    async def WriteArtifact(self, request_iterator, context):
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not here")
 
-    async def ReadArtifact(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    async def ReadArtifact(self, request, context):
         self.read_offsets.append(request.offset)
         if request.sha256 not in self.artifacts:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such artifact")

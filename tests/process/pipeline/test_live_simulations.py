@@ -121,7 +121,7 @@ class Bench:
             Source(files=(sketch,), scenarios=(scenario,), title="Inputs"), board, (stored, release)
         )
 
-    async def keep(self, source: Source, board: str, artifacts: tuple) -> Session:  # type: ignore[type-arg]
+    async def keep(self, source: Source, board: str, artifacts: tuple) -> Session:
         now = datetime.now(UTC)
         request = SessionRequest(
             prompt="",
@@ -207,7 +207,7 @@ def simulators_below(pid: int) -> list[int]:
     return found
 
 
-async def reason_of(action) -> str:  # type: ignore[no-untyped-def]
+async def reason_of(action) -> str:
     with pytest.raises(BenchlineError) as caught:
         await action
     return caught.value.reason

@@ -51,7 +51,7 @@ class Rig:
             seed=None,
             stack="local",
         )
-        wanted = replace(request, **fields)  # type: ignore[arg-type]
+        wanted = replace(request, **fields)
         return await self.engine.start(wanted, "local:me", "")
 
     async def reached(self, session: Session, *states: State) -> Session:

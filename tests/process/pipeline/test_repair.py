@@ -142,7 +142,7 @@ class Work:
         self._act = act
 
     async def run(self, run: StageRun) -> StageResult:
-        result = await self._act(run)  # type: ignore[misc]
+        result = await self._act(run)
         assert isinstance(result, StageResult)
         return result
 
@@ -288,9 +288,9 @@ async def test_deciding_again_after_a_crash_gives_the_same_turn(tmp_path: Path) 
         moved += 1
         if moved % 2:
             raise RuntimeError("killed")
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments)
 
-    r.repairs._move = crashing  # type: ignore[method-assign]
+    r.repairs._move = crashing
     session = await r.engine.start(done.request, "local:me", "")
     turns: list[str | None] = []
     for _ in range(3):

@@ -198,7 +198,7 @@ async def test_a_killed_control_plane_takes_terraform_along(tmp_path: Path) -> N
 
     applying = Applying(Rig(tmp_path, SLOW), await Rig(tmp_path, SLOW).open())
     async with asyncio.timeout(WAIT_SECONDS):
-        while terraform.alive:  # noqa: ASYNC110
+        while terraform.alive:  # noqa: ASYNC110 - another process tells nothing
             await asyncio.sleep(0.01)
     assert await applying.repair(replace=("terraform_data.slow",)) in MADE_ANEW
 

@@ -277,7 +277,7 @@ async def test_cancelling_closes_the_connection(
     service = start_service("silence")
     running = asyncio.create_task(run(service.settings(), honest))
     async with asyncio.timeout(60):
-        while not any(r["command"] == "sim:resume" for r in service.requests):  # noqa: ASYNC110
+        while not any(r["command"] == "sim:resume" for r in service.requests):  # noqa: ASYNC110 - another process tells nothing
             await asyncio.sleep(0.02)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

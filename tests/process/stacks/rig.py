@@ -78,7 +78,7 @@ class Rig:
 
     async def made(self, **wish: object) -> Stack:
         """Planned, approved and applied."""
-        await self.approved(await self.planned(**wish))  # type: ignore[arg-type]
+        await self.approved(await self.planned(**wish))
         stack = await self.applied()
         assert stack.state in (StackState.APPLIED, StackState.DESTROYED), stack.message
         return stack

@@ -245,7 +245,7 @@ async def test_cancelling_leaves_no_scratch(tmp_path: Path) -> None:
     toolchain = BareMetalToolchain(tmp_path / "cache")
     task = asyncio.create_task(toolchain.build(request(BLINK), tmp_path / "out"))
     async with asyncio.timeout(60):
-        while not list((tmp_path / "cache/scratch").glob("*/*.o")):  # noqa: ASYNC110
+        while not list((tmp_path / "cache/scratch").glob("*/*.o")):  # noqa: ASYNC110 - another process tells nothing
             await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -114,7 +114,7 @@ def test_every_field_of_a_session_is_told(session: Session) -> None:
 
 def test_an_enum_value_that_is_not_known_is_refused() -> None:
     message = session_pb2.StageRecord(stage=verdict_pb2.STAGE_BUILD)
-    message.state = 99  # type: ignore[assignment]
+    message.state = 99
     with pytest.raises(InvalidRequestError, match="99"):
         from_wire(StageRecord, message)
 

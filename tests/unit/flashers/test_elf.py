@@ -45,7 +45,7 @@ END = record(1, 0, b"")
 
 
 def contents(segments: object) -> list[tuple[int, bytes | None]]:
-    return [(segment.address, segment.data) for segment in segments]  # type: ignore[attr-defined]
+    return [(segment.address, segment.data) for segment in segments]
 
 
 def test_an_elf_gives_its_load_addresses_in_order() -> None:

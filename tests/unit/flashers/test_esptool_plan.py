@@ -24,7 +24,7 @@ def header(chip: int, *, old: int = 0, lowest: int = 0, highest: int = 0xFFFF) -
 
 def found(**changes: object) -> plan.Found:
     fields = {"chip": "ESP32-C3", "image_id": 5, "revision": 4, "mac": MAC, "protections": ()}
-    return plan.Found(**{**fields, **changes})  # type: ignore[arg-type]
+    return plan.Found(**{**fields, **changes})
 
 
 def images(*segments: tuple[int, bytes], size: int = 1 << 22) -> tuple[SectorImage, ...]:

@@ -20,7 +20,7 @@ async def append(
     def work(tx: object) -> int:
         facts = [Note(text=text) for text in texts]
         head = journal.append(
-            tx,  # type: ignore[arg-type]
+            tx,
             session,
             facts,
             stage=Stage.BUILD,

@@ -191,7 +191,7 @@ async def test_nobody_overtakes_who_waits(book: LeaseBook, boards: BoardStore) -
 
 async def _expect_busy(call: object) -> None:
     with pytest.raises(NotReadyError):
-        await call  # type: ignore[misc]
+        await call
 
 
 async def test_a_new_board_goes_to_who_waits_for_it(book: LeaseBook, boards: BoardStore) -> None:

@@ -255,7 +255,7 @@ EXAMPLES: dict[str, Callable[[], Design]] = {
 }
 
 
-def BUS_PINS() -> tuple[PinAssignment, ...]:  # noqa: N802 - used like the constants above
+def BUS_PINS() -> tuple[PinAssignment, ...]:
     return tuple(pin for pin in with_bus(BME).pins if pin.signal == "bus")
 
 

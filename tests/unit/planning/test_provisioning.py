@@ -88,7 +88,7 @@ def stack(state: StackState = StackState.DRAFT, **fields: object) -> Stack:
         update_time=NOW,
         devices=("lamp",),
     )
-    return replace(plain, **fields)  # type: ignore[arg-type]
+    return replace(plain, **fields)
 
 
 def operation(kind: OperationKind, state: OperationState = OperationState.RUNNING) -> Operation:
@@ -107,7 +107,7 @@ def plan(**fields: object) -> Plan:
         expire_time=NOW + timedelta(hours=1),
         devices=("lamp",),
     )
-    return replace(plain, **fields)  # type: ignore[arg-type]
+    return replace(plain, **fields)
 
 
 def change(address: str, action: ChangeAction) -> ReviewedChange:

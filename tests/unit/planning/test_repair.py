@@ -24,7 +24,7 @@ from controlplane.planning.repair import (
 
 def candidate(attempt: int, fingerprint: str = "", **more: object) -> Candidate:
     fields = {"stage": Stage.SIMULATE, "failing_checks": 1, "warnings": 0} | more
-    return Candidate(attempt=attempt, fingerprint=fingerprint or f"f{attempt}", **fields)  # type: ignore[arg-type]
+    return Candidate(attempt=attempt, fingerprint=fingerprint or f"f{attempt}", **fields)
 
 
 def result(*failed: tuple[str, str], scenario: str = "light") -> ScenarioResult:

@@ -19,7 +19,7 @@ vars:
   above: {draw: [31.5, 45.0], step: 0.5}
   limit: 30
 steps:
-"""  # noqa: E501
+"""  # noqa: E501 - a line of YAML
 
 
 def text_of(*steps: str) -> str:

@@ -130,7 +130,7 @@ def test_assertions_without_an_id_get_a_stable_one() -> None:
 
 def test_yaml_truth_words_stay_words() -> None:
     scenario = parse_scenario(text_of("expect: {type: STATE, name: alarm, value: on}"))
-    assert scenario.steps[0].selector.value == "on"  # type: ignore[attr-defined]
+    assert scenario.steps[0].selector.value == "on"
 
 
 def test_a_reset_is_only_accepted_first() -> None:

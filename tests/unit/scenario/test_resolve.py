@@ -159,7 +159,7 @@ def test_the_rows_end_with_the_end_row() -> None:
 
 def test_a_value_in_a_regex_is_escaped() -> None:
     plan = plan_of("expect: {line: '^t ${below}$', within: 1s}")
-    assert plan.assertions[0].selector.regex == f"^t {plan.shown['below']}$".replace(".", r"\.")  # type: ignore[attr-defined]
+    assert plan.assertions[0].selector.regex == f"^t {plan.shown['below']}$".replace(".", r"\.")
 
 
 @given(ROWS, U32)

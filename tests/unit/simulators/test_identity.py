@@ -28,7 +28,7 @@ def key(**changes: object) -> str:
         "version": "7.2.0",
         "clock": icount_option(2000),
     }
-    return simulation_key(**{**facts, **changes})  # type: ignore[arg-type]
+    return simulation_key(**{**facts, **changes})
 
 
 def test_every_fact_is_in_the_key() -> None:

@@ -28,7 +28,7 @@ def board(name: str, agent: str = "bench", **fields: object) -> Board:
         "identity": name,
         "port": "/dev/x",
     }
-    return Board(**(values | fields))  # type: ignore[arg-type]
+    return Board(**(values | fields))
 
 
 async def states(boards: BoardStore) -> dict[str, BoardState]:

@@ -39,7 +39,7 @@ async def count(database: Database) -> int:
 
 async def test_a_failing_piece_of_work_undoes_itself_and_nothing_else(database: Database) -> None:
     results = await asyncio.gather(
-        *(database.transact(put(n)) for n in range(300)),  # type: ignore[arg-type]
+        *(database.transact(put(n)) for n in range(300)),
         return_exceptions=True,
     )
     assert await count(database) == 200
@@ -116,13 +116,13 @@ async def test_readers_cannot_write(database: Database) -> None:
 
 
 async def test_a_reader_sees_one_moment_only(database: Database) -> None:
-    await database.transact(put(1))  # type: ignore[arg-type]
+    await database.transact(put(1))
     loop = asyncio.get_running_loop()
 
     def work(connection: sqlite3.Connection) -> tuple[int, int]:
         query = "SELECT COUNT(*) FROM journals"
         first = connection.execute(query).fetchone()[0]
-        asyncio.run_coroutine_threadsafe(database.transact(put(2)), loop).result(60)  # type: ignore[arg-type]
+        asyncio.run_coroutine_threadsafe(database.transact(put(2)), loop).result(60)
         return first, connection.execute(query).fetchone()[0]
 
     assert await database.read(work) == (1, 1)
@@ -151,7 +151,7 @@ async def test_every_table_is_strict(database: Database) -> None:
 
 async def test_a_closed_database_says_so(tmp_path: Path) -> None:
     database = await Database.open(tmp_path / "state.db")
-    pending = [asyncio.ensure_future(database.transact(put(n))) for n in (1, 2, 4)]  # type: ignore[arg-type]
+    pending = [asyncio.ensure_future(database.transact(put(n))) for n in (1, 2, 4)]
     await asyncio.sleep(0)
     await database.close()
     assert await asyncio.gather(*pending) == [1, 2, 4]
@@ -169,7 +169,7 @@ async def test_work_of_a_caller_that_left_before_it_began_is_not_done(database: 
         asyncio.run_coroutine_threadsafe(held.wait(), loop).result(60)
 
     blocker = asyncio.ensure_future(database.transact(block))
-    waiting = asyncio.ensure_future(database.transact(put(1)))  # type: ignore[arg-type]
+    waiting = asyncio.ensure_future(database.transact(put(1)))
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.sleep(0)

@@ -16,7 +16,7 @@ WAIT_S = 60
 
 
 def job(key: str, **fields: object) -> Job:
-    return Job(**({"key": key, "kind": "build"} | fields))  # type: ignore[arg-type]
+    return Job(**({"key": key, "kind": "build"} | fields))
 
 
 class Recorder:
@@ -51,7 +51,7 @@ class Recorder:
 async def put(database: Database, queue: WorkQueue, *jobs: Job) -> None:
     def work(tx: object) -> None:
         for item in jobs:
-            queue.put(tx, item)  # type: ignore[arg-type]
+            queue.put(tx, item)
 
     await database.transact(work)
 
@@ -114,7 +114,7 @@ async def test_a_committed_job_is_delivered_once(database: Database, queue: Work
 
 async def test_a_rolled_back_job_is_never_delivered(database: Database, queue: WorkQueue) -> None:
     def work(tx: object) -> None:
-        queue.put(tx, job("a"))  # type: ignore[arg-type]
+        queue.put(tx, job("a"))
         raise ZeroDivisionError
 
     record = Recorder()
@@ -130,9 +130,9 @@ async def test_a_waiting_key_is_put_once_and_the_transaction_goes_on(
     database: Database, queue: WorkQueue
 ) -> None:
     def work(tx: object) -> None:
-        queue.put(tx, job("a"))  # type: ignore[arg-type]
-        queue.put(tx, job("a", priority=9))  # type: ignore[arg-type]
-        queue.put(tx, job("b"))  # type: ignore[arg-type]
+        queue.put(tx, job("a"))
+        queue.put(tx, job("a", priority=9))
+        queue.put(tx, job("b"))
 
     await database.transact(work)
     assert await queue.depth() == {"build": 2}
@@ -252,7 +252,7 @@ async def test_a_rolled_back_cancel_has_no_effect(database: Database, queue: Wor
         await go.wait()
 
     def work(tx: object) -> None:
-        queue.cancel(tx, "a")  # type: ignore[arg-type]
+        queue.cancel(tx, "a")
         raise ZeroDivisionError
 
     record = Recorder(behave)

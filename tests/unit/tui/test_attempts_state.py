@@ -36,7 +36,7 @@ def call(identity: str, outcome: str, attempt: int = 1, **more: object) -> event
         outcome=outcome,
         model_asked="claude-opus-5-5",
         attempt=attempt,
-        **more,  # type: ignore[arg-type]  # fields by name
+        **more,
     )
     return event_pb2.Event(attempt=attempt, model_call=told)
 
@@ -60,7 +60,7 @@ def asked(identity: str, attempt: int = 1) -> list[event_pb2.Event]:
 
 
 def moved(attempt: int, state: int, **more: object) -> event_pb2.Event:
-    told = event_pb2.AttemptChanged(attempt=attempt, state=state, **more)  # type: ignore[arg-type]  # fields by name
+    told = event_pb2.AttemptChanged(attempt=attempt, state=state, **more)
     return event_pb2.Event(attempt=attempt, attempt_changed=told)
 
 

@@ -163,7 +163,7 @@ def test_the_model_holds_stacks_until_they_are_forgotten() -> None:
 
 
 def shown(plan: PlanMoved | None = None, **fields: object) -> StackView:
-    fact = replace(EMPTY, plan=plan, **fields)  # type: ignore[arg-type]  # any field of a stack
+    fact = replace(EMPTY, plan=plan, **fields)
     return replace(begin_stack(fact), reviewed=plan)
 
 

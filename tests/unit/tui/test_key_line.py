@@ -25,7 +25,7 @@ def keys() -> list[FooterKey]:
     ],
 )
 def test_keys_are_whole_or_left_out(width: int, shown: list[str]) -> None:
-    assert [one.description for one in fitting(keys(), width)] == shown  # type: ignore[attr-defined]
+    assert [one.description for one in fitting(keys(), width)] == shown
 
 
 def test_no_line_of_the_help_is_wrapped_at_80_columns() -> None:

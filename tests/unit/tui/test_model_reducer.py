@@ -24,7 +24,7 @@ EVENTS = tuple(event_of(one) for one in passed_events())
 def after(*actions: object) -> Model:
     model = Model()
     for action in actions:
-        model = reduce_model(model, action)  # type: ignore[arg-type]
+        model = reduce_model(model, action)
     return model
 
 

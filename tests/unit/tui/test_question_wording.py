@@ -11,7 +11,7 @@ HOSTILE = "x'; rm -rf ~ #\x1b[2J"
 
 
 def asked(**fields: object) -> Asked:
-    question = Question(question_id="rate", text="How fast?", **fields)  # type: ignore[arg-type]
+    question = Question(question_id="rate", text="How fast?", **fields)
     return Asked(round=1, questions=(question,))
 
 

@@ -32,7 +32,7 @@ PA1, PC12 = 1, 44
 
 
 def packed(*rows: object) -> bytes:
-    return pack_rows(rows, 0x1234).ljust(TABLE_BYTES_MAX, b"\xff")  # type: ignore[arg-type]
+    return pack_rows(rows, 0x1234).ljust(TABLE_BYTES_MAX, b"\xff")
 
 
 def seen(table: bytes, *words: str) -> StimulusTable:

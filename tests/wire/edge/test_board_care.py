@@ -44,7 +44,7 @@ def result(command: agent_link_pb2.Command, **fields: Any) -> Request:
 
 def step(action: str, outcome: int = 0, reason: str = "") -> recovery_pb2.RecoveryStep:
     number = recovery_pb2.RecoveryAction.Value(f"RECOVERY_ACTION_{action}")
-    found = recovery_pb2.RecoveryStep(action=number, outcome=outcome, reason=reason)  # type: ignore[arg-type]
+    found = recovery_pb2.RecoveryStep(action=number, outcome=outcome, reason=reason)
     found.start_time.GetCurrentTime()
     if outcome:
         found.duration.FromMilliseconds(5)

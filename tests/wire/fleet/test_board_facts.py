@@ -60,7 +60,7 @@ def test_every_fact_of_a_board_arrives() -> None:
     assert board.chip.identity == "60:55:f9:00:00:01"
     assert board.chip.flash_bytes == 4 << 20
     assert list(board.chip.protections) == ["secure boot"]
-    assert board.chip.read_time.ToDatetime(UTC) == BOARD.chip.read_time  # type: ignore[union-attr]
+    assert board.chip.read_time.ToDatetime(UTC) == BOARD.chip.read_time
     assert list(board.abilities) == ["reset", "bootloader"]
     assert list(board.personality) == ["clock=-2%"]
 

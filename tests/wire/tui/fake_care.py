@@ -1,4 +1,3 @@
-# ruff: noqa: N802
 """The calls of the fake control plane that do something to single boards."""
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ class FakeCare:
     def _note(self, words: str) -> None:
         self._plane.cared.append(words)
 
-    async def ResetBoard(self, request, context):  # type: ignore[no-untyped-def]
+    async def ResetBoard(self, request, context):
         from tests.wire.tui.fake_server import refuse
 
         if self._plane.busy:
@@ -33,19 +32,17 @@ class FakeCare:
         self._note(f"reset {request.board} {mode} {request.lease}".strip())
         return bench_pb2.ResetBoardResponse(console_offset=70, console_epoch=2)
 
-    async def PowerBoard(self, request, context):  # type: ignore[no-untyped-def]
+    async def PowerBoard(self, request, context):
         state = recovery_pb2.PowerState.Name(request.state).removeprefix("POWER_STATE_")
         self._note(f"power {request.board} {state}")
         return bench_pb2.PowerBoardResponse()
 
-    async def IdentifyBoard(self, request, context):  # type: ignore[no-untyped-def]
+    async def IdentifyBoard(self, request, context):
         self._note(f"identify {request.board}")
         chip = bench_pb2.Chip(name="STM32F405", revision="0x1001", identity="00ff")
         return bench_pb2.IdentifyBoardResponse(chip=chip)
 
-    async def RecoverBoard(  # type: ignore[no-untyped-def]
-        self, request, context
-    ) -> AsyncIterator[bench_pb2.RecoverBoardResponse]:
+    async def RecoverBoard(self, request, context) -> AsyncIterator[bench_pb2.RecoverBoardResponse]:
         self._note(f"recover {request.board}")
         step = recovery_pb2.RecoveryStep(action=recovery_pb2.RECOVERY_ACTION_POWER_CYCLE)
         yield bench_pb2.RecoverBoardResponse(step=step)
@@ -62,7 +59,7 @@ class FakeCare:
         )
         yield bench_pb2.RecoverBoardResponse(recovery=recovery)
 
-    async def QuarantineBoard(self, request, context):  # type: ignore[no-untyped-def]
+    async def QuarantineBoard(self, request, context):
         self._note(f"quarantine {request.board}: {request.reason}")
         board = self._plane.boards[0]
         board.state = bench_pb2.Board.STATE_QUARANTINED
@@ -70,7 +67,7 @@ class FakeCare:
         self._changed()
         return bench_pb2.QuarantineBoardResponse(board=board)
 
-    async def ReturnBoard(self, request, context):  # type: ignore[no-untyped-def]
+    async def ReturnBoard(self, request, context):
         self._note(f"return {request.board}")
         board = self._plane.boards[0]
         board.state = bench_pb2.Board.STATE_ACTIVE
@@ -78,7 +75,7 @@ class FakeCare:
         self._changed()
         return bench_pb2.ReturnBoardResponse(board=board)
 
-    async def GetBoardHealth(self, request, context):  # type: ignore[no-untyped-def]
+    async def GetBoardHealth(self, request, context):
         health = recovery_pb2.BoardHealth(board=self._plane.boards[0].name, score=52)
         health.outcomes.add(action="flash", outcome=BROKEN, reason="TOOL_HUNG", score=52)
         health.cure_rates.add(action=recovery_pb2.RECOVERY_ACTION_POWER_CYCLE, tried=4, cured=3)

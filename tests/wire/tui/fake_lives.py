@@ -1,4 +1,3 @@
-# ruff: noqa: N802
 """Live simulations of the fake control plane: each says back what it is told."""
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class FakeLives(live_simulation_pb2_grpc.LiveSimulationServiceServicer):
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def StartLiveSimulation(self, request, context):  # type: ignore[no-untyped-def]
+    async def StartLiveSimulation(self, request, context):
         from tests.wire.tui.fake_server import refuse
 
         if self.full:
@@ -50,15 +49,15 @@ class FakeLives(live_simulation_pb2_grpc.LiveSimulationServiceServicer):
         self.change(live, GREETING, state=verdict_pb2.STATE_RUNNING, epoch=1)
         return live_pb2.StartLiveSimulationResponse(live_simulation=live)
 
-    async def GetLiveSimulation(self, request, context):  # type: ignore[no-untyped-def]
+    async def GetLiveSimulation(self, request, context):
         found = next(one for one in self.lives.values() if request.name in one.name)
         return live_pb2.GetLiveSimulationResponse(live_simulation=found)
 
-    async def ListLiveSimulations(self, request, context):  # type: ignore[no-untyped-def]
+    async def ListLiveSimulations(self, request, context):
         found = [one for one in self.lives.values() if request.session in ("", one.session)]
         return live_pb2.ListLiveSimulationsResponse(live_simulations=found[::-1])
 
-    async def WatchLiveSimulation(  # type: ignore[no-untyped-def]
+    async def WatchLiveSimulation(
         self, request, context
     ) -> AsyncIterator[live_pb2.WatchLiveSimulationResponse]:
         live, offset, told = self.lives[request.name], request.offset, 0
@@ -75,11 +74,11 @@ class FakeLives(live_simulation_pb2_grpc.LiveSimulationServiceServicer):
                 return
             await self._changed.wait()
 
-    async def SendToLiveSimulation(self, request, context):  # type: ignore[no-untyped-def]
+    async def SendToLiveSimulation(self, request, context):
         self.change(self.lives[request.name], b"you said " + request.data)
         return live_pb2.SendToLiveSimulationResponse()
 
-    async def SetLiveSignal(self, request, context):  # type: ignore[no-untyped-def]
+    async def SetLiveSignal(self, request, context):
         from tests.wire.tui.fake_server import refuse
 
         if request.signal != "temperature":
@@ -88,12 +87,12 @@ class FakeLives(live_simulation_pb2_grpc.LiveSimulationServiceServicer):
         self.change(self.lives[request.name], said)
         return live_pb2.SetLiveSignalResponse(pin="PA1", level_or_counts=931)
 
-    async def ResetLiveSimulation(self, request, context):  # type: ignore[no-untyped-def]
+    async def ResetLiveSimulation(self, request, context):
         live = self.lives[request.name]
         self.change(live, GREETING, epoch=live.epoch + 1)
         return live_pb2.ResetLiveSimulationResponse(live_simulation=live)
 
-    async def StopLiveSimulation(self, request, context):  # type: ignore[no-untyped-def]
+    async def StopLiveSimulation(self, request, context):
         live = self.lives[request.name]
         self.change(
             live,

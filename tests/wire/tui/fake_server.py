@@ -1,4 +1,3 @@
-# ruff: noqa: N802
 """A small control plane for the tests of the console: real gRPC, canned answers."""
 
 import asyncio
@@ -193,7 +192,7 @@ def numbered(events: list[event_pb2.Event]) -> list[event_pb2.Event]:
     return events
 
 
-def deployment_flash(command: str, outcome: int):  # type: ignore[no-untyped-def]  # wire type
+def deployment_flash(command: str, outcome: int):
     """One write to flash."""
     return flash_pb2.FlashRecord(
         command_id=command,
@@ -384,7 +383,7 @@ class _Sessions(session_pb2_grpc.SessionServiceServicer):
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
 
-    async def CreateSession(self, request, context):  # type: ignore[no-untyped-def]
+    async def CreateSession(self, request, context):
         self._plane.created.append(request)
         if request.prompt.startswith("Send e-mail"):
             await refuse(context, InvalidRequestError("PROMPT_REFUSED", "mail is not a thing"))
@@ -392,26 +391,26 @@ class _Sessions(session_pb2_grpc.SessionServiceServicer):
         session = self._plane.add_asking(*asks) if asks else self._plane.add_session(request.prompt)
         return session_pb2.CreateSessionResponse(session=session)
 
-    async def GetSession(self, request, context):  # type: ignore[no-untyped-def]
+    async def GetSession(self, request, context):
         return session_pb2.GetSessionResponse(session=await self._find(request.name, context))
 
-    async def ListSessions(self, request, context):  # type: ignore[no-untyped-def]
+    async def ListSessions(self, request, context):
         return session_pb2.ListSessionsResponse(sessions=list(self._plane.sessions.values()))
 
-    async def CancelSession(self, request, context):  # type: ignore[no-untyped-def]
+    async def CancelSession(self, request, context):
         session = await self._find(request.name, context)
         self._plane.cancelled.append(session.name)
         session.state = verdict_pb2.STATE_CANCELLED
         return session_pb2.CancelSessionResponse(session=session)
 
-    async def AnswerQuestions(self, request, context):  # type: ignore[no-untyped-def]
+    async def AnswerQuestions(self, request, context):
         refused, self._plane.answers_refused = self._plane.answers_refused, None
         if refused is not None:
             await refuse(context, refused)
         session = self._plane.take_answers(request)
         return session_pb2.AnswerQuestionsResponse(session=session)
 
-    async def GetSessionDesign(self, request, context):  # type: ignore[no-untyped-def]
+    async def GetSessionDesign(self, request, context):
         await self._find(request.name, context)
         return session_pb2.GetSessionDesignResponse(
             design=canned_design(),
@@ -420,7 +419,7 @@ class _Sessions(session_pb2_grpc.SessionServiceServicer):
             ],
         )
 
-    async def WatchSession(  # type: ignore[no-untyped-def]
+    async def WatchSession(
         self, request, context
     ) -> AsyncIterator[session_pb2.WatchSessionResponse]:
         session = await self._find(request.name, context)
@@ -437,7 +436,7 @@ class _Sessions(session_pb2_grpc.SessionServiceServicer):
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "going away")
             yield session_pb2.WatchSessionResponse(events=[event], head_sequence=event.sequence)
 
-    async def WatchSessions(  # type: ignore[no-untyped-def]
+    async def WatchSessions(
         self, request, context
     ) -> AsyncIterator[session_pb2.WatchSessionsResponse]:
         self._plane.list_watches += 1
@@ -447,7 +446,7 @@ class _Sessions(session_pb2_grpc.SessionServiceServicer):
             yield session_pb2.WatchSessionsResponse(sessions=newest)
             await waiter.wait()
 
-    async def _find(self, name, context):  # type: ignore[no-untyped-def]
+    async def _find(self, name, context):
         for full, session in self._plane.sessions.items():
             if full.startswith(name):
                 return session
@@ -459,19 +458,17 @@ class _Bench(FakeCare, bench_pb2_grpc.BenchServiceServicer):
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
 
-    async def ListBoards(self, request, context):  # type: ignore[no-untyped-def]
+    async def ListBoards(self, request, context):
         return bench_pb2.ListBoardsResponse(boards=self._plane.boards)
 
-    async def GetBoard(self, request, context):  # type: ignore[no-untyped-def]
+    async def GetBoard(self, request, context):
         for board in self._plane.boards:
             if board.name.endswith(request.name):
                 return bench_pb2.GetBoardResponse(board=board)
         await refuse(context, NotFoundError("BOARD_NOT_FOUND", f"no board {request.name}"))
         raise AssertionError
 
-    async def WatchBoards(  # type: ignore[no-untyped-def]
-        self, request, context
-    ) -> AsyncIterator[bench_pb2.WatchBoardsResponse]:
+    async def WatchBoards(self, request, context) -> AsyncIterator[bench_pb2.WatchBoardsResponse]:
         while True:
             plane = self._plane
             waiter = plane.changed
@@ -482,15 +479,15 @@ class _Bench(FakeCare, bench_pb2_grpc.BenchServiceServicer):
             )
             await waiter.wait()
 
-    async def AcquireLease(self, request, context):  # type: ignore[no-untyped-def]
+    async def AcquireLease(self, request, context):
         lease = bench_pb2.Lease(name="leases/l1", board=BOARD, fencing_token=1)
         return bench_pb2.AcquireLeaseResponse(lease=lease, board=self._plane.boards[0])
 
-    async def ListLeases(self, request, context):  # type: ignore[no-untyped-def]
+    async def ListLeases(self, request, context):
         lease = bench_pb2.Lease(name="leases/l1", board=BOARD, holder="local:root")
         return bench_pb2.ListLeasesResponse(leases=[lease])
 
-    async def ReleaseLease(self, request, context):  # type: ignore[no-untyped-def]
+    async def ReleaseLease(self, request, context):
         return bench_pb2.ReleaseLeaseResponse()
 
 
@@ -498,9 +495,7 @@ class _Consoles(console_pb2_grpc.ConsoleServiceServicer):
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
 
-    async def ReadConsole(  # type: ignore[no-untyped-def]
-        self, request, context
-    ) -> AsyncIterator[console_pb2.ReadConsoleResponse]:
+    async def ReadConsole(self, request, context) -> AsyncIterator[console_pb2.ReadConsoleResponse]:
         end = request.end or len(TRANSCRIPT)
         data = TRANSCRIPT[request.offset : end]
         chunk = console_pb2.ConsoleChunk(offset=request.offset, data=data, epoch=1)
@@ -515,7 +510,7 @@ class _Consoles(console_pb2_grpc.ConsoleServiceServicer):
                     yield console_pb2.ReadConsoleResponse(chunks=[chunk])
                 await self._plane.changed.wait()
 
-    async def SendConsole(self, request, context):  # type: ignore[no-untyped-def]
+    async def SendConsole(self, request, context):
         """The board of the fake says back what was typed."""
         if self._plane.busy:
             await refuse(context, NotReadyError("BOARD_BUSY", "1 board matches and is leased"))
@@ -528,7 +523,7 @@ class _Artifacts(artifact_pb2_grpc.ArtifactServiceServicer):
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
 
-    async def WriteArtifact(self, request_iterator, context):  # type: ignore[no-untyped-def]
+    async def WriteArtifact(self, request_iterator, context):
         held, digest = bytearray(), ""
         async for message in request_iterator:
             digest = message.sha256 or digest
@@ -539,7 +534,7 @@ class _Artifacts(artifact_pb2_grpc.ArtifactServiceServicer):
         artifact = artifact_pb2.Artifact(sha256=digest, size_bytes=len(held))
         return artifact_pb2.WriteArtifactResponse(artifact=artifact)
 
-    async def ReadArtifact(  # type: ignore[no-untyped-def]
+    async def ReadArtifact(
         self, request, context
     ) -> AsyncIterator[artifact_pb2.ReadArtifactResponse]:
         held = self._plane.uploads.get(request.sha256)
@@ -553,7 +548,7 @@ class _Designs(design_pb2_grpc.DesignServiceServicer):
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
 
-    async def PreviewDesign(self, request, context):  # type: ignore[no-untyped-def]
+    async def PreviewDesign(self, request, context):
         if "mail" in request.prompt:
             finding = verdict_pb2.Finding(
                 code="NOT_UNDERSTOOD",
@@ -569,7 +564,7 @@ class _Designs(design_pb2_grpc.DesignServiceServicer):
             outcome=verdict_pb2.OUTCOME_PASSED, design=canned_design()
         )
 
-    async def DrawDesign(self, request, context):  # type: ignore[no-untyped-def]
+    async def DrawDesign(self, request, context):
         return design_pb2.DrawDesignResponse(content="PB0 -- relay\n", media_type="text/plain")
 
 
@@ -577,7 +572,7 @@ class _Builds(build_service_pb2_grpc.BuildServiceServicer):
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
 
-    async def GetBuild(self, request, context):  # type: ignore[no-untyped-def]
+    async def GetBuild(self, request, context):
         build = build_pb2.Build(
             session=request.session,
             outcome=verdict_pb2.OUTCOME_PASSED,
@@ -593,7 +588,7 @@ class _Deployments(deployment_pb2_grpc.DeploymentServiceServicer):
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
 
-    async def CreateDeployment(self, request, context):  # type: ignore[no-untyped-def]
+    async def CreateDeployment(self, request, context):
         self._plane.deployments_asked.append(request)
         if any(image.part == "z80" for image in request.images):
             await refuse(context, InvalidRequestError("IMAGE_INVALID", "nothing here is a z80"))
@@ -604,16 +599,16 @@ class _Deployments(deployment_pb2_grpc.DeploymentServiceServicer):
         self._plane.deployment_events[name] = []
         return deployment_pb2.CreateDeploymentResponse(deployment=self._plane.deployments[name])
 
-    async def GetDeployment(self, request, context):  # type: ignore[no-untyped-def]
+    async def GetDeployment(self, request, context):
         return deployment_pb2.GetDeploymentResponse(
             deployment=self._plane.deployments[request.name]
         )
 
-    async def ListDeployments(self, request, context):  # type: ignore[no-untyped-def]
+    async def ListDeployments(self, request, context):
         newest = list(self._plane.deployments.values())[::-1]
         return deployment_pb2.ListDeploymentsResponse(deployments=newest)
 
-    async def WatchDeployment(self, request, context):  # type: ignore[no-untyped-def]
+    async def WatchDeployment(self, request, context):
         position = max(1, request.from_sequence)
         while True:
             events = self._plane.deployment_events[request.name][position - 1 :]
@@ -627,13 +622,13 @@ class _Deployments(deployment_pb2_grpc.DeploymentServiceServicer):
             else:
                 await self._plane.changed.wait()
 
-    async def CancelDeployment(self, request, context):  # type: ignore[no-untyped-def]
+    async def CancelDeployment(self, request, context):
         self._plane.deployments_cancelled.append(request.name)
         return deployment_pb2.CancelDeploymentResponse(
             deployment=self._plane.deployments[request.name]
         )
 
-    async def GetSessionDeployment(self, request, context):  # type: ignore[no-untyped-def]
+    async def GetSessionDeployment(self, request, context):
         deployment = deployment_pb2.SessionDeployment(
             session=request.session,
             board=BOARD,
@@ -648,7 +643,7 @@ class _Server(server_pb2_grpc.ServerServiceServicer):
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
 
-    async def GetServer(self, request, context):  # type: ignore[no-untyped-def]
+    async def GetServer(self, request, context):
         checks = [server_pb2.Check(check_name="qemu", ok=True, detail="7.2")]
         return server_pb2.GetServerResponse(
             version="0.1.0",

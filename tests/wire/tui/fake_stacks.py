@@ -1,4 +1,3 @@
-# ruff: noqa: N802
 """Stacks of the fake control plane: each test says what a plan holds and how an apply goes on."""
 
 from __future__ import annotations
@@ -84,7 +83,7 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
         operation = _Operation(
             operation_id=f"op{self._made}",
             stack=stack.name.rpartition("/")[2],
-            kind=kind,  # type: ignore[arg-type]  # a number of the enum
+            kind=kind,
             state=_Operation.STATE_RUNNING,
             principal="local:ana",
             first_sequence=stack.last_sequence + 1,
@@ -93,9 +92,9 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
         stack.operation.CopyFrom(operation)
         self.tell(stack, stack_operation=operation)
 
-    def end(self, stack: stack_pb2.Stack, state: int = _Operation.STATE_SUCCEEDED, **f: object):  # type: ignore[no-untyped-def]
+    def end(self, stack: stack_pb2.Stack, state: int = _Operation.STATE_SUCCEEDED, **f: object):
         """The operation is over."""
-        stack.operation.MergeFrom(_Operation(state=state, **f))  # type: ignore[arg-type]
+        stack.operation.MergeFrom(_Operation(state=state, **f))
         stack.operation.end_time.FromMilliseconds(int(time.time() * 1000))
         self.tell(stack, stack_operation=stack.operation)
 
@@ -103,7 +102,7 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
         """How far the work on a resource is."""
         told = provisioning_pb2.ResourceProgress(
             address=address,
-            action=action,  # type: ignore[arg-type]  # a number of the enum
+            action=action,
             phase=provisioning_pb2.ResourceProgress.Phase.Value(f"PHASE_{phase}"),
         )
         self.tell(stack, resource_progress=told)
@@ -133,22 +132,22 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
 
     def decide(self, stack: stack_pb2.Stack, state: int) -> None:
         """The plan is approved or rejected."""
-        stack.plan.state = state  # type: ignore[assignment]  # a number of the enum
+        stack.plan.state = state
         stack.plan.decided_by = "local:ana"
         self.tell(stack, stack_plan=stack.plan)
 
-    async def CreateStack(self, request, context):  # type: ignore[no-untyped-def]
+    async def CreateStack(self, request, context):
         await self._ask("create", request, context)
         stack = self.add(request.name, devices=request.devices, settings=request.settings)
         return stack_pb2.CreateStackResponse(stack=stack)
 
-    async def GetStack(self, request, context):  # type: ignore[no-untyped-def]
+    async def GetStack(self, request, context):
         return stack_pb2.GetStackResponse(stack=await self._find(request, context))
 
-    async def ListStacks(self, request, context):  # type: ignore[no-untyped-def]
+    async def ListStacks(self, request, context):
         return stack_pb2.ListStacksResponse(stacks=list(self.stacks.values())[::-1])
 
-    async def PlanStack(self, request, context):  # type: ignore[no-untyped-def]
+    async def PlanStack(self, request, context):
         await self._ask("plan", request, context)
         stack = await self._find(request, context)
         self.begin(stack, _Operation.KIND_PLAN)
@@ -157,7 +156,7 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
         self.end(stack, message="2 to add")
         return stack_pb2.PlanStackResponse(stack=stack, operation=stack.operation)
 
-    async def DestroyStack(self, request, context):  # type: ignore[no-untyped-def]
+    async def DestroyStack(self, request, context):
         await self._ask("destroy", request, context)
         stack = await self._find(request, context)
         self.begin(stack, _Operation.KIND_PLAN)
@@ -169,25 +168,25 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
         self.end(stack)
         return stack_pb2.DestroyStackResponse(stack=stack, operation=stack.operation)
 
-    async def GetPlan(self, request, context):  # type: ignore[no-untyped-def]
+    async def GetPlan(self, request, context):
         stack = await self._find(request, context)
         return stack_pb2.GetPlanResponse(plan=self._plans[stack.name])
 
-    async def ApproveStack(self, request, context):  # type: ignore[no-untyped-def]
+    async def ApproveStack(self, request, context):
         await self._ask("approve", request, context)
         stack = await self._find(request, context)
         self.decide(stack, _Plan.STATE_APPROVED)
         self.move(stack, "APPROVED")
         return stack_pb2.ApproveStackResponse(stack=stack)
 
-    async def RejectPlan(self, request, context):  # type: ignore[no-untyped-def]
+    async def RejectPlan(self, request, context):
         await self._ask("reject", request, context)
         stack = await self._find(request, context)
         self.decide(stack, _Plan.STATE_REJECTED)
         self.move(stack, "DRAFT")
         return stack_pb2.RejectPlanResponse(stack=stack)
 
-    async def ApplyStack(self, request, context):  # type: ignore[no-untyped-def]
+    async def ApplyStack(self, request, context):
         """It goes on until the test ends it."""
         await self._ask("apply", request, context)
         stack = await self._find(request, context)
@@ -198,7 +197,7 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
             self.tell(stack, planned_change=planned)
         return stack_pb2.ApplyStackResponse(stack=stack, operation=stack.operation)
 
-    async def DetectDrift(self, request, context):  # type: ignore[no-untyped-def]
+    async def DetectDrift(self, request, context):
         await self._ask("drift", request, context)
         stack = await self._find(request, context)
         self.begin(stack, _Operation.KIND_DRIFT)
@@ -210,7 +209,7 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
         self.end(stack, message=f"{len(self.drifts)} changed outside")
         return stack_pb2.DetectDriftResponse(stack=stack, operation=stack.operation)
 
-    async def GetOutputs(self, request, context):  # type: ignore[no-untyped-def]
+    async def GetOutputs(self, request, context):
         await self._ask("outputs", request, context)
         stack = await self._find(request, context)
         answer = stack_pb2.GetOutputsResponse(outputs=stack.outputs)
@@ -220,16 +219,14 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
             self.tell(stack, sensitive_read=read)
         return answer
 
-    async def CancelOperation(self, request, context):  # type: ignore[no-untyped-def]
+    async def CancelOperation(self, request, context):
         await self._ask("cancel", request, context)
         stack = await self._find(request, context)
         stack.operation.cancel_requested = True
         self.tell(stack, stack_operation=stack.operation)
         return stack_pb2.CancelOperationResponse(operation=stack.operation)
 
-    async def WatchStacks(  # type: ignore[no-untyped-def]
-        self, request, context
-    ) -> AsyncIterator[stack_pb2.WatchStacksResponse]:
+    async def WatchStacks(self, request, context) -> AsyncIterator[stack_pb2.WatchStacksResponse]:
         names: list[str] = []
         changes = 0
         yield stack_pb2.WatchStacksResponse()
@@ -241,9 +238,7 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
                 yield stack_pb2.WatchStacksResponse(changes=changes)
             await waiter.wait()
 
-    async def WatchStack(  # type: ignore[no-untyped-def]
-        self, request, context
-    ) -> AsyncIterator[stack_pb2.WatchStackResponse]:
+    async def WatchStack(self, request, context) -> AsyncIterator[stack_pb2.WatchStackResponse]:
         stack = await self._find(request, context)
         self.watched_from.append(request.from_sequence)
         last = max(1, request.from_sequence) - 1
@@ -267,7 +262,7 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
         self.messages.append(message)
         self.announce()
 
-    async def WatchTelemetry(  # type: ignore[no-untyped-def]
+    async def WatchTelemetry(
         self, request, context
     ) -> AsyncIterator[stack_pb2.WatchTelemetryResponse]:
         last = request.after_number
@@ -281,18 +276,18 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
                 return
             await waiter.wait()
 
-    async def SendToDevice(self, request, context):  # type: ignore[no-untyped-def]
+    async def SendToDevice(self, request, context):
         await self._ask("send", request, context)
         return stack_pb2.SendToDeviceResponse()
 
-    async def DeleteStack(self, request, context):  # type: ignore[no-untyped-def]
+    async def DeleteStack(self, request, context):
         await self._ask("delete", request, context)
         stack = await self._find(request, context)
         del self.stacks[stack.name]
         self.announce()
         return stack_pb2.DeleteStackResponse()
 
-    async def _ask(self, verb, request, context):  # type: ignore[no-untyped-def]
+    async def _ask(self, verb, request, context):
         from tests.wire.tui.fake_server import refuse
 
         self.asked.append((verb, request))
@@ -300,7 +295,7 @@ class FakeStacks(stack_pb2_grpc.StackServiceServicer):
         if refused is not None:
             await refuse(context, refused)
 
-    async def _find(self, request, context):  # type: ignore[no-untyped-def]
+    async def _find(self, request, context):
         from tests.wire.tui.fake_server import refuse
 
         name = request.name if request.name.startswith("stacks/") else f"stacks/{request.name}"

@@ -45,7 +45,7 @@ class Told:
 
     async def change(self, *facts: Fact, **fields: object) -> None:
         def change(session: Session) -> Session:
-            return replace(session, **fields)  # type: ignore[arg-type]  # fields by name
+            return replace(session, **fields)
 
         await self.edge.store.record(self.session_id, facts, attempt=3, change=change)
 
@@ -74,7 +74,7 @@ def call(identity: str, attempt: int, outcome: str, **more: object) -> ModelCall
         start_time=datetime.now(UTC),
         worst_micro_usd=500_000,
         outcome=outcome,
-        **more,  # type: ignore[arg-type]  # fields by name
+        **more,
     )
 
 
@@ -91,7 +91,7 @@ def ended(attempt: int, outcome: Outcome, message: str, **more: object) -> Attem
         output_tokens=1300,
         cost_micro_usd=43_200,
         failing_checks=1,
-        **more,  # type: ignore[arg-type]  # fields by name
+        **more,
     )
 
 

@@ -101,7 +101,7 @@ async def test_a_narrow_terminal_shows_one_pane_at_a_time(
         await shows(pilot, "temperature 31.5 C", "6 lines")
         await pilot.press("b")
         await shows(pilot, "records hidden")
-        await until(pilot, lambda: "BOOT core" not in picture(pilot.app))  # type: ignore[arg-type]
+        await until(pilot, lambda: "BOOT core" not in picture(pilot.app))
         await pilot.press("tab")
         await shows(pilot, "wiring", "free output")
         await pilot.resize_terminal(120, 40)

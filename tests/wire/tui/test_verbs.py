@@ -282,7 +282,7 @@ async def test_scenario_diff_of_two_files_names_the_first_difference(
     other.write_bytes(head + b"\x1eBL 5 PIN PB0 v=0\n\x1eBL 90 END dropped=0\n")
     ran = await benchline("scenario", "diff", str(one), str(other), "--json")
     assert ran.code == 1
-    assert lines_of(ran.out)[0]["divergence"]["channel"] == "PIN PB0"  # type: ignore[index]
+    assert lines_of(ran.out)[0]["divergence"]["channel"] == "PIN PB0"
 
 
 async def test_a_ceiling_goes_with_a_designer_that_costs_money(

@@ -35,15 +35,15 @@ def main() -> None:
         calls: Any = importlib.import_module("provider_pb2_grpc")
     schema = json.loads((HERE / "aws_schema.json").read_text())
 
-    class Provider(calls.ProviderServicer):  # type: ignore[misc, name-defined]
-        def GetProviderSchema(self, request: Any, context: Any) -> Any:  # noqa: N802
+    class Provider(calls.ProviderServicer):
+        def GetProviderSchema(self, request: Any, context: Any) -> Any:
             return wire.GetProviderSchema.Response(
                 provider=_schema(wire, schema["provider"]),
                 resource_schemas={k: _schema(wire, v) for k, v in schema["resource"].items()},
                 data_source_schemas={k: _schema(wire, v) for k, v in schema["data"].items()},
             )
 
-        def ValidateProviderConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        def ValidateProviderConfig(self, request: Any, context: Any) -> Any:
             return wire.Validation.Response()
 
         def _checked(self, request: Any, context: Any) -> Any:
@@ -51,7 +51,7 @@ def main() -> None:
 
         ValidateResourceConfig = ValidateDataResourceConfig = ConfigureProvider = _checked
 
-        def StopProvider(self, request: Any, context: Any) -> Any:  # noqa: N802
+        def StopProvider(self, request: Any, context: Any) -> Any:
             return wire.Stop.Response()
 
     server = grpc.server(
