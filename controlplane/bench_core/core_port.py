@@ -56,7 +56,6 @@ class CorePort:
     """The C library's name for messages."""
     libc_specs: str
     """The specs file that comes with the C library: the compiler names it when it is missing."""
-    machine_flags: tuple[str, ...]
     compile_flags: tuple[str, ...]
     """Machine flags included; for C and C++ alike."""
     cxx_flags: tuple[str, ...]
@@ -78,8 +77,7 @@ class CorePort:
     table_address: int
     table_size: int
     config_address: int
-    config_size: int
-    """The sectors of the device configuration, which no image fills."""
+    """Where the device configuration begins; no image fills its sectors."""
     code_address: int
     flash_regions: tuple[Region, ...]
     """What the linker script may fill, at load addresses."""

@@ -11,13 +11,11 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from benchline.errors import BenchlineError, InvalidRequestError, NotReadyError
 from controlplane.domain.bench import Board, BoardState, Lease
 from controlplane.planning.benches import why_offline
 from controlplane.planning.leases import why_none_matches
-from controlplane.storage.bell import Bell
 from controlplane.storage.boards import BoardStore, read_selector
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import utc_now
@@ -62,7 +60,6 @@ class LeaseBook:
         self._orphans: list[Lease] = []
         self._nearest: datetime | None = None
         self._wake = asyncio.Event()
-        self._ended = Bell()
         self._keeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "LeaseBook":
@@ -182,20 +179,6 @@ class LeaseBook:
         """
         return await self._database.read(lambda connection: lease_state(connection, name))
 
-    async def wait_ended(self, name: str) -> LeaseState:
-        """Return as soon as a lease is no longer held, with how it ended.
-
-        Raises:
-            NotFoundError: LEASE_NOT_FOUND.
-        """
-        with self._ended.listen(name) as rung:
-            while True:
-                rung.clear()
-                state = await self.state(name)
-                if state is not LeaseState.GRANTED:
-                    return state
-                await rung.wait()
-
     def _waiter(
         self, selector: str, holder: str, ttl: timedelta, request_id: str, *, care: bool
     ) -> _Waiter:
@@ -271,20 +254,12 @@ class LeaseBook:
             self._wake.set()
 
     async def _end(self, name: str, state: LeaseState) -> None:
-        def work(tx: Transaction) -> None:
-            self._rows.end(tx, name, state)
-            tx.after_commit(lambda: self._ended.ring(name))
-
-        await self._database.transact(work)
+        await self._database.transact(lambda tx: self._rows.end(tx, name, state))
 
     async def _expire(self) -> None:
-        def work(tx: Transaction) -> tuple[list[Lease], datetime | None]:
-            expired, nearest = self._rows.expire(tx, self._now())
-            for lease in expired:
-                tx.after_commit(partial(self._ended.ring, lease.name))
-            return expired, nearest
-
-        expired, self._nearest = await self._database.transact(work)
+        expired, self._nearest = await self._database.transact(
+            lambda tx: self._rows.expire(tx, self._now())
+        )
         for lease in expired:
             log.warning(
                 "lease expired",

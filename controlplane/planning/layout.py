@@ -48,15 +48,6 @@ class Box:
     height: int
     rows: tuple[Row, ...]
 
-    def overlaps(self, other: "Box") -> bool:
-        """Whether two boxes share a point."""
-        return (
-            self.x < other.x + other.width
-            and other.x < self.x + self.width
-            and self.y < other.y + other.height
-            and other.y < self.y + self.height
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinRow:

@@ -9,7 +9,6 @@ from controlplane.domain.part import ComponentKind
 from controlplane.domain.units import celsius_from_fahrenheit
 from controlplane.planning.grammar import (
     Alt,
-    Feature,
     Features,
     Mapped,
     Mark,
@@ -458,7 +457,3 @@ def _output_value(features: Features) -> Features | None:
     if not isinstance(output, OutputRef) or value_of(features, "fresh") is None:
         return None
     return (("value", ValueRef(ValueKind.OUTPUT, output=output)), *_spans(features))
-
-
-LED_ON = Feature(Words("on"), "state", True)
-LED_OFF = Feature(Words("off"), "state", False)

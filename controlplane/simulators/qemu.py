@@ -35,8 +35,6 @@ MACHINE = "netduinoplus2"
 MACHINE_PART = "stm32f405rg"
 TABLE_ADDRESS = 0x0800_4000
 TRANSLATION_MIB = 64
-SERIAL_LINES = 6
-"""USART1 to 3, UART4, UART5, USART6, in this order (QEMU, stm32f405_soc.c)."""
 
 _LOCKUP_SIGN = b"Lockup"
 

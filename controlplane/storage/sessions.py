@@ -313,17 +313,6 @@ class SessionStore:
         )
         return str(row[0]) if row else None
 
-    async def checkpoints(self, session_id: str, prefix: str) -> dict[str, str]:
-        """Everything that was kept under keys that begin with `prefix`, by key."""
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT key, value FROM checkpoints"
-                " WHERE session_id = ? AND substr(key, 1, ?) = ? ORDER BY key",
-                (session_id, len(prefix), prefix),
-            ).fetchall()
-        )
-        return dict(rows)
-
     async def cached_stage(self, stage: Stage, inputs_hash: str) -> str | None:
         """The stored output of an identical earlier run of a stage, as JSON text."""
         now_us = to_us(self._now())

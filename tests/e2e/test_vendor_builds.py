@@ -90,9 +90,7 @@ def test_a_sketch_for_an_esp32_is_built_and_its_text_judged_by_simulated_time(
     assert image[0x1000] == image[0x10000] == 0xE9
 
 
-def test_all_pieces_reach_a_virtual_esp32(
-    vendor_operator: VendorOperator, project: Path, tmp_path: Path
-) -> None:
+def test_all_pieces_reach_a_virtual_esp32(vendor_operator: VendorOperator, project: Path) -> None:
     up = vendor_operator.instance()
     assert up
     virtual = vendor_operator.data_dir / "virtual"

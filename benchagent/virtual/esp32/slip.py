@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-END, ESCAPE, ESCAPED_END, ESCAPED_ESCAPE = 0xC0, 0xDB, 0xDC, 0xDD
-_BOUNDARY = bytes((END,))
+_BOUNDARY = b"\xc0"
 MAX_FRAME = 128 * 1024
 """Longer frames are dropped; the largest that a tool sends has some 16 KiB."""
 

@@ -81,7 +81,6 @@ PORTS = (
         apt_packages=("gcc-riscv64-unknown-elf", "picolibc-riscv64-unknown-elf"),
         libc="picolibc",
         libc_specs=_SPECS,
-        machine_flags=_MACHINE,
         compile_flags=(
             *_MACHINE,
             *CODE_FLAGS,
@@ -113,7 +112,6 @@ PORTS = (
         table_address=_TABLE,
         table_size=16 * 1024,
         config_address=_CONFIG,
-        config_size=32 * 1024,
         code_address=0,
         flash_regions=(Region(0, _CODE_BYTES),),
         ram_regions=(_RAM,),

@@ -113,7 +113,6 @@ def _port(part: Part, boards: Iterable[BoardModel]) -> CorePort:
         apt_packages=("gcc-arm-none-eabi", "libnewlib-arm-none-eabi"),
         libc="newlib",
         libc_specs=_SPECS,
-        machine_flags=_MACHINE,
         compile_flags=(
             *_MACHINE,
             *CODE_FLAGS,
@@ -144,7 +143,6 @@ def _port(part: Part, boards: Iterable[BoardModel]) -> CorePort:
         table_address=_TABLE,
         table_size=16 * 1024,
         config_address=_CONFIG,
-        config_size=16 * 1024,
         code_address=_CODE,
         flash_regions=(Region(_FLASH, _VECTORS_BYTES), Region(_CODE, code_bytes)),
         ram_regions=(Region(part.ram_base, part.ram_bytes),),

@@ -82,13 +82,6 @@ class ExpectChain:
             self._forget_scanned()
         return results
 
-    def drop(self) -> list[Expect]:
-        """Give up: the expects that were never judged."""
-        dropped = [expect for expect, _ in self._open]
-        self._open.clear()
-        self._log.clear()
-        return dropped
-
     def _start(self, expect: Expect) -> int:
         return max(self._cursor_ms, 0 if expect.after is None else fixed(expect.after))
 

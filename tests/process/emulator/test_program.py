@@ -81,7 +81,7 @@ def test_what_the_rom_would_not_start(tmp_path: Path, flash: bytes, told: bytes)
     assert told in ran.stderr
 
 
-def test_a_wrong_command_line_is_said(tmp_path: Path) -> None:
+def test_a_wrong_command_line_is_said() -> None:
     for wrong in (["--pin", "30=1"], ["--adc", "1=5000"], ["--clock-scale", "0"], []):
         ran = subprocess.run(
             command(*wrong), capture_output=True, env=child_environment(), timeout=60, check=False
@@ -100,7 +100,7 @@ def test_without_unicorn_it_names_the_extra(tmp_path: Path) -> None:
     assert b"benchline[virtual]" in ran.stderr
 
 
-def test_a_unicorn_that_counts_otherwise_is_refused(assemble: Assemble, tmp_path: Path) -> None:
+def test_a_unicorn_that_counts_otherwise_is_refused(assemble: Assemble) -> None:
     """A stand-in that finds the counter nowhere, as another version of Unicorn might."""
     probe = (
         "import benchline.emulator.processor as p, benchline.emulator.esp32c3 as e, sys\n"

@@ -177,7 +177,7 @@ async def test_boards_of_the_bench_core_stay_with_it(installed: Installed) -> No
     assert "core" in await ladder.fingerprint("esp32-c3-devkitm-1")
 
 
-async def test_the_doctor_lists_them(installed: Installed, tmp_path: Path) -> None:
+async def test_the_doctor_lists_them(installed: Installed) -> None:
     ladder = installed("pio")
     vendors = [t for t in ladder._toolchains if isinstance(t, VendorToolchain)]
     found = {check.name: check for check in await checks(vendors)}

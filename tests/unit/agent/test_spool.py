@@ -162,7 +162,7 @@ def test_a_disk_that_refuses_makes_a_gap_of_known_size(tmp_path: Path) -> None:
 
 
 @given(cut=st.integers(1, 60), tail=st.binary(max_size=30))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_torn_tail_is_cut_off_and_the_rest_is_whole(cut: int, tail: bytes) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -186,7 +186,7 @@ def test_a_torn_tail_is_cut_off_and_the_rest_is_whole(cut: int, tail: bytes) -> 
     step=st.integers(1, 500),
     restarts=st.sets(st.integers(0, 40)),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_mix_of_bytes_epochs_and_restarts_reads_back_exactly(
     pieces: list[bytes | None], step: int, restarts: set[int]
 ) -> None:

@@ -109,9 +109,7 @@ class TestSystemTimer:
         assert lines.raised == set()
         assert timer.next_alarm is None
 
-    def test_other_bits_of_conf_arm_nothing_again(
-        self, timer: SystemTimer, clock: Clock, lines: Lines
-    ) -> None:
+    def test_other_bits_of_conf_arm_nothing_again(self, timer: SystemTimer, clock: Clock) -> None:
         timer.write(0x28, 500)
         timer.write(0x00, 1 << 30 | 1 << 23)
         self.at(timer, clock, 500)

@@ -87,7 +87,7 @@ def met(plan: PinPlan, wishes: list[Wish]) -> list[Wish]:
     return [wish for wish in wishes if wish.owner in owners]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(cases())
 def test_what_is_given_is_possible_and_what_is_refused_is_not(
     case: tuple[str, tuple[str, ...], list[Wish]],
@@ -106,7 +106,7 @@ def test_what_is_given_is_possible_and_what_is_refused_is_not(
     assert len(kept) + len(plan.findings) == len(wishes)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(cases(), st.data())
 def test_as_few_pins_change_as_can(
     case: tuple[str, tuple[str, ...], list[Wish]], data: st.DataObject
@@ -127,7 +127,7 @@ def test_as_few_pins_change_as_can(
         assert pin_checker.changes(wishes, found, previous) == fewest
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(cases())
 def test_a_plan_that_is_solved_again_stays_as_it_is(
     case: tuple[str, tuple[str, ...], list[Wish]],
@@ -197,7 +197,7 @@ def test_each_frequency_has_a_timer_of_its_own(count: int) -> None:
 PROMPT = "Switch a relay on above 30 C and off below 28 C; toggle a red LED on each button press."
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.sampled_from(BOARDS), st.data())
 def test_the_validator_and_the_checker_agree_on_any_pins(board: str, data: st.DataObject) -> None:
     design = OfflineDesigner(CATALOGUE).plan(DesignRequest(prompt=PROMPT, board=board))

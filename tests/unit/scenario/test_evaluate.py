@@ -1,7 +1,7 @@
 """Verdicts: every kind of assertion passes and fails for the right reason, live as in batch."""
 
 import pytest
-from hypothesis import given, settings, strategies
+from hypothesis import given, strategies
 
 from benchline.scenario import (
     AssertionResult,
@@ -416,7 +416,6 @@ HAPPENINGS = strategies.one_of(
 )
 
 
-@settings(deadline=None)
 @given(strategies.lists(strategies.tuples(strategies.integers(0, 400), HAPPENINGS), max_size=40))
 def test_live_and_batch_give_the_same_and_each_assertion_one_result(
     happenings: list[tuple[int, str]],

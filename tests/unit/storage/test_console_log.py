@@ -84,9 +84,7 @@ async def test_a_large_chunk_is_kept_in_pieces_of_64_kib(database: Database) -> 
     assert [piece.gap_before for piece in found] == ["first", "", "", ""]
 
 
-@settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 30))
 async def test_any_range_is_what_a_slice_would_be(
     database: Database, start: int, end: int, limit: int

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import pytest
 from textual.pilot import Pilot
@@ -22,6 +23,7 @@ from tui.state.model import Link
 from tui.widgets.console_pane import ConsolePane
 
 SIZES = [(80, 24), (120, 40)]
+_SAID: WeakKeyDictionary[object, list[str]] = WeakKeyDictionary()
 
 
 def picture(app: BenchlineApp) -> str:
@@ -45,7 +47,8 @@ async def shows(pilot: Pilot[int], *words: str) -> None:
 
 
 def notes(pilot: Pilot[int]) -> list[str]:
-    return [one.message for one in pilot.app._notifications]
+    """What was said in passing; from the screen it goes after seconds."""
+    return _SAID[pilot.app]
 
 
 class Reachable(Protocol):
@@ -62,8 +65,16 @@ async def console(
     instance: Reachable, size: tuple[int, int], *, demo: bool = False
 ) -> AsyncIterator[Pilot[int]]:
     app = BenchlineApp(target=instance.target, auto_up=False, demo=demo)
-    async with app.run_test(size=size) as pilot:
-        yield pilot
+    said, notify = _SAID.setdefault(app, []), app.notify
+
+    def keep(message: str, **how: Any) -> None:
+        said.append(message)
+        notify(message, **how)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "notify", keep)
+        async with app.run_test(size=size) as pilot:
+            yield pilot
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -243,7 +254,7 @@ async def test_a_server_that_goes_away_is_told_and_comes_back(
         await plane.stop()
         await shows(pilot, "○ reconnecting", "01kdemo")
         await pilot.press("n")
-        await until(pilot, lambda: bool(pilot.app._notifications))
+        await until(pilot, lambda: bool(notes(pilot)))
         assert isinstance(pilot.app.screen, RunsScreen)
         await plane.serve(instance.target)
         await shows(pilot, "● live")

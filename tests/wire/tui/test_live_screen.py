@@ -1,7 +1,5 @@
 """The screens of live simulations against a real server, and the verb that follows one."""
 
-from pathlib import Path
-
 import pytest
 from textual.widgets import Input
 
@@ -106,7 +104,7 @@ async def test_a_run_without_firmware_says_so(instance: Instance, plane: FakeCon
 
 
 async def test_the_verbs_do_what_the_screens_do(
-    plane: FakeControlPlane, benchline: Command, tmp_path: Path
+    plane: FakeControlPlane, benchline: Command
 ) -> None:
     add_built(plane)
     kept = await benchline("simulate", "01kdemo", "--keep", "--for", "1")

@@ -11,7 +11,6 @@ from benchline.emulator.registers import RegisterLog
 SOURCE = 43
 """ETS_APB_ADC_INTR_SOURCE."""
 
-FULL_SCALE = 4095
 _ONE_TIME, _DATA1, _DATA2 = 0x20, 0x2C, 0x30
 _INT_ENABLE, _INT_RAW, _INT_STATUS, _INT_CLEAR = 0x40, 0x44, 0x48, 0x4C
 _ADC1, _ADC2, _START = 1 << 31, 1 << 30, 1 << 29
