@@ -13,8 +13,6 @@ from benchagent.recovery.ladder import RUNGS, Action, Step
 
 RELEASED = frozenset({"release", "image"})
 """What images are called that a board is left with."""
-APPLICATIONS = frozenset({"test", "release"})
-"""What images are called that are all of an application, and take the place of another one."""
 MAX_SEGMENTS = 16
 MAX_IMAGE_BYTES = 16 * 1024 * 1024
 MAX_SEND_BYTES = 4 * 1024
@@ -78,69 +76,6 @@ class ProvenImage:
 
 
 NOTHING_PROVEN = ProvenImage(sha256="")
-# No flash erases less than this at once.
-_SMALLEST_SECTOR = 4096
-_MAX_PROVEN_SEGMENTS = 64
-# And none more, up to which a piece that is kept may share a sector with what is erased.
-_LARGEST_SECTOR = 128 * 1024
-# What stands behind an image is never run: where it is more, erasing it is not worth the time.
-_MOST_LEFT_BYTES = 256 * 1024
-
-
-def proven_after(
-    sha256: str, written: Sequence[Segment], before: ProvenImage = NOTHING_PROVEN
-) -> ProvenImage:
-    """What a board holds after a proven flash: the pieces that were written, and those of the
-    image before that the flash did not touch."""
-    touched = [_sectors(segment) for segment in written]
-    kept = [
-        segment
-        for segment in before.segments
-        if not any(_overlap(_sectors(segment), other) for other in touched)
-    ]
-    pieces = (*in_address_order(written), *kept)[:_MAX_PROVEN_SEGMENTS]
-    return ProvenImage(sha256=sha256, segments=pieces)
-
-
-def left_behind(before: ProvenImage, written: Sequence[Segment]) -> tuple[range, ...]:
-    """Addresses behind the written pieces at which longer ones of the image before would be left.
-
-    A piece takes the place of one that began where it begins. Whole sectors of the smallest size;
-    none of 256 KiB and more, and none that may share a sector with a piece that is kept.
-    """
-    touched = [_sectors(segment) for segment in written]
-    begun = {sectors.start: sectors.stop for sectors in touched}
-    kept: list[range] = []
-    tails: list[range] = []
-    for segment in before.segments:
-        sectors = _sectors(segment)
-        if not any(_overlap(sectors, other) for other in touched):
-            kept.append(_blocks(sectors))
-        elif begun.get(sectors.start, sectors.stop) < sectors.stop:
-            tails.append(range(begun[sectors.start], sectors.stop))
-    size = _SMALLEST_SECTOR
-    return tuple(
-        range(tail.start * size, tail.stop * size)
-        for tail in tails
-        if len(tail) * size < _MOST_LEFT_BYTES
-        and not any(_overlap(tail, other) for other in touched)
-        and not any(_overlap(_blocks(tail), other) for other in kept)
-    )
-
-
-def _sectors(segment: Segment) -> range:
-    last = segment.address + segment.size_bytes - 1
-    return range(segment.address // _SMALLEST_SECTOR, last // _SMALLEST_SECTOR + 1)
-
-
-def _blocks(sectors: range) -> range:
-    """The largest sectors there are in which such small ones lie."""
-    each = _LARGEST_SECTOR // _SMALLEST_SECTOR
-    return range(sectors.start // each, (sectors.stop - 1) // each + 1)
-
-
-def _overlap(one: range, other: range) -> bool:
-    return one.start < other.stop and other.start < one.stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -396,27 +331,3 @@ def joined_digest(pieces: Sequence[bytes]) -> str:
     for piece in pieces:
         digest.update(piece)
     return digest.hexdigest()
-
-
-def flash_held_after(result: Result, flash: Flash, before: ProvenImage) -> ProvenImage:
-    """The image that is in flash for certain after a flash."""
-    done = result.flash
-    if done is None:
-        return NOTHING_PROVEN
-    if done.read_back_sha256 == done.image_sha256:
-        return proven_after(done.image_sha256, flash.segments, before)
-    untouched = done.sectors_erased == 0 and done.bytes_programmed == 0
-    is_refused = result.outcome is Outcome.REFUSED
-    return before if untouched and is_refused else NOTHING_PROVEN
-
-
-def released_by(action: Order | None, result: Result) -> ProvenImage | None:
-    """The image that a board is to be left with after a flash; None when that did not change.
-
-    It is what was asked for, without what else the flash is known to hold."""
-    done = result.flash
-    if not isinstance(action, Flash) or action.image not in RELEASED or done is None:
-        return None
-    if done.read_back_sha256 != done.image_sha256:
-        return None
-    return ProvenImage(sha256=done.image_sha256, segments=action.segments)

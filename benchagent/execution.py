@@ -10,7 +10,6 @@ from benchagent.bench import Boards
 from benchagent.board import Board
 from benchagent.care import Care
 from benchagent.command import (
-    APPLICATIONS,
     NOTHING_PROVEN,
     Command,
     CommandError,
@@ -27,11 +26,7 @@ from benchagent.command import (
     ResetMode,
     Result,
     Send,
-    flash_held_after,
     late,
-    left_behind,
-    proven_after,
-    released_by,
 )
 from benchagent.flash import (
     BoardTools,
@@ -52,6 +47,7 @@ from benchagent.images import ImageCache
 from benchagent.inbox import CutOff, Inbox
 from benchagent.job import Job, LeftForLaterError, unless_cancelled
 from benchagent.power import PowerState
+from benchagent.proven import flash_held_after, left_behind, proven_after, released_by
 
 log = logging.getLogger(__name__)
 
@@ -308,7 +304,7 @@ class Execution:
             flash,
             image,
             base=base_segments(before, self._images),
-            blank=left_behind(before, flash.segments) if flash.image in APPLICATIONS else (),
+            blank=left_behind(before, flash),
             record=self._record(job.command),
             on_progress=self._on_progress,
             on_identity=self._on_identity,

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchagent.command import Command, Flash, malformed, proven_after
+from benchagent.command import Command, Flash, malformed
 from benchagent.config_sector import config_of, config_segment
 from benchagent.flash import fetch_image
 from benchagent.images import ImageCache
+from benchagent.proven import proven_after
 from benchagent.wire import command_bytes, command_from, command_from_bytes
 from benchline.device_config import DeviceConfig, unpack_device_config
 from benchline.errors import NotFoundError
