@@ -61,6 +61,9 @@ def test_every_write_is_proved_and_the_last_leaves_the_release_image(
     elf = operator.data_dir / "artifacts" / sha256[:2] / sha256[2:]
     place = operator.data_dir / "virtual" / session["board"].rpartition("/")[2]
     held = (place / "flash.bin").read_bytes()
-    for segment in segments(elf.read_bytes()):
+    release = segments(elf.read_bytes())
+    for segment in release:
         assert held[segment.address :][: len(segment.data)] == segment.data
+    behind = max(segment.address + len(segment.data) for segment in release)
+    assert set(held[behind:TABLE]) == {0xFF}, "of the longer test image nothing is left"
     assert held[TABLE : TABLE + TABLE_SIZE] == b"\xff" * TABLE_SIZE

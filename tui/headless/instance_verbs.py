@@ -16,6 +16,11 @@ from tui.headless.output import EXIT_USAGE, data, json_line, talk
 from tui.instance_record import read_record
 from tui.supervisor import import_path
 
+_UNUSABLE = {
+    bench_pb2.Board.STATE_QUARANTINED: "  out of service",
+    bench_pb2.Board.STATE_OFFLINE: "  offline",
+}
+
 
 async def up(options: argparse.Namespace) -> int:
     """Start the local instance, or attach to the one that runs."""
@@ -41,8 +46,7 @@ async def up(options: argparse.Namespace) -> int:
     data(f"target  {instance.target}")
     data(f"data    {instance.data_dir}")
     for board in boards:
-        out = board.state == bench_pb2.Board.STATE_QUARANTINED
-        data(f"board   {board.name}  {board.model}{'  out of service' if out else ''}")
+        data(f"board   {board.name}  {board.model}{_UNUSABLE.get(board.state, '')}")
     talk("`benchline run PROMPT` starts a session, `benchline down` stops everything")
     return 0
 
