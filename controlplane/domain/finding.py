@@ -5,7 +5,11 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How much a finding weighs: an error forbids the design, a warning does not."""
+    """How much a finding weighs: an error forbids the design, a warning does not.
+
+    Its words stand in stored designs and their hashes; those of `verdict.Severity`, which has
+    notes besides, are a session's.
+    """
 
     ERROR = "error"
     WARNING = "warning"

@@ -14,7 +14,7 @@ MAX_DURATION_MS = 600_000
 
 
 class Severity(StrEnum):
-    """Whether a finding stops the scenario from being used."""
+    """Whether a finding stops the scenario from being used. The contract imports no program's."""
 
     ERROR = "ERROR"
     WARNING = "WARNING"
