@@ -33,9 +33,10 @@ from controlplane.planning.intent import (
 from controlplane.planning.motion import motion_clause
 from controlplane.planning.phrases import PIN, Things
 from controlplane.planning.pressing import debounce_clause, press_clause
-from controlplane.planning.publishing import message_clause, publish_clause
+from controlplane.planning.publishing import publish_clause
 from controlplane.planning.rates import NUMBER, value_of
 from controlplane.planning.reporting import report_clause
+from controlplane.planning.subscribing import message_clause
 from controlplane.planning.turning import turn_clause
 from controlplane.planning.wording import (
     CHANNEL,

@@ -1,18 +1,15 @@
-"""The cloud: "publish the temperature every 10 seconds", "when a message arrives on topic fan"."""
+"""Values for the cloud: "publish the temperature every 10 seconds"."""
 
-from collections.abc import Sequence
 from fractions import Fraction
 
-from controlplane.planning.conditions import STATE, condition_rule
+from controlplane.planning.conditions import condition_rule
 from controlplane.planning.grammar import (
     Alt,
-    Chart,
     Feature,
     Features,
     Items,
     Mapped,
     Mark,
-    Match,
     Opt,
     Rule,
     Seq,
@@ -20,130 +17,19 @@ from controlplane.planning.grammar import (
 )
 from controlplane.planning.intent import (
     Condition,
-    MessageEffect,
     OutputRef,
     Publish,
     SensorRef,
-    Subscribe,
     Unusable,
     ValueKind,
     ValueRef,
 )
-from controlplane.planning.phrases import TEXT, Things
+from controlplane.planning.phrases import Things
 from controlplane.planning.rates import CYCLE, value_of, values_of
-from controlplane.planning.tokens import Kind, Token
-from controlplane.planning.wording import ALWAYS, CHANNEL, COMMA, LEAD, PRINT, verb, with_spans
+from controlplane.planning.topics import CLOUD, TOPIC
+from controlplane.planning.wording import ALWAYS, COMMA, LEAD, verb, with_spans
 
 _SEND = "send|post|push|upload|report|transmit|stream|forward|log|print|write"
-_CLOUD = Mark(
-    Words(
-        "|".join(
-            f"{how} {what}"
-            for how in ("to", "over", "via", "by", "through", "using", "on", "into", "with")
-            for what in (
-                "cloud",
-                "mqtt",
-                "broker",
-                "mqtt broker",
-                "cloud over mqtt",
-                "cloud via mqtt",
-            )
-        )
-    ),
-    "by the device's cloud",
-)
-
-
-_NO_TOPIC = frozenset(
-    [
-        "and",
-        "or",
-        "but",
-        "then",
-        "to",
-        "on",
-        "off",
-        "in",
-        "at",
-        "of",
-        "from",
-        "by",
-        "with",
-        "for",
-        "if",
-        "is",
-        "it",
-        "when",
-        "whenever",
-        "while",
-        "until",
-        "once",
-        "twice",
-        "every",
-        "each",
-        "after",
-        "before",
-        "over",
-        "via",
-        "through",
-        "as",
-    ]
-)
-"""Words that go on with the sentence where no topic was named; as topics they are quoted."""
-
-
-class _BareTopic(Rule):
-    """A topic that is not quoted: one word, or several joined by slashes without blanks."""
-
-    __slots__ = ()
-
-    def _match(self, chart: Chart, start: int) -> list[Match]:
-        tokens = chart.tokens
-        position = start
-        while position < len(tokens) and tokens[position].filler:
-            position += 1
-        if position >= len(tokens) or tokens[position].kind is not Kind.WORD:
-            return []
-        if tokens[position].text in _NO_TOPIC:
-            return []
-        end = position + 1
-        while _joined(tokens, end):
-            end += 2
-        topic = "".join(token.raw for token in tokens[position:end])
-        return [(end, (("topic", topic),))]
-
-
-def _joined(tokens: Sequence[Token], at: int) -> bool:
-    """Whether a slash and a word follow without a blank."""
-    if at + 1 >= len(tokens) or tokens[at].text != "/":
-        return False
-    word = tokens[at + 1]
-    whole = tokens[at - 1].end == tokens[at].start and tokens[at].end == word.start
-    return whole and word.kind is Kind.WORD
-
-
-_QUOTED_TOPIC = Mapped(TEXT, lambda features: (("topic", value_of(features, "text")),))
-_NAMED = Feature(
-    Seq(
-        Words("topic|mqtt topic|cloud topic|topic named|topic called|topic name"),
-        Alt(_QUOTED_TOPIC, _BareTopic()),
-    ),
-    "named",
-    True,
-)
-
-
-def _say_topic(features: Features) -> str:
-    return f"topic {value_of(features, 'topic')}"
-
-
-_TOPIC = Mark(
-    Alt(
-        Seq(Opt(Words("to|on|under|at|in|into|as|of|from|with|using")), _NAMED),
-        Seq(Words("to|on|under|as"), _QUOTED_TOPIC),
-    ),
-    _say_topic,
-)
 _CHANGES = Mark(
     Feature(
         Words(
@@ -243,8 +129,8 @@ def publish_clause(things: Things) -> Rule:
                 "at each press",
             ),
             "condition": condition_rule(things),
-            "topic": _TOPIC,
-            "cloud": Feature(_CLOUD, "cloud", True),
+            "topic": TOPIC,
+            "cloud": Feature(CLOUD, "cloud", True),
             "always": ALWAYS,
         },
         ("verb", "values"),
@@ -306,166 +192,4 @@ def _twice() -> Unusable:
         subject="publish",
         message="it is published for two different reasons.",
         fix='Say one: "publish the temperature every 10 seconds".',
-    )
-
-
-_MESSAGE = "message|messages|mqtt message|mqtt messages|cloud message|cloud messages|command"
-_ANY = Words(_MESSAGE + "|any message|new message|every message|each message|all messages")
-_COMES = Words(
-    "arrives|arrive|comes in|come in|is received|are received|comes|received|is published|"
-    "gets published|appears|arriving|coming in|was received"
-)
-_SAYS = Mapped(TEXT, lambda features: (("payload", value_of(features, "text")),))
-
-
-def _trigger() -> Rule:
-    """The message that is waited for."""
-    when = Words("when|whenever|if|once|as soon as|every time|each time|after|on|upon|at")
-    what = Alt(Seq(Opt(_ANY), _SAYS), _ANY, Seq(_ANY, Words("saying|with text|with"), _SAYS))
-    place = Opt(Alt(_TOPIC, _CLOUD))
-    return Mark(
-        Seq(
-            when,
-            Alt(
-                Seq(what, _COMES, place),
-                Seq(what, place, _COMES),
-                Seq(what, _TOPIC),
-                Seq(Words("i publish|someone publishes|cloud sends"), what, place),
-            ),
-        ),
-        "at each message",
-    )
-
-
-def _effects(things: Things) -> Rule:
-    """What a message does to an output."""
-    outputs = Seq(things.output, Opt(Seq(Words("and|, and|&|as well as|and also"), things.output)))
-    it = Mark(Feature(Words("it|them"), "output", OutputRef("it")), "the output before")
-    which = Alt(outputs, it)
-    switch = verb("turn|switch|set|put", "switch")
-    obeys = Mark(
-        Words(
-            "on or off|on and off|on / off|to it|accordingly|to its payload|to message|to payload|"
-            "to its text|to what it says|as it says|as message says"
-        ),
-        "as the message says",
-    )
-    return Alt(
-        Feature(
-            Seq(verb("toggle|invert|flip|toggle state of", "toggle"), which),
-            "effect",
-            MessageEffect.TOGGLE,
-        ),
-        Feature(
-            Alt(Seq(switch, which, obeys), Seq(switch, obeys, which)), "effect", MessageEffect.OBEY
-        ),
-        Mapped(Alt(Seq(switch, which, STATE), Seq(switch, STATE, which)), _switched),
-        Feature(
-            Seq(verb("turn on|switch on|activate|enable|start|light", "switch on"), which),
-            "effect",
-            MessageEffect.ON,
-        ),
-        Feature(
-            Seq(verb("turn off|switch off|deactivate|disable|stop", "switch off"), which),
-            "effect",
-            MessageEffect.OFF,
-        ),
-    )
-
-
-def _switched(features: Features) -> Features | None:
-    setting = str(value_of(features, "verb") or "").split()
-    if not value_of(features, "state") and {"set", "sets", "setting"} & set(setting):
-        return None  # "set off the alarm" can mean either
-    effect = MessageEffect.ON if value_of(features, "state") else MessageEffect.OFF
-    kept = tuple(feature for feature in features if feature[0] in ("output", "span"))
-    return (("effect", effect), *kept)
-
-
-def _printing() -> Rule:
-    return Feature(
-        Seq(
-            verb(PRINT, "print"),
-            Mark(
-                Words(
-                    "it|them|message|messages|its text|payload|its payload|text of message|"
-                    "every message|each message|all messages|what arrives|whatever arrives"
-                ),
-                "the message",
-            ),
-            Opt(CHANNEL),
-        ),
-        "effect",
-        MessageEffect.PRINT,
-    )
-
-
-def message_clause(things: Things) -> Rule:
-    """Do something at each message of a topic."""
-    doing = Alt(_effects(things), _printing())
-    trigger = _trigger()
-    then = Opt(Words(",|then|, then"))
-    joint = Opt(Words(",|and|, and|, then|and then"))
-    subscribe = Seq(
-        verb("subscribe to|listen to|listen on|subscribe", "subscribe"),
-        Opt(Words(_MESSAGE)),
-        Alt(_TOPIC, Mark(_QUOTED_TOPIC, _say_topic)),
-        Opt(_CLOUD),
-    )
-    controlled = Feature(
-        Seq(
-            verb("control|drive|steer|operate|set|switch|turn", "switch"),
-            things.output,
-            Opt(Mark(Words("on and off|on or off|on / off"), "as the message says")),
-            Alt(
-                Mark(
-                    Seq(
-                        Words("by|with|from|via|through|over|on|according to"),
-                        Opt(Words(_MESSAGE)),
-                        Alt(_NAMED, Seq(Words("on|from|of|to"), _NAMED)),
-                    ),
-                    _say_topic,
-                ),
-                Mark(
-                    Words(
-                        "from cloud|over mqtt|via mqtt|by mqtt|by cloud|through cloud|via cloud|"
-                        "over cloud|by cloud messages|by mqtt messages|with mqtt messages"
-                    ),
-                    "by the device's cloud",
-                ),
-            ),
-        ),
-        "effect",
-        MessageEffect.OBEY,
-    )
-    alone = Feature(subscribe, "effect", MessageEffect.PRINT)
-    return Mapped(
-        Seq(
-            LEAD,
-            Alt(
-                Seq(trigger, then, doing),
-                Seq(doing, COMMA, trigger),
-                Seq(subscribe, joint, Alt(doing, Seq(trigger, then, doing), Seq(doing, trigger))),
-                controlled,
-                alone,
-            ),
-        ),
-        _message,
-    )
-
-
-def _message(features: Features) -> Features | None:
-    topics = {str(topic) for topic in values_of(features, "topic")}
-    effect = value_of(features, "effect")
-    outputs = tuple(o for o in values_of(features, "output") if isinstance(o, OutputRef))
-    if len(topics) > 1 or not isinstance(effect, MessageEffect):
-        return None
-    return with_spans(
-        features,
-        Subscribe(
-            effect=effect,
-            topic=next(iter(topics), ""),
-            outputs=tuple(dict.fromkeys(outputs)),
-            payload=str(value_of(features, "payload") or ""),
-        ),
     )

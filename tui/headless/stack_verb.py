@@ -5,14 +5,12 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-import grpc
-
 from benchline.errors import InvalidRequestError, NotPermittedError
 from benchline.v1 import event_pb2, provisioning_pb2, stack_pb2
 from tui.client import stacks as calls
 from tui.client.bench_facts import cloud_words
-from tui.client.connection import Connection, failure_of
-from tui.client.stack_facts import plan_of, stack_of, telemetry_of
+from tui.client.connection import Connection
+from tui.client.stack_facts import plan_of, stack_of
 from tui.client.translate import event_of
 from tui.client.watch import Back
 from tui.headless import local
@@ -26,22 +24,19 @@ from tui.headless.output import (
     table,
     talk,
 )
+from tui.headless.telemetry import telemetry
 from tui.stack_wording import (
     SHORT_DIGEST,
-    missed_line,
     output_lines,
     plan_lines,
     stack_cells,
     stack_event_lines,
     stack_lines,
-    telemetry_line,
 )
-from tui.state.telemetry import Missed
 from tui.wording import visible
 
 _Operation = provisioning_pb2.StackOperation
 _DIFFERS = 1
-_GIVES_NONE = ("TELEMETRY_NOT_READ", "STACK_NOT_FOUND")
 
 
 async def stack(options: argparse.Namespace) -> int:
@@ -58,7 +53,7 @@ async def stack(options: argparse.Namespace) -> int:
         "outputs": _outputs,
         "show": _show,
         "watch": _watch,
-        "telemetry": _telemetry,
+        "telemetry": telemetry,
         "send": _send,
         "cancel": _cancel,
         "delete": _delete,
@@ -295,59 +290,6 @@ async def _send(connection: Connection, options: argparse.Namespace) -> int:
     )
     talk(f"the broker has it; {options.device} gets it when it listens to {options.topic}")
     return 0
-
-
-async def _telemetry(connection: Connection, options: argparse.Namespace) -> int:
-    if options.follow:
-        return await _follow_telemetry(connection, options)
-    came = 0
-    try:
-        async for message in calls.kept_telemetry(connection, options.name, device=options.device):
-            came += 1
-            _tell_telemetry(options, message)
-    except asyncio.CancelledError:
-        return EXIT_LEFT
-    if not came:
-        talk(f"no device of stack {options.name} published anything since the control plane began")
-    return 0
-
-
-async def _follow_telemetry(connection: Connection, options: argparse.Namespace) -> int:
-    """Tell messages until somebody leaves, or the stack gives none any more."""
-    gone = told = False
-
-    async def away(reason: str) -> None:
-        nonlocal gone
-        if not gone:
-            talk("the server is away; telemetry goes on when it is back")
-        gone = True
-        await local.bring_back(reason)
-
-    try:
-        async for item in calls.resume_telemetry(
-            connection, options.name, device=options.device, on_away=away
-        ):
-            match item:
-                case Back():
-                    gone = False
-                    talk("connected again")
-                case Missed():
-                    talk(missed_line(item))
-                case _:
-                    told = True
-                    _tell_telemetry(options, item)
-    except asyncio.CancelledError:
-        return EXIT_LEFT
-    except grpc.aio.AioRpcError as error:
-        failure = failure_of(error)
-        if not told or failure.reason not in _GIVES_NONE:
-            raise
-        talk(f"no more telemetry: {failure.message}")
-    return 0
-
-
-def _tell_telemetry(options: argparse.Namespace, message: stack_pb2.TelemetryMessage) -> None:
-    data(json_line(message) if options.json else telemetry_line(telemetry_of(message)))
 
 
 async def _cancel(connection: Connection, options: argparse.Namespace) -> int:
