@@ -110,6 +110,7 @@ CORE_SOURCES = files(
     "Stream.cpp",
     "WString.cpp",
     "bench/console.cpp",
+    "bench/echoes.cpp",
     "bench/format.cpp",
     "bench/identity.cpp",
     "bench/main.cpp",

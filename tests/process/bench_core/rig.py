@@ -34,7 +34,7 @@ from controlplane.bench_core.manifest import (
 from controlplane.toolchains.elf import segments
 from controlplane.toolchains.sketch import SketchFile, preprocess
 
-DIGITAL, ANALOG, CONSOLE, END = 0x0000, 0x0100, 0x0300, 0x0400
+DIGITAL, ANALOG, CONSOLE, END, ECHO = 0x0000, 0x0100, 0x0300, 0x0400, 0x0500
 
 Row = tuple[int, int, int, int]
 

@@ -2,6 +2,7 @@
 
 #include "Arduino.h"
 #include "bench/clock.h"
+#include "bench/echoes.h"
 #include "bench/irq.h"
 #include "bench/port.h"
 #include "bench/records.h"
@@ -21,6 +22,8 @@ struct Pin {
   bool levelInjected;
   bool levelIn;
   bool analogInjected;
+  bool echoes;    // its level is that of an echo
+  bool triggers;  // its pulses call for one
   uint16_t analogIn;
   uint16_t sent;        // records in this second
   uint32_t suppressed;  // changes since the last summary that got no record
@@ -117,6 +120,7 @@ port::PinMode modeOf(uint32_t mode) {
 bool inputLevel(uint32_t number) {
 #ifdef BENCH_TEST
   const Pin &pin = pins[number];
+  if (pin.echoes) return echoLevel(number);
   if (pin.levelInjected) return pin.levelIn;
   if (pin.analogInjected) return pin.analogIn > kAdcFullScale / 2;
   if (closedWorld) return pullLevel(pin);
@@ -161,6 +165,16 @@ bool pinInjectAnalog(uint32_t number, uint32_t counts) {
   return true;
 }
 
+bool pinEchoes(uint32_t number, uint32_t trigger) {
+  if (number >= port::kPinCount || !port::pinExists(number)) return false;
+  if (trigger >= port::kPinCount || !port::pinExists(trigger)) return false;
+  pins[number].echoes = true;
+  pins[trigger].triggers = true;
+  return true;
+}
+
+bool pinIsEcho(uint32_t number) { return number < port::kPinCount && pins[number].echoes; }
+
 void pinsTick(uint32_t now) {
   if (pinsWithSummary == 0 || now % kSummaryMs != 0) return;
   pinsFinish();
@@ -203,7 +217,11 @@ void digitalWrite(uint32_t number, uint32_t value) {
   pin->level = high;
   pin->written = true;
 #ifdef BENCH_TEST
-  if (bench::drives(pin->mode) && (changed || !pin->mirrored)) bench::mirror(number);
+  if (!bench::drives(pin->mode)) return;
+  // The time that a record takes is none of the trigger's: a release build does not spend it.
+  if (pin->triggers && !high) bench::echoTrigger(number, false);
+  if (changed || !pin->mirrored) bench::mirror(number);
+  if (pin->triggers && high) bench::echoTrigger(number, true);
 #else
   static_cast<void>(changed);
 #endif

@@ -9,6 +9,7 @@
 #include "bench/clock.h"
 #include "bench/console.h"
 #include "bench/crc.h"
+#include "bench/echoes.h"
 #include "bench/pins.h"
 #include "bench/port.h"
 #include "bench/ring.h"
@@ -44,6 +45,7 @@ constexpr uint32_t kDigital = 0x0000;
 constexpr uint32_t kAnalog = 0x0100;
 constexpr uint32_t kConsole = 0x0300;
 constexpr uint32_t kEnd = 0x0400;
+constexpr uint32_t kEcho = 0x0500;
 
 const Row *rows;
 uint32_t rowCount;
@@ -99,6 +101,9 @@ void apply(const Row &row) {
       break;
     case kEnd:
       endRun();
+    case kEcho:
+      if (!echoInject(number, row.count, row.value)) reportSignal(row.signal);
+      break;
     default:
       reportSignal(row.signal);
   }
@@ -108,7 +113,7 @@ void applyDue(uint32_t now) {
   while (nextRow < rowCount && rows[nextRow].ms <= now) apply(rows[nextRow++]);
 }
 
-// ---- live commands: 0x1E "set PA1 2048" (or "set GPIO1 2048") line end ----
+// ---- live commands: 0x1E "set PA1 2048" or "echo PA1 PA2 1160" line end ----
 
 constexpr char kLineEnd = '\n';
 
@@ -116,30 +121,63 @@ Ring<128> commandBytes;
 char commandLine[32];
 size_t commandLength;
 
+// A run by table must not depend on when a host happened to write.
+bool refused() {
+  if (injected) recordError("command-refused");
+  return injected;
+}
+
+void recordCommand(const char *command, uint32_t pin, unsigned long value) {
+  char name[port::kPinNameText];
+  port::pinName(pin, name);
+  Record("CMD").name(command).number(name, value).send();
+}
+
 // `set <pin> <value>`: 0 and 1 are levels, larger values are 12-bit counts; a pin has both sides,
 // and the sketch reads the one that it wants.
-void runCommand(const char *line) {
+void runSet(const char *line) {
   const char *rest = line;
-  const bool isSet = strncmp(line, "set ", 4) == 0;
-  const uint32_t pin = isSet ? port::pinNamed(line + 4, &rest) : port::kPinCount;
+  const uint32_t pin = port::pinNamed(line, &rest);
   if (pin == port::kPinCount || *rest != ' ') {
     recordError("bad-command");
     return;
   }
-  if (injected) {
-    // A run by table must not depend on when a host happened to write.
-    recordError("command-refused");
-    return;
-  }
+  if (refused()) return;
   const unsigned long value = strtoul(rest + 1, nullptr, 10);
   if (!pinInjectAnalog(pin, static_cast<uint32_t>(value))) {
     recordPinError("bad-pin", pin);
     return;
   }
-  char name[port::kPinNameText];
-  port::pinName(pin, name);
-  Record("CMD").name("set").number(name, value).send();
+  recordCommand("set", pin, value);
   pinInjectLevel(pin, value == 1 || value > kAdcFullScale / 2);
+}
+
+// `echo <pin> <trigger> <us>`: how each trigger is answered; 0 is by nothing.
+void runEcho(const char *line) {
+  const char *rest = line;
+  const uint32_t pin = port::pinNamed(line, &rest);
+  const uint32_t trigger = *rest == ' ' ? port::pinNamed(rest + 1, &rest) : port::kPinCount;
+  if (pin == port::kPinCount || trigger == port::kPinCount || *rest != ' ') {
+    recordError("bad-command");
+    return;
+  }
+  if (refused()) return;
+  const unsigned long widthUs = strtoul(rest + 1, nullptr, 10);
+  if (!echoInject(pin, trigger, static_cast<uint32_t>(widthUs))) {
+    recordPinError("bad-pin", pin);
+    return;
+  }
+  recordCommand("echo", pin, widthUs);
+}
+
+void runCommand(const char *line) {
+  if (strncmp(line, "set ", 4) == 0) {
+    runSet(line + 4);
+  } else if (strncmp(line, "echo ", 5) == 0) {
+    runEcho(line + 5);
+  } else {
+    recordError("bad-command");
+  }
 }
 
 void runCommands() {
