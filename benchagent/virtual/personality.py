@@ -18,6 +18,7 @@ from benchline.scenario.table import (
     SIGNAL_ANALOG,
     SIGNAL_CONSOLE,
     SIGNAL_DIGITAL,
+    SIGNAL_ECHO,
     TABLE_BYTES_MAX,
     TableError,
     TableRow,
@@ -104,7 +105,7 @@ def table_seen(table: bytes, personality: Personality, seed: str) -> bytes:
     missing = {
         signal + pin_number(pin)
         for pin in personality.missing_sensors
-        for signal in (SIGNAL_DIGITAL, SIGNAL_ANALOG)
+        for signal in (SIGNAL_DIGITAL, SIGNAL_ANALOG, SIGNAL_ECHO)
     }
     digest = hashlib.sha256(f"{seed}/{held.nonce}".encode()).digest()
     noise = random.Random(digest)  # noqa: S311 - repeatable on purpose

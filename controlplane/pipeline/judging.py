@@ -44,6 +44,7 @@ BOARD_CAPABILITIES = frozenset(
         "inject.digital",
         "inject.analog",
         "inject.console",
+        "inject.echo",
     }
 )
 # What a board offers with firmware that prints text and knows nothing of BL records.

@@ -23,6 +23,7 @@ TEST_BUILD_CAPABILITIES = frozenset(
         "inject.digital",
         "inject.analog",
         "inject.console",
+        "inject.echo",
     }
 )
 """What a test build on the bench core offers in every simulator that runs it."""

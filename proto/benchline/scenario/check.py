@@ -44,6 +44,7 @@ KNOWN_CAPABILITIES = frozenset(
         "inject.digital",
         "inject.analog",
         "inject.console",
+        "inject.echo",
         "reset",
         "power.cycle",
         "fast_time",
@@ -129,7 +130,8 @@ def _unused(scenario: Scenario) -> Iterator[Finding]:
                 severity=Severity.WARNING,
             )
     for signal in scenario.signals.values():
-        if signal.name not in signals and signal.kind is not SignalKind.DIGITAL_OUT:
+        watched = signal.kind in (SignalKind.DIGITAL_OUT, SignalKind.ECHO)
+        if signal.name not in signals and not watched:
             yield Finding(
                 code="unused-signal",
                 subject=f"signals.{signal.name}",

@@ -1,5 +1,6 @@
 """A scenario as it was written: frozen data, one class per kind of step."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -46,6 +47,9 @@ class ScenarioError(ValueError):
         self.findings = findings
 
 
+NO_ECHO = math.inf
+"""The value of an echo signal with nothing in its range."""
+
 REFERENCE_MV = 3300
 """Full scale of analog inputs where a scenario does not say: VREF+ = VDDA = 3.3 V."""
 
@@ -56,6 +60,7 @@ class SignalKind(StrEnum):
     ANALOG = "analog"
     DIGITAL_IN = "digital_in"
     DIGITAL_OUT = "digital_out"
+    ECHO = "echo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +68,8 @@ class Signal:
     """A name for a pin. ``pin`` is the pin number (PA0 = 0, PC12 = 44, GPIO8 = 8).
 
     ``spelling`` is the pin's name as it was written, and as records show it. An analog signal of
-    value x gives ``mv_at_zero + mv_per_unit * x`` millivolts (0..``full_scale_mv``).
+    value x gives ``mv_at_zero + mv_per_unit * x`` millivolts (0..``full_scale_mv``). An echo
+    signal of value x answers each pulse on pin ``trigger`` by one of ``us_per_unit * x`` us.
     """
 
     name: str
@@ -75,6 +81,9 @@ class Signal:
     mv_at_zero: float = 0.0
     mv_per_unit: float = 1.0
     full_scale_mv: int = REFERENCE_MV
+    trigger: int = 0
+    trigger_spelling: str = ""
+    us_per_unit: float = 1.0
     minimum: float | None = None
     maximum: float | None = None
     line: int = 0
@@ -150,7 +159,10 @@ class Reset(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stimulus(Step):
-    """From ``at`` on the signal has this value; digital values are 1.0 (on) and 0.0 (off)."""
+    """From ``at`` on the signal has this value; digital values are 1.0 (on) and 0.0 (off).
+
+    An echo signal may have the value NO_ECHO.
+    """
 
     at: Time
     signal: str

@@ -1,6 +1,7 @@
 """From the text of a scenario file to a ``Scenario``, or to every reason why not."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from benchline.scenario.model import (
@@ -105,6 +106,8 @@ def _signals(reader: Reader, fields: Fields) -> Mapping[str, Signal]:
         other = pins.get(signal.pin)
         if other is not None and "pin" in body:
             body.complain("pin-twice", "pin", f"is the pin of {other} too")
+        if signal.kind is SignalKind.ECHO and signal.trigger == signal.pin and "pin" in body:
+            body.complain("pin-twice", "trigger", "is the pin of the echo")
         pins[signal.pin] = name
         signals[name] = signal
     return signals
@@ -117,7 +120,8 @@ def _signal(name: str, body: Fields) -> Signal:
     analog = kind == SignalKind.ANALOG
     pin = body.read("pin", pin_number, 0, required=True)
     spelling = body.text("pin")
-    active = body.word("active", {"high", "low"}, "high") if not analog else "high"
+    digital = kind not in (SignalKind.ANALOG, SignalKind.ECHO)
+    active = body.word("active", {"high", "low"}, "high") if digital else "high"
     unit = body.text("unit", limit=20)
     signal = Signal(
         name=name,
@@ -128,30 +132,48 @@ def _signal(name: str, body: Fields) -> Signal:
         unit=unit,
         line=body.line,
     )
+    if kind == SignalKind.ECHO:
+        return _echo(signal, body)
     if not analog:
         return signal
-    minimum, maximum = body.text("min"), body.text("max")
-    low = body.number("min", 0.0) if minimum else None
-    high = body.number("max", 0.0) if maximum else None
+    low, high = _range(body)
     slope = body.number("mv_per_unit", 1.0)
     full_scale = body.integer("full_scale_mv", REFERENCE_MV, low=1, high=5000)
     if slope == 0:
         body.complain("bad-value", "mv_per_unit", "must not be 0")
-    if low is not None and high is not None and low >= high:
-        body.complain("bad-value", "max", "must be more than min")
-    return Signal(
-        name=name,
-        kind=SignalKind.ANALOG,
-        pin=pin,
-        spelling=spelling,
-        unit=unit,
+    return replace(
+        signal,
         mv_at_zero=body.number("mv_at_zero", 0.0),
         mv_per_unit=slope,
         full_scale_mv=full_scale,
         minimum=low,
         maximum=high,
-        line=body.line,
     )
+
+
+def _echo(signal: Signal, body: Fields) -> Signal:
+    """What an echo signal has besides its pin."""
+    low, high = _range(body)
+    slope = body.number("us_per_unit", 1.0)
+    if slope <= 0:
+        body.complain("bad-value", "us_per_unit", "must be more than 0")
+    return replace(
+        signal,
+        trigger=body.read("trigger", pin_number, 0, required=True),
+        trigger_spelling=body.text("trigger"),
+        us_per_unit=slope,
+        minimum=low,
+        maximum=high,
+    )
+
+
+def _range(body: Fields) -> tuple[float | None, float | None]:
+    """The values that may be stimulated, from and to; None: no limit."""
+    low = body.number("min", 0.0) if body.text("min") else None
+    high = body.number("max", 0.0) if body.text("max") else None
+    if low is not None and high is not None and low >= high:
+        body.complain("bad-value", "max", "must be more than min")
+    return low, high
 
 
 def _vars(reader: Reader, fields: Fields) -> tuple[Mapping[str, str], tuple[Draw, ...]]:

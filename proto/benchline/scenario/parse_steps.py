@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from benchline.cloud_records import MAX_TOPIC_CHARS, is_topic
 from benchline.scenario.model import (
+    NO_ECHO,
+    Amount,
     Bounce,
     Edge,
     Expect,
@@ -114,8 +116,13 @@ class StepReader:
         return Reset(id=self._id(fields), line=fields.line)
 
     def _stimulus(self, fields: Fields) -> Step:
-        signal = self._signal(fields, SignalKind.ANALOG, SignalKind.DIGITAL_IN)
-        value = fields.amount("value", required=True)
+        kinds = (SignalKind.ANALOG, SignalKind.DIGITAL_IN, SignalKind.ECHO)
+        signal = self._signal(fields, *kinds)
+        found = self._signals.get(signal)
+        if found is not None and found.kind is SignalKind.ECHO and fields.text("value") == "none":
+            value: Amount | None = NO_ECHO
+        else:
+            value = fields.amount("value", required=True)
         return Stimulus(
             id=self._id(fields),
             line=fields.line,
@@ -168,7 +175,7 @@ class StepReader:
             id=self._id(fields),
             line=fields.line,
             at=fields.time("at", required=True) or 0,
-            signal=self._signal(fields, SignalKind.ANALOG),
+            signal=self._signal(fields, SignalKind.ANALOG, SignalKind.ECHO),
             start=start if start is not None else 0.0,
             stop=stop if stop is not None else 0.0,
             over_ms=_positive(fields, "over", 1000, required=True),

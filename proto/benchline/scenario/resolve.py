@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from benchline.cloud_records import message_line
 from benchline.scenario.draw import draw_values, seed_number, value_of
 from benchline.scenario.model import (
+    NO_ECHO,
     Amount,
     Assertion,
     Bounce,
@@ -34,12 +35,17 @@ from benchline.scenario.table import (
     analog_row,
     console_rows,
     digital_row,
+    echo_row,
     end_row,
 )
 from benchline.scenario.template import fill, fill_regex
 from benchline.scenario.units import show_ms
 from benchline.scenario.where import Value, WhereError, compile_where
 
+MAX_ECHO_US = 1_000_000
+"""Longest echo, a second."""
+
+_MEASURED = (SignalKind.ANALOG, SignalKind.ECHO)
 _TIMES = ("after", "until", "within", "period", "maximum", "minimum", "span", "at")
 
 
@@ -56,13 +62,7 @@ def resolve(scenario: Scenario, seed: bytes | int) -> RunPlan:
 
 def counts_of(signal: Signal, value: float) -> int:
     """12-bit counts of an analog value, rounded. Raises ValueError outside full scale or limits."""
-    low, high = signal.minimum, signal.maximum
-    if (low is not None and value < low) or (high is not None and value > high):
-        raise (
-            ValueError(f"{value:g} is outside {signal.name}'s range {low:g} to {high:g}")
-            if (low is not None and high is not None)
-            else ValueError(f"{value:g} is outside {signal.name}'s range")
-        )
+    _check_range(signal, value)
     millivolts = signal.mv_at_zero + signal.mv_per_unit * value
     counts = round(millivolts * ADC_COUNTS_MAX / signal.full_scale_mv)
     if not 0 <= counts <= ADC_COUNTS_MAX:
@@ -70,6 +70,27 @@ def counts_of(signal: Signal, value: float) -> int:
             f"{value:g} needs {millivolts:g} mV; the input takes 0 to {signal.full_scale_mv} mV"
         )
     return counts
+
+
+def echo_width(signal: Signal, value: float) -> int:
+    """The microseconds of an echo, 0 for NO_ECHO. Raises ValueError outside its limits."""
+    if value == NO_ECHO:
+        return 0
+    _check_range(signal, value)
+    width = round(signal.us_per_unit * value)
+    if not 1 <= width <= MAX_ECHO_US:
+        raise ValueError(f"{value:g} needs an echo of {width} us; it has 1 to {MAX_ECHO_US} us")
+    return width
+
+
+def _check_range(signal: Signal, value: float) -> None:
+    low, high = signal.minimum, signal.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise (
+            ValueError(f"{value:g} is outside {signal.name}'s range {low:g} to {high:g}")
+            if (low is not None and high is not None)
+            else ValueError(f"{value:g} is outside {signal.name}'s range")
+        )
 
 
 def value_at(signal: Signal, counts: int) -> float:
@@ -86,13 +107,30 @@ def _sent_rows(step: Send, at: int, data: bytes) -> list[TableRow]:
     return console_rows(at, message_line(step.topic, data).lstrip(b"\x1e"), HOST_PORT)
 
 
+def _value_row(ms: int, signal: Signal, value: float) -> TableRow:
+    if signal.kind is SignalKind.ECHO:
+        return echo_row(ms, signal.pin, signal.trigger, echo_width(signal, value))
+    return analog_row(ms, signal.pin, counts_of(signal, value))
+
+
+def _read_back(signal: Signal, value: float) -> float:
+    if signal.kind is SignalKind.ECHO:
+        return echo_width(signal, value) / signal.us_per_unit
+    return value_at(signal, counts_of(signal, value))
+
+
 class _Resolver:
     def __init__(self, scenario: Scenario, shown: Mapping[str, str]) -> None:
         self._scenario = scenario
         self._shown = shown
         self._values: dict[str, Value] = {name: value_of(text) for name, text in shown.items()}
         self._findings: list[Finding] = []
-        self._rows: list[TableRow] = []
+        # Until something is put before it a sensor is there, and sees nothing.
+        self._rows = [
+            echo_row(0, signal.pin, signal.trigger, 0)
+            for signal in scenario.signals.values()
+            if signal.kind is SignalKind.ECHO
+        ]
         self._moments: list[Moment] = []
 
     def plan(self, seed: int) -> RunPlan:
@@ -190,8 +228,8 @@ class _Resolver:
 
         if isinstance(step, Stimulus):
             value = self._number(step.value)
-            if signal.kind is SignalKind.ANALOG:
-                yield analog_row(at, signal.pin, counts_of(signal, value))
+            if signal.kind in _MEASURED:
+                yield _value_row(at, signal, value)
             elif value in {0.0, 1.0}:
                 yield digital(at, on=value == 1.0)
             else:
@@ -213,15 +251,17 @@ class _Resolver:
             for index in range(count + 1):
                 value = start + (stop - start) * index / count
                 ms = at + step.over_ms * index // count
-                yield analog_row(ms, signal.pin, counts_of(signal, value))
+                yield _value_row(ms, signal, value)
 
     def _describe(self, step: Step, signal: Signal) -> tuple[str, float | None]:
         if not isinstance(step, Stimulus):
             return f"{kind_of(step)} {signal.name}", None
         value = self._number(step.value)
-        if signal.kind is not SignalKind.ANALOG:
+        if signal.kind not in _MEASURED:
             return f"{signal.name} {'on' if value else 'off'}", None
-        read_back = round(value_at(signal, counts_of(signal, value)), 6)
+        if value == NO_ECHO:
+            return f"{signal.name} = none", None
+        read_back = round(_read_back(signal, value), 6)
         return f"{signal.name} = {value:g} {signal.unit}".rstrip(), read_back
 
     def _add(self, step: Step, rows: list[TableRow]) -> None:

@@ -26,6 +26,7 @@ SIGNAL_CONSOLE = 0x0300
 HOST_PORT = 1
 """The console port of cloud messages; 0 is the user's."""
 SIGNAL_END = 0x0400
+SIGNAL_ECHO = 0x0500
 ADC_COUNTS_MAX = 4095
 """Analog rows carry 12-bit counts (RM0090 section 13: 12-bit ADC)."""
 
@@ -44,7 +45,7 @@ class TableError(ValueError):
 class TableRow:
     """One stimulus: at device time ``ms`` (0..2^32-1) the ``signal`` takes ``value``.
 
-    ``n`` is the number of console bytes (1..4) in ``value``, else 0.
+    ``n`` is the number of console bytes (1..4) in ``value``, of an echo its trigger pin, else 0.
     """
 
     ms: int
@@ -70,6 +71,11 @@ def digital_row(ms: int, pin: int, level: int) -> TableRow:
 def analog_row(ms: int, pin: int, counts: int) -> TableRow:
     """Set what the converter reads on a pin, in 12-bit counts."""
     return TableRow(ms=ms, signal=SIGNAL_ANALOG + pin, value=counts)
+
+
+def echo_row(ms: int, pin: int, trigger: int, width_us: int) -> TableRow:
+    """Answer each trigger by a pulse of a width on an echo pin; 0: by none."""
+    return TableRow(ms=ms, signal=SIGNAL_ECHO + pin, n=trigger, value=width_us)
 
 
 def console_rows(ms: int, data: bytes, port: int = 0) -> list[TableRow]:

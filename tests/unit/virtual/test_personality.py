@@ -23,6 +23,7 @@ from benchline.scenario.table import (
     analog_row,
     console_rows,
     digital_row,
+    echo_row,
     end_row,
     pack_rows,
     unpack_table,
@@ -157,3 +158,9 @@ def test_levels_of_the_led_are_turned_round_however_the_bytes_arrive(cuts: list[
 @given(st.binary(max_size=2000))
 def test_other_bytes_pass_and_no_record_is_held_for_ever(data: bytes) -> None:
     assert b"PIN" in data or LedInverter("PC12")(data + b"\n" * 3)[: len(data)] == data
+
+
+def test_a_missing_sensor_answers_no_trigger() -> None:
+    rows = (echo_row(0, PA1, PC12, 1160), echo_row(5, PC12, PA1, 580), end_row(9))
+
+    assert seen(packed(*rows), "missing-sensor=PA1").rows == rows[1:]
