@@ -58,4 +58,6 @@ def live_inputs(live: LiveFact) -> str:
 
 def _input(one: LiveInput) -> str:
     takes = "on/off" if one.kind == "digital_in" else one.unit or "number"
+    if one.kind == "echo":
+        takes += " or none"
     return f"{one.name} ({one.pin}, {takes})"

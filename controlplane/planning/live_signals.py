@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchline.scenario import Signal, SignalKind
-from benchline.scenario.resolve import counts_of
+from benchline.scenario.model import NO_ECHO
+from benchline.scenario.resolve import counts_of, echo_width
 
 _ON = ("on", "1", "high", "true")
 _OFF = ("off", "0", "low", "false")
+_NONE = "none"
 _COUNTS_MAX = 4095
 _SHOWN = 60
 
@@ -18,15 +20,20 @@ class UnknownSignalError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value for a pin: a level of 0 or 1, or 12-bit counts of its analog input."""
+    """A value for a pin: a level of 0 or 1, or 12-bit counts of its analog input.
+
+    With a ``trigger`` it is the width of the echo on the pin, in us; 0: there is none.
+    """
 
     pin: str
     value: int
+    trigger: str = ""
 
     @property
     def command(self) -> bytes:
         """The live command of the bench core (docs/bench-core.md)."""
-        return f"\x1eset {self.pin} {self.value}\n".encode("ascii")
+        what = f"echo {self.pin} {self.trigger}" if self.trigger else f"set {self.pin}"
+        return f"\x1e{what} {self.value}\n".encode("ascii")
 
 
 def inputs_of(signals: Sequence[Signal]) -> tuple[Signal, ...]:
@@ -57,15 +64,24 @@ def setting_of(
         return Setting(pin, _pin_value(name, value))
     if signal.kind is SignalKind.DIGITAL_IN:
         return Setting(signal.spelling, int(_is_on(name, value) == signal.active_high))
+    if signal.kind is SignalKind.ECHO and value.strip().lower() == _NONE:
+        return Setting(signal.spelling, echo_width(signal, NO_ECHO), signal.trigger_spelling)
     try:
         number = float(value.removesuffix(signal.unit).strip() if signal.unit else value)
+        if signal.kind is SignalKind.ECHO:
+            return Setting(signal.spelling, echo_width(signal, number), signal.trigger_spelling)
         return Setting(signal.spelling, counts_of(signal, number))
     except (ValueError, OverflowError) as error:
-        raise _invalid(name, value, f"a number{_in_unit(signal)}: {error}") from error
+        takes = f"a number{_in_unit(signal)}{_or_none(signal)}: {error}"
+        raise _invalid(name, value, takes) from error
 
 
 def _in_unit(signal: Signal) -> str:
     return f" in {signal.unit}" if signal.unit else ""
+
+
+def _or_none(signal: Signal) -> str:
+    return f" or {_NONE}" if signal.kind is SignalKind.ECHO else ""
 
 
 def _pin_value(name: str, value: str) -> int:

@@ -7,7 +7,7 @@ from tui.state.fact import Outcome, State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveInput:
-    """An input with a name: ``kind`` is "analog" or "digital_in"."""
+    """An input with a name: ``kind`` is "analog", "digital_in" or "echo"."""
 
     name: str
     pin: str

@@ -152,9 +152,9 @@ class LiveSignal(_message.Message):
     pin: _builtins.str
     """Pin that it stands for, e.g. "PA1"."""
     kind: _builtins.str
-    """"analog" takes a number in its unit, "digital_in" takes on or off."""
+    """"analog" takes a number in its unit, "digital_in" takes on or off, "echo" a number or none."""
     unit: _builtins.str
-    """Unit of an analog value; empty when it has none."""
+    """Unit of its values; empty when it has none."""
     minimum: _builtins.float
     """Least value; unset when nothing but the pin's voltage bounds it."""
     maximum: _builtins.float
@@ -462,7 +462,9 @@ class SetLiveSignalRequest(_message.Message):
     signal: _builtins.str
     """A signal of the simulation, or a pin of the board such as "PA1" or "GPIO4"."""
     value: _builtins.str
-    """A number in the signal's unit, or on/off; of a pin on/off, or 12-bit counts of its analog input (2 to 4095)."""
+    """A number in the signal's unit, on/off, or of an echo none; of a pin on/off, or 12-bit counts of its analog
+    input (2 to 4095).
+    """
     def __init__(
         self,
         *,
@@ -490,7 +492,7 @@ class SetLiveSignalResponse(_message.Message):
     pin: _builtins.str
     """Pin that was set."""
     level_or_counts: _builtins.int
-    """What the firmware was given: a level of 0 or 1, or 12-bit counts."""
+    """What the firmware was given: a level of 0 or 1, 12-bit counts, or the microseconds of an echo."""
     def __init__(
         self,
         *,

@@ -21,7 +21,19 @@ TEMPERATURE = Signal(
 )
 BUTTON = Signal(name="button", kind=SignalKind.DIGITAL_IN, pin=0, spelling="PA0", active_high=False)
 LED = Signal(name="led", kind=SignalKind.DIGITAL_OUT, pin=44, spelling="PC12")
-INPUTS = inputs_of([TEMPERATURE, LED, BUTTON, TEMPERATURE])
+DISTANCE = Signal(
+    name="distance",
+    kind=SignalKind.ECHO,
+    pin=21,
+    spelling="PB5",
+    unit="cm",
+    trigger=24,
+    trigger_spelling="PB8",
+    us_per_unit=58,
+    minimum=2,
+    maximum=400,
+)
+INPUTS = inputs_of([TEMPERATURE, LED, BUTTON, TEMPERATURE, DISTANCE])
 
 
 def setting(name: str, value: str) -> Setting:
@@ -29,7 +41,7 @@ def setting(name: str, value: str) -> Setting:
 
 
 def test_outputs_are_no_inputs_and_each_name_is_there_once() -> None:
-    assert INPUTS == (TEMPERATURE, BUTTON)
+    assert INPUTS == (TEMPERATURE, BUTTON, DISTANCE)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +93,19 @@ def test_neither_a_signal_nor_a_pin(name: str) -> None:
 def test_what_an_input_does_not_take(name: str, value: str) -> None:
     with pytest.raises(ValueError, match="cannot be put on"):
         setting(name, value)
+
+
+@pytest.mark.parametrize(
+    ("value", "width"), [("20", 1160), ("20 cm", 1160), ("2", 116), ("none", 0), (" None ", 0)]
+)
+def test_a_distance_is_the_answer_to_each_trigger(value: str, width: int) -> None:
+    found = setting("distance", value)
+
+    assert found == Setting("PB5", width, "PB8")
+    assert found.command == f"\x1eecho PB5 PB8 {width}\n".encode()
+
+
+@pytest.mark.parametrize("value", ["1", "401", "0", "on", "near"])
+def test_what_is_no_distance_is_refused_with_what_it_takes(value: str) -> None:
+    with pytest.raises(ValueError, match="a number in cm or none"):
+        setting("distance", value)
