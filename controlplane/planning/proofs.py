@@ -141,6 +141,10 @@ class Proofs(Timeline):
             self.set(sensor, self.draw(f"{output}_{name}", edges[0], edges[1], signal))
 
         self.states(others, output, "off", after=0)
+        if any(b.id in self.proves and b.signals[0] == sensor for b in _thresholds(others)):
+            # Where the last proof has left the sensor this output may be on.
+            beside("rests", off, -sign, unit)
+            self.now += PHASE_MS
         start = self.now
         beside("near_on", on, -sign, inner)
         self.now += PHASE_MS
@@ -428,3 +432,7 @@ class Proofs(Timeline):
                 f"{START_MS}ms, "
                 f"until: {self.now}ms, count: {self.presses}}}",
             )
+
+
+def _thresholds(behaviours: Sequence[Behaviour]) -> list[Behaviour]:
+    return [b for b in behaviours if b.kind is BehaviourKind.THRESHOLD]

@@ -159,6 +159,12 @@ def test_an_output_that_chatters_fails() -> None:
     assert "fan_stays_on_above" in failures(asked, chatters, frozenset(), seed=1)
 
 
+def test_a_second_threshold_is_proved_from_where_its_output_is_off() -> None:
+    asked = design("Turn the buzzer on above 40 C, the relay on above 30 C and off below 28 C.")
+
+    assert failures(asked, asked, frozenset(), seed=1) == []
+
+
 def changed(design: Design, kind: BehaviourKind, name: str, value: str) -> Design:
     """The design with one parameter of one kind of behaviour replaced."""
 
