@@ -37,6 +37,7 @@ def mutants_of(sketch: str) -> tuple[Mutant, ...]:
         _pins,
         _debounce,
         _readings,
+        _echoes,
         _holds,
         _inputs,
         _turning,
@@ -184,6 +185,30 @@ def _readings(sketch: str) -> list[Mutant]:
             expected=(match[1].lower(),),
         )
         for match in re.finditer(r"analogRead\((\w+)_PIN\)", sketch)
+    ]
+
+
+def _echoes(sketch: str) -> list[Mutant]:
+    """A distance without a trigger, of half the way, or of an echo that did not come."""
+    if "pulseIn(" not in sketch:
+        return []
+    trigger = re.compile(r"  digitalWrite\(\w+_TRIGGER_PIN, \w+_TRIGGER_ON\);\n")
+    pins = re.compile(r"const int DISTANCE_PIN = (\w+);(.*?)DISTANCE_TRIGGER_PIN = (\w+);", re.S)
+    changes = {
+        "no_trigger": trigger.sub("", sketch),
+        "short_trigger": sketch.replace("_TRIGGER_US = 10;", "_TRIGGER_US = 1;"),
+        "not_released": re.sub(r"(_TRIGGER)_OFF\);\n  const", r"\1_ON);\n  const", sketch),
+        "half_way": sketch.replace("_PER_CM = 58.0f", "_PER_CM = 29.0f"),
+        "no_echo_is_near": sketch.replace("IsValid = echo > 0;", "IsValid = true;"),
+        "short_timeout": sketch.replace("_TIMEOUT_US = 25000", "_TIMEOUT_US = 1000"),
+        "pins_exchanged": pins.sub(
+            r"const int DISTANCE_PIN = \3;\2DISTANCE_TRIGGER_PIN = \1;", sketch
+        ),
+        "low_pulse": sketch.replace("_PIN, HIGH, ", "_PIN, LOW, "),
+    }
+    return [
+        Mutant(name=f"echo_{name}", text=text, expected=("distance", "_"))
+        for name, text in changes.items()
     ]
 
 

@@ -82,6 +82,8 @@ def component_problems(
             problems.append(f"{kind.key}: mv_per_unit must be above 0")
         if kind.bounces and kind.signal_kind is not SignalKind.DIGITAL_IN:
             problems.append(f"{kind.key}: only a contact that is read can bounce")
+        if kind.has_trigger and kind.us_per_unit <= 0:
+            problems.append(f"{kind.key}: us_per_unit must be above 0")
         highest = kind.mv_at_zero + kind.maximum * kind.mv_per_unit
         if kind.spans_full_scale and (highest != kind.full_scale_mv or kind.mv_at_zero):
             problems.append(f"{kind.key}: does not span the full scale")

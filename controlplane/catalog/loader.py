@@ -280,6 +280,8 @@ def _component(key: str, table: Table) -> ComponentKind:
         electrical=_electrical(key, table.table("electrical")),
         lines=table.texts("lines"),
         bounces=table.flag("bounces", default=False),
+        us_per_unit=table.number("us_per_unit"),
+        divided_mv=table.integer("divided_mv", 0),
     )
 
 

@@ -37,6 +37,12 @@ def _component(kind: ComponentKind) -> str:
     if kind.signal_kind is SignalKind.ANALOG:
         low, high = decimal_text(kind.minimum), decimal_text(kind.maximum)
         return f"{what}, {low} to {high} {kind.unit}; usual id {kind.signal}"
+    if kind.has_trigger:
+        low, high = decimal_text(kind.minimum), decimal_text(kind.maximum)
+        return (
+            f"{what}, {low} to {high} {kind.unit}; usual id {kind.signal}; its pins are the "
+            "signals ID (the echo) and ID_trigger"
+        )
     if kind.lines:
         return f"{what}; its pins are the signals {', '.join(f'ID_{line}' for line in kind.lines)}"
     return what

@@ -47,6 +47,7 @@ _DIMENSIONS = {
     Unit.CELSIUS: Dimension.CELSIUS,
     Unit.PERCENT: Dimension.PERCENT,
     Unit.MILLIVOLTS: Dimension.MILLIVOLTS,
+    Unit.CENTIMETRES: Dimension.CENTIMETRES,
 }
 
 

@@ -172,6 +172,10 @@ class _Reading:
             message = f"a {kind.name} has a pin for each of {', '.join(kind.lines)}."
             self._add(complaint("E119", wire.id, message, f'Say "{AUTO}": pins are solved.'))
             return thing
+        if kind.has_trigger:
+            message = f"a {kind.name} has a pin for its trigger, and one for its echo."
+            self._add(complaint("E119", wire.id, message, f'Say "{AUTO}": pins are solved.'))
+            return thing
         if not is_named(wire.pin, self._wish.prompt):
             self._add(
                 complaint(

@@ -23,12 +23,13 @@ from controlplane.domain.design import (
     PinAssignment,
     PinRole,
     Pull,
+    SignalKind,
     UnderstoodSpan,
     text_digest,
 )
 from controlplane.domain.finding import Finding
 from controlplane.domain.part import BoardModel, Part
-from controlplane.domain.units import decimal_text
+from controlplane.domain.units import Unit, decimal_text
 from controlplane.planning.acceptance import write_scenarios
 from controlplane.planning.assembly import Assembly, assemble
 from controlplane.planning.boards import choose_model, models_to_choose
@@ -117,12 +118,12 @@ def pin_demands(things: Sequence[Thing]) -> list[PinDemand]:
     demands = []
     for thing in things:
         onboard = thing.onboard
-        for signal, pin in zip(thing.signals, thing.pins, strict=True):
+        for signal, pin in zip(thing.wires, thing.pins, strict=True):
             said = FixedBy.USER if pin else FixedBy.DESIGNER
             demands.append(
                 PinDemand(
                     owner=signal,
-                    role=thing.kind.pin_role,
+                    role=PinRole.GPIO_OUT if signal == thing.trigger else thing.kind.pin_role,
                     pull=onboard.pull if onboard else thing.kind.pull,
                     pin=pin,
                     fixed_by=FixedBy.BOARD if onboard else said,
@@ -142,7 +143,7 @@ def compose_design(
     stamp: DesignerStamp,
 ) -> Design:
     """Write the document of what was assembled and wired, with its scenarios."""
-    signals = tuple(_signal(t, name) for t in assembly.things for name in t.signals)
+    signals = tuple(_signal(t, name) for t in assembly.things for name in t.wires)
     pins = (*_wired(assembly.things, plan, board), *_console(board))
     title = _title(assembly)
     scenarios = write_scenarios(title, assembly.behaviours, signals, pins)
@@ -199,7 +200,13 @@ def _sensor_assumptions(things: Sequence[Thing]) -> list[Assumption]:
         if kind.role != "sensor":
             continue
         text = f"The {kind.signal} comes from a {kind.key}"
-        if kind.detects_absence:
+        if kind.has_trigger:
+            text += (
+                f"; where no echo comes, nothing is within {decimal_text(kind.maximum)} "
+                f"{kind.unit} or the sensor is missing: no value is given and outputs that follow "
+                "it go off. A measurement holds the program up for up to 25 ms"
+            )
+        elif kind.detects_absence:
             text += (
                 f"; readings outside {decimal_text(kind.minimum)} to {decimal_text(kind.maximum)} "
                 f"{kind.unit} count as a missing sensor: no value is given and outputs that "
@@ -243,14 +250,20 @@ def _component(thing: Thing, board: BoardModel) -> DesignComponent:
         id=thing.id,
         kind=thing.kind.key,
         part_number=onboard.label if onboard else thing.kind.part_number,
-        signals=thing.signals,
+        signals=thing.wires,
         note=f"on the {board.name}" if onboard else thing.kind.note,
     )
-    return component if onboard else with_electrical(component, thing.kind.electrical)
+    if onboard:
+        return component
+    component = with_electrical(component, thing.kind.electrical)
+    divided = thing.kind.divided_mv
+    return replace(component, logic_mv=divided) if divided else component
 
 
 def _signal(thing: Thing, name: str) -> DesignSignal:
     kind = thing.kind
+    if name == thing.trigger:
+        return _trigger(thing)
     return DesignSignal(
         id=name,
         component=thing.id,
@@ -262,22 +275,39 @@ def _signal(thing: Thing, name: str) -> DesignSignal:
         minimum=decimal_text(kind.minimum),
         maximum=decimal_text(kind.maximum),
         full_scale_mv=kind.full_scale_mv,
+        trigger=thing.trigger,
+        us_per_unit=decimal_text(kind.us_per_unit) if thing.trigger else "",
+    )
+
+
+def _trigger(thing: Thing) -> DesignSignal:
+    return DesignSignal(
+        id=thing.trigger,
+        component=thing.id,
+        kind=SignalKind.DIGITAL_OUT,
+        unit=Unit.NONE,
+        line_name=thing.trigger,
+        mv_at_zero="0",
+        mv_per_unit="0",
+        minimum="0",
+        maximum="0",
     )
 
 
 def _wired(things: Sequence[Thing], plan: PinPlan, board: BoardModel) -> tuple[PinAssignment, ...]:
-    by_signal = {name: thing for thing in things for name in thing.signals}
+    by_signal = {name: thing for thing in things for name in thing.wires}
     pins = []
     for solved in plan.pins:
         thing = by_signal[solved.demand.owner]
         onboard = thing.onboard
+        active = onboard.active if onboard else thing.kind.active
         pins.append(
             PinAssignment(
                 pin=solved.pin,
                 signal=solved.demand.owner,
                 component=thing.id,
-                function=thing.kind.pin_role,
-                active=onboard.active if onboard else thing.kind.active,
+                function=solved.demand.role,
+                active=Active.HIGH if solved.demand.owner == thing.trigger else active,
                 pull=onboard.pull if onboard else thing.kind.pull,
                 fixed_by=solved.demand.fixed_by,
                 reason=solved.reason,

@@ -78,6 +78,7 @@ class SignalKind(StrEnum):
     ANALOG = "analog"
     DIGITAL_IN = "digital_in"
     DIGITAL_OUT = "digital_out"
+    ECHO = "echo"
 
 
 class BehaviourKind(StrEnum):
@@ -173,7 +174,8 @@ class DesignSignal:
 
     Analog signals: ``mv_at_zero`` is the pin voltage (mV) at 0 ``unit``, ``mv_per_unit`` its
     slope, ``minimum`` and ``maximum`` the range in ``unit``. Numbers are exact decimals as text.
-    ``full_scale_mv`` is what all bits of the converter stand for.
+    ``full_scale_mv`` is what all bits of the converter stand for. Echo signals: a pulse on the
+    signal ``trigger`` is answered by one of ``us_per_unit`` microseconds a ``unit``, or by none.
     """
 
     id: str
@@ -186,6 +188,13 @@ class DesignSignal:
     minimum: str
     maximum: str
     full_scale_mv: int = 3300
+    trigger: str = field(default="", metadata=SPARSE_2)
+    us_per_unit: str = field(default="", metadata=SPARSE_2)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it has values of a unit, and no levels."""
+        return self.kind in (SignalKind.ANALOG, SignalKind.ECHO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

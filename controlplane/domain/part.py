@@ -354,7 +354,9 @@ class ComponentKind:
     with ``detects_absence`` show that they are missing by a voltage outside that range.
     ``electrical`` is what the wiring has to respect. ``lines`` names the pins of a kind that has
     several, each a signal of its own; all of them are of ``signal_kind``. ``bounces``: they are
-    mechanical contacts, which open and close some times before they settle.
+    mechanical contacts, which open and close some times before they settle. Echo sensors answer a
+    pulse on a trigger pin by one of ``us_per_unit`` microseconds for each ``unit``. ``divided_mv``
+    is what the divider of ``note`` leaves of the level that it drives (0: there is none).
     """
 
     key: str
@@ -382,6 +384,13 @@ class ComponentKind:
     electrical: "Electrical"
     lines: tuple[str, ...] = ()
     bounces: bool = False
+    us_per_unit: Fraction = Fraction(0)
+    divided_mv: int = 0
+
+    @property
+    def has_trigger(self) -> bool:
+        """Whether it is asked by a pulse on a pin of its own."""
+        return self.signal_kind is SignalKind.ECHO
 
     def on(self, part: Part) -> "ComponentKind":
         """The kind as it is wired to a part: converters of other parts measure less than 3.3 V."""

@@ -16,6 +16,7 @@ class Unit(StrEnum):
     CELSIUS = "C"
     MILLIVOLTS = "mV"
     PERCENT = "%"
+    CENTIMETRES = "cm"
     SECONDS = "s"
     COUNT = "count"
     BAUD = "baud"

@@ -1,7 +1,7 @@
 """What is wired to a board, as diagrams draw it: from a design, or from a scenario's signals."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from benchline.scenario import Signal
@@ -18,17 +18,20 @@ class ThingKind(StrEnum):
     LED = "led"
     BUTTON = "button"
     POTENTIOMETER = "potentiometer"
+    RANGER = "ultrasonic sensor"
 
 
 _KINDS = {
     "digital_out": ThingKind.LED,
     "digital_in": ThingKind.BUTTON,
     "analog": ThingKind.POTENTIOMETER,
+    "echo": ThingKind.RANGER,
 }
 _STANDS_FOR_ITSELF = {
     ThingKind.LED: {"led"},
     ThingKind.BUTTON: {"button"},
     ThingKind.POTENTIOMETER: {"potentiometer"},
+    ThingKind.RANGER: {"hc_sr04"},
 }
 
 
@@ -36,6 +39,7 @@ _STANDS_FOR_ITSELF = {
 class Thing:
     """One thing on one pin; `active_high` is the level at which it is on or pressed.
 
+    `trigger` is the second pin of one that is asked by a pulse, "" of others.
     `stands_for` is the component kind that the diagram has no better part for, "" if it has.
     """
 
@@ -44,25 +48,35 @@ class Thing:
     kind: ThingKind
     pin: str
     active_high: bool
+    trigger: str = ""
     stands_for: str = ""
 
 
 def wiring_of_design(design: Design) -> tuple[Thing, ...]:
     """The things of a design, in its order."""
     kinds = {component.id: component.kind for component in design.components}
+    triggers = {signal.trigger for signal in design.signals}
     things = []
     for signal in design.signals:
+        if signal.id in triggers:
+            continue
         pin = design.pin_of(signal.id)
         component = kinds.get(signal.component, "")
-        things.append(
-            _thing(signal.id, signal.kind, pin.pin, pin.active is not Active.LOW, component)
-        )
+        thing = _thing(signal.id, signal.kind, pin.pin, pin.active is not Active.LOW, component)
+        trigger = design.pin_of(signal.trigger).pin if signal.trigger else ""
+        things.append(replace(thing, trigger=trigger))
     return tuple(things)
 
 
 def wiring_of_signals(signals: Iterable[Signal]) -> tuple[Thing, ...]:
     """The things that a scenario names."""
-    return tuple(_thing(s.name, s.kind, s.spelling, s.active_high, "") for s in signals)
+    named = tuple(signals)
+    triggers = {signal.trigger_spelling for signal in named}
+    return tuple(
+        replace(_thing(s.name, s.kind, s.spelling, s.active_high, ""), trigger=s.trigger_spelling)
+        for s in named
+        if s.spelling not in triggers
+    )
 
 
 def _thing(

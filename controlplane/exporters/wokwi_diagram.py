@@ -13,12 +13,13 @@ Part = dict[str, object]
 Connection = list[object]
 
 # Pixels. Boards are less than 120 wide (wokwi-boards gives millimetres; a pixel is 1/96 inch), so
-# everything right of that is free; a row holds the tallest part (potentiometer, 75) with room.
+# everything right of that is free; a row holds the tallest part (HC-SR04, 95) with room.
 _COLUMN, _SECOND_COLUMN, _ROW = 240, 320, 110
 _PART_TYPES = {
     ThingKind.LED: "wokwi-led",
     ThingKind.BUTTON: "wokwi-pushbutton",
     ThingKind.POTENTIOMETER: "wokwi-potentiometer",
+    ThingKind.RANGER: "wokwi-hc-sr04",
 }
 _SUPPLY_COLOUR, _GROUND_COLOUR, _SIGNAL_COLOURS = "red", "black", ("green", "blue", "orange")
 
@@ -85,6 +86,14 @@ def _wires_of(thing: Thing, wokwi: WokwiBoard, colour: str) -> list[Connection]:
                 [ground, f"{thing.id}:GND", _GROUND_COLOUR, []],
                 [supply, f"{thing.id}:VCC", _SUPPLY_COLOUR, []],
                 [f"{thing.id}:SIG", pin, colour, []],
+            ]
+        case ThingKind.RANGER:
+            trigger = f"{BOARD_ID}:{wokwi.pin(thing.trigger)}"
+            return [
+                [ground, f"{thing.id}:GND", _GROUND_COLOUR, []],
+                [supply, f"{thing.id}:VCC", _SUPPLY_COLOUR, []],
+                [trigger, f"{thing.id}:TRIG", colour, []],
+                [f"{thing.id}:ECHO", pin, colour, []],
             ]
 
 

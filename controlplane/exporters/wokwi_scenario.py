@@ -18,6 +18,7 @@ from benchline.scenario.table import (
     SIGNAL_ANALOG,
     SIGNAL_CONSOLE,
     SIGNAL_DIGITAL,
+    SIGNAL_ECHO,
     TableRow,
 )
 from controlplane.domain.part import WokwiBoard
@@ -25,6 +26,10 @@ from controlplane.exporters.wiring import BOARD_ID, Thing, ThingKind
 
 EXPORT_SEED = 1
 """Wokwi's scenarios have no drawn values: those of this seed are written down."""
+
+_US_PER_CM = 58
+_NOTHING_US = 400 * _US_PER_CM
+"""Wokwi's sensor always sees something: 400 cm is the furthest."""
 
 _SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
 
@@ -101,7 +106,7 @@ def _stimuli(plan: RunPlan, by_pin: Mapping[str, Thing]) -> list[_Act]:
     for row in plan.rows:
         if row.signal == SIGNAL_CONSOLE:
             sent.setdefault(row.ms, bytearray()).extend(row.value.to_bytes(4, "little")[: row.n])
-        elif row.signal < SIGNAL_CONSOLE:
+        elif row.signal < SIGNAL_CONSOLE or row.signal >= SIGNAL_ECHO:
             acts += _control(row, inputs)
     for at_ms, data in sent.items():
         acts.append(_Act(at_ms=at_ms, rank=1, lines=(f"  - write-serial: {_sent(data)}",)))
@@ -109,8 +114,11 @@ def _stimuli(plan: RunPlan, by_pin: Mapping[str, Thing]) -> list[_Act]:
 
 
 def _control(row: TableRow, inputs: Mapping[tuple[SignalKind, int], Thing | None]) -> list[_Act]:
-    """A button is pressed or a knob turned, where the diagram has one on this pin."""
-    if row.signal >= SIGNAL_ANALOG:
+    """A button is pressed, a knob turned, a thing moved: where the diagram has it on this pin."""
+    if row.signal >= SIGNAL_ECHO:
+        thing = inputs.get((SignalKind.ECHO, row.signal - SIGNAL_ECHO))
+        control, value = "distance", f"{(row.value or _NOTHING_US) / _US_PER_CM:.1f}"
+    elif row.signal >= SIGNAL_ANALOG:
         thing = inputs.get((SignalKind.ANALOG, row.signal - SIGNAL_ANALOG))
         control, value = "position", f"{row.value / ADC_COUNTS_MAX:.4f}"
     else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from controlplane.domain.design import Active, Design, PinAssignment, Pull
+from controlplane.domain.design import Active, Design, PinAssignment, Pull, SignalKind
 from controlplane.firmware.pieces import c_float
 from controlplane.firmware.sketch import pin_number
 
@@ -36,6 +36,12 @@ def _pin(design: Design, pin: PinAssignment) -> Iterator[str]:
     elif pin.function == "gpio_in":
         mode = {Pull.UP: "INPUT_PULLUP", Pull.DOWN: "INPUT_PULLDOWN"}.get(pin.pull, "INPUT")
         yield f"constexpr int {name}_MODE = {mode};"
+        signal = design.signal(pin.signal)
+        if signal.kind is SignalKind.ECHO:
+            limits = f"{signal.minimum} to {signal.maximum} {signal.unit}"
+            yield f"// Echo of {limits}; a longer one is none"
+            yield f"constexpr float {name}_US_PER_UNIT = {c_float(signal.us_per_unit)};"
+            return
         yield f"constexpr int {name}_PRESSED = {on};"
     else:
         signal = design.signal(pin.signal)

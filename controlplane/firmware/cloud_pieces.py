@@ -11,6 +11,7 @@ from controlplane.firmware.pieces import (
     camel,
     pascal,
     period_of,
+    read_again,
     setter,
 )
 from controlplane.planning.intent import MessageEffect, ValueKind
@@ -45,7 +46,7 @@ def _value(design: Design, behaviour: Behaviour) -> list[str]:
     if kind == ValueKind.SENSOR:
         signal = design.signal(behaviour.signals[0])
         guard = f"if ({camel(signal.id)}IsValid) " if detects_absence(signal) else ""
-        return [f"measure{pascal(signal.id)}();", f"{guard}{_measured(topic, signal)}"]
+        return [*read_again(signal), f"{guard}{_measured(topic, signal)}"]
     if kind == ValueKind.OUTPUT:
         return [f'Cloud.publish({topic}, {camel(behaviour.signals[0])}IsOn ? "on" : "off");']
     if kind == ValueKind.UPTIME:

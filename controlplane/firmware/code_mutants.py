@@ -29,7 +29,7 @@ _SHORT = re.compile(rf"{_SINCE}([5-9]|[1-9]\d){_WHOLE}")
 _DEBOUNCING = re.compile(rf"{_SINCE}(?:[1-9]\d?{_WHOLE}|{_CALLED_DEBOUNCE})")
 _LIMIT = re.compile(r"(?<![\w.])(\d+\.\d+)(?=f?\b)")
 _COMPARISON = re.compile(r"(?<=[\w)\s])(>=|<=|>|<|==|!=)(?=\s)")
-_READING = re.compile(r"\banalogRead\s*\([^()]*\)")
+_READING = re.compile(r"\b(?:analogRead|pulseIn)\s*\([^()]*\)")
 _PRINTED = re.compile(r"\bSerial\s*\.\s*print(?:ln|f)?\s*\([^;]*?\"([^\"\\\n]+)\"")
 _SWAPPED = {">": "<", "<": ">", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
 _SCALES = frozenset({"0.0", "115200", "4095", "1023", "4095.0", "1000.0"})

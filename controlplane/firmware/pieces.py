@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Protocol
 
-from controlplane.domain.design import Behaviour, Design, DesignSignal
+from controlplane.domain.design import Behaviour, Design, DesignSignal, SignalKind
 from controlplane.domain.units import Unit, decimal_text, parse_decimal
-from controlplane.planning.timeline import detects_absence
+from controlplane.planning.timeline import absent_line, detects_absence
 
 
 class Sections(Protocol):
@@ -125,7 +125,7 @@ _WORD = {">": "ABOVE", ">=": "FROM", "<": "BELOW", "<=": "DOWN_TO"}
 
 
 def _unit_suffix(unit: Unit) -> str:
-    return {Unit.CELSIUS: "C", Unit.PERCENT: "PERCENT", Unit.MILLIVOLTS: "MV"}[unit]
+    return "PERCENT" if unit is Unit.PERCENT else unit.upper()
 
 
 def threshold(sketch: Sections, behaviour: Behaviour, signal: DesignSignal) -> None:
@@ -241,6 +241,11 @@ def _print_value(signal: DesignSignal, before: str, missing: str) -> list[str]:
     ]
 
 
+def read_again(signal: DesignSignal) -> list[str]:
+    """A value is told as it is at that moment; between two echoes the last one has to die away."""
+    return [] if signal.kind is SignalKind.ECHO else [f"measure{pascal(signal.id)}();"]
+
+
 def report(sketch: Sections, design: Design, behaviour: Behaviour) -> None:
     """Print a value again and again."""
     kind = behaviour.word("value")
@@ -253,8 +258,8 @@ def report(sketch: Sections, design: Design, behaviour: Behaviour) -> None:
     lines: list[str] = []
     if kind == "sensor":
         signal = design.signal(behaviour.signals[0])
-        lines += [f"measure{pascal(signal.id)}();"]
-        lines += _print_value(signal, f"{signal.line_name} ", f"{signal.line_name} sensor missing")
+        lines += read_again(signal)
+        lines += _print_value(signal, f"{signal.line_name} ", absent_line(signal))
     elif kind == "output":
         output = behaviour.signals[0]
         words = output.replace("_", " ")
@@ -342,9 +347,7 @@ def _answer(design: Design, behaviour: Behaviour, word: str) -> list[str]:
         return [f"showRgb(COLOUR_{colour.upper()});", f'Serial.println("rgb {colour}");']
     if kind == "sensor":
         signal = design.signal(behaviour.signals[0])
-        return _print_value(
-            signal, f"{head}{signal.line_name} ", f"{head}{signal.line_name} sensor missing"
-        )
+        return _print_value(signal, f"{head}{signal.line_name} ", absent_line(signal, head))
     if kind == "output":
         output = behaviour.signals[0]
         words = output.replace("_", " ")

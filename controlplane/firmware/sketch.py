@@ -5,7 +5,7 @@ that are whole milliseconds use ``millis()``, others ``micros()``: on the 1 ms t
 are then off by less than 1 ms and their mean is exact to a millionth.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 
 from controlplane.domain.design import (
@@ -15,6 +15,7 @@ from controlplane.domain.design import (
     Design,
     PinAssignment,
     Pull,
+    SignalKind,
 )
 from controlplane.firmware.cloud_pieces import (
     HEADER,
@@ -24,6 +25,7 @@ from controlplane.firmware.cloud_pieces import (
     uses_cloud,
 )
 from controlplane.firmware.colour_pieces import bands, cycle, show_rgb
+from controlplane.firmware.distance_pieces import ranger
 from controlplane.firmware.motion_pieces import follow, notice
 from controlplane.firmware.pieces import (
     Sections,
@@ -71,16 +73,16 @@ def write_sketch(design: Design) -> str:
         if pin.signal != "console":
             _wire(sketch, design, pin)
     of_kind = {kind: [b for b in design.behaviours if b.kind is kind] for kind in BehaviourKind}
-    sensors = dict.fromkeys(signal.id for signal in design.signals if signal.kind == "analog")
-    for signal_id in sensors:
-        sensor(sketch, design.signal(signal_id))
+    sensors = [signal for signal in design.signals if signal.is_measured]
+    for signal in sensors:
+        (ranger if signal.kind is SignalKind.ECHO else sensor)(sketch, signal)
     for behaviour in of_kind[BehaviourKind.THRESHOLD]:
         threshold(sketch, behaviour, design.signal(behaviour.signals[0]))
     for behaviour in filter(is_limit, of_kind[BehaviourKind.PUBLISH]):
         publish_passing(sketch, behaviour, design.signal(behaviour.signals[0]))
     _colours(sketch, design, of_kind)
     if sensors:
-        _sampling(sketch)
+        _sampling(sketch, {signal.kind for signal in sensors})
     for kind, write in _BY_THEMSELVES.items():
         for behaviour in of_kind[kind]:
             write(sketch, behaviour)
@@ -90,6 +92,9 @@ def write_sketch(design: Design) -> str:
         publish_again(sketch, design, behaviour)
     messages(sketch, of_kind[BehaviourKind.MESSAGE])
     _console(sketch, design, of_kind)
+    if any(signal.kind is SignalKind.ECHO for signal in sensors):
+        # What takes longest comes last: what is due at the same moment is on time.
+        sketch.loop.append(sketch.loop.pop(sketch.loop.index(_SAMPLE)))
     return _text(design, sketch)
 
 
@@ -135,7 +140,8 @@ def _wire(sketch: Sketch, design: Design, pin: PinAssignment) -> None:
         ]
     elif pin.function == "gpio_in":
         word = "PRESSED" if component.kind == "button" else "ACTIVE"
-        sketch.pins.append(f"const int {name}_{word} = {on};")
+        if design.signal(pin.signal).kind is not SignalKind.ECHO:
+            sketch.pins.append(f"const int {name}_{word} = {on};")
         mode = {Pull.UP: "INPUT_PULLUP", Pull.DOWN: "INPUT_PULLDOWN"}.get(pin.pull, "INPUT")
         sketch.setup.append(f"  pinMode({name}_PIN, {mode});")
 
@@ -145,21 +151,27 @@ def pin_number(name: str) -> str:
     return name.removeprefix("GPIO")
 
 
-def _sampling(sketch: Sketch) -> None:
+_SAMPLE = "sampleSensors"
+
+
+def _sampling(sketch: Sketch, kinds: Set[SignalKind]) -> None:
     sketch.numbers.append(f"const unsigned long SAMPLE_MS = {SAMPLE_MS};")
     sketch.state.append("unsigned long sampleDue = 0;")
-    sketch.start.append("  sampleDue = millis();")
+    # A distance was measured a moment ago, and its echo has to die away.
+    later = " + SAMPLE_MS" if SignalKind.ECHO in kinds else ""
+    sketch.start.append(f"  sampleDue = millis(){later};")
     calls = "\n".join(f"  {call}();" for call in sketch.sampled)
     sketch.functions.append(
         "// Reads the sensors and sets what follows them.\n"
-        "void sampleSensors() {\n"
+        f"void {_SAMPLE}() {{\n"
         "  if (!isDue(millis(), sampleDue)) return;\n"
         "  sampleDue += SAMPLE_MS;\n"
         f"{calls}\n"
         "}\n"
     )
-    sketch.loop.append("sampleSensors")
-    sketch.setup.insert(0, "  analogReadResolution(12);")
+    sketch.loop.append(_SAMPLE)
+    if SignalKind.ANALOG in kinds:
+        sketch.setup.insert(0, "  analogReadResolution(12);")
 
 
 def _console(sketch: Sketch, design: Design, of_kind: dict[BehaviourKind, list[Behaviour]]) -> None:

@@ -6,7 +6,7 @@ proves that nothing happens by itself.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -92,8 +92,15 @@ def _render(
     duration = timeline.end_ms
     proves = tuple(dict.fromkeys(timeline.proves))
     looked_at = " ".join(timeline.steps)
-    signals = [s for s in signals if re.search(rf"\b(signal|pin): {s.id}\b", looked_at)]
+    # A sensor that is asked is there in each run: without a stimulus it sees nothing.
+    signals = [
+        s
+        for s in signals
+        if s.kind is SignalKind.ECHO or re.search(rf"\b(signal|pin): {s.id}\b", looked_at)
+    ]
     requires = tuple(r for r in draft.requires if r != "pin.read" or " pin: " in looked_at)
+    if any(s.kind is SignalKind.ECHO for s in signals):
+        requires = (*requires, "inject.echo")
     lines = [
         "scenario: 1",
         f"id: {draft.id}",
@@ -105,7 +112,7 @@ def _render(
         "signals:" if signals else "signals: {}",
     ]
     by_signal = {pin.signal: pin for pin in pins}
-    lines += [f"  {signal_line(signal, by_signal[signal.id])}" for signal in signals]
+    lines += [f"  {signal_line(signal, by_signal)}" for signal in signals]
     if timeline.draws:
         lines.append("vars:")
         lines += [f"  {name}: {text}" for name, text in timeline.draws.items()]
@@ -124,8 +131,15 @@ def _render(
     )
 
 
-def signal_line(signal: DesignSignal, pin: PinAssignment) -> str:
-    """How a scenario names a signal and its pin."""
+def signal_line(signal: DesignSignal, wiring: Mapping[str, PinAssignment]) -> str:
+    """How a scenario names a signal and its pins; ``wiring`` has the pins by signal."""
+    pin = wiring[signal.id]
+    if signal.kind is SignalKind.ECHO:
+        return (
+            f"{signal.id}: {{kind: echo, pin: {pin.pin}, trigger: {wiring[signal.trigger].pin}, "
+            f"unit: {quoted(signal.unit)}, us_per_unit: {signal.us_per_unit}, "
+            f"min: {signal.minimum}, max: {signal.maximum}}}"
+        )
     if signal.kind is SignalKind.ANALOG:
         usual = signal.full_scale_mv == SUPPLY_MV
         scale = "" if usual else f"full_scale_mv: {signal.full_scale_mv}, "

@@ -12,6 +12,7 @@ from controlplane.planning.clashes import clashing_texts
 from controlplane.planning.colour_behaviours import Colours
 from controlplane.planning.command_behaviours import Commands
 from controlplane.planning.degrees import settle_degrees
+from controlplane.planning.distance_limits import complain_of_held_up
 from controlplane.planning.intent import (
     Bands,
     Blink,
@@ -281,6 +282,7 @@ class _Builder:
             )
         behaviours += self._messaging.finish(self._check_drivers())
         self.resolver.findings += clashing_texts(behaviours)
+        complain_of_held_up(self.resolver, behaviours)
         if not behaviours and not self.resolver.findings:
             self.resolver.complain(
                 "E200",

@@ -1,5 +1,7 @@
 """Clauses of the prompt language: each alternative of :func:`build_clauses` yields intents."""
 
+from dataclasses import replace
+
 from controlplane.catalog.naming import Naming
 from controlplane.planning.blinking import cycle_clause, toggle_clause
 from controlplane.planning.colours import colour_clause
@@ -120,7 +122,7 @@ def _wire(features: Features) -> Features | None:
     if isinstance(sensor, SensorRef):
         if bool(pin) == bool(sensor.pin):
             return None
-        return with_spans(features, Wire(sensor=SensorRef(sensor.kind, pin or sensor.pin)))
+        return with_spans(features, Wire(sensor=replace(sensor, pin=pin or sensor.pin)))
     return None
 
 

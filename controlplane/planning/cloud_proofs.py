@@ -66,7 +66,7 @@ def prove_rate(timeline: Timeline, behaviour: Behaviour) -> None:
     timeline.add(
         begin,
         f"expect_period: {{id: {name}_period, {event(topic)}, after: {begin}ms, "
-        f"period: {round(period)}ms, tolerance: 2%, count: {count}}}",
+        f"period: {round(period)}ms, tolerance: {timeline.tolerance(period)}, count: {count}}}",
     )
     timeline.until(begin + round(period * (count + 1)) + START_MS)
     timeline.proves.append(behaviour.id)
@@ -262,7 +262,7 @@ def prove_slow_publish(timeline: Timeline, behaviour: Behaviour) -> None:
     timeline.add(
         timeline.now,
         f"expect_period: {{id: {name}_period, {event(behaviour.word('topic'))}, "
-        f"period: {period}ms, tolerance: 2%, count: 1}}",
+        f"period: {period}ms, tolerance: {timeline.tolerance(period)}, count: 1}}",
     )
     kind = behaviour.word("value")
     if kind == ValueKind.SENSOR:

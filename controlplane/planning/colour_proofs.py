@@ -49,7 +49,7 @@ def prove_cycle(timeline: Timeline, behaviour: Behaviour) -> None:
     """Every change of every pin in its order, and the time from each colour to the next."""
     colours, lines = colours_of(behaviour), lines_of(behaviour)
     step = round(behaviour.number("step"))
-    slack = max(3, step // 50)
+    slack = max(3, step // 50, timeline.held_up_ms)
     shown, before, last = 0, 0, ""
     edges = dict.fromkeys(lines, 0)
     for number in range(len(colours) + 2):

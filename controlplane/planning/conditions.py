@@ -15,6 +15,7 @@ from controlplane.planning.grammar import (
 from controlplane.planning.intent import (
     Amount,
     Condition,
+    Dimension,
     OutputRef,
     SensorRef,
     Switch,
@@ -64,6 +65,31 @@ _COMPARE = words(
         "at|from": "at",
     },
     "op",
+)
+_NEARNESS = words(
+    {
+        "closer than|nearer than|closer|nearer": "<",
+        "farther than|further than|farther away than|further away than": ">",
+    },
+    "op",
+)
+_WITHIN = Feature(Feature(Words("within"), "op", "<"), "bounded", True)
+_OBJECT = Feature(
+    Words(
+        "something|anything|object|any object|obstacle|someone|somebody|anyone|anybody|person|hand|"
+        "visitor|target|it"
+    ),
+    "sensor",
+    SensorRef("hc_sr04"),
+)
+_AWAY = Words("away|away from it|away from sensor|from sensor|from it|off|distant|of sensor|of it")
+_LENGTHS = frozenset(
+    {
+        Dimension.CENTIMETRES,
+        Dimension.MILLIMETRES,
+        Dimension.METRES,
+        Dimension.INCHES,
+    }
 )
 _OR = words(
     {
@@ -220,7 +246,15 @@ def _until(things: Things) -> Rule:
 
 
 def _body(things: Things) -> Rule:
-    return _compared(Opt(Alt(things.bare_sensor, things.sensor)))
+    measured = Opt(Alt(things.bare_sensor, things.sensor))
+    return Alt(_compared(measured), _ranged(Alt(measured, _OBJECT)))
+
+
+def _ranged(subject: Rule) -> Rule:
+    """How near something is: "something is closer than 20 cm", "it is less than 1 m away"."""
+    near = Seq(subject, Opt(_LINK), Alt(_NEARNESS, _WITHIN), AMOUNT, Opt(_AWAY))
+    far = Seq(_OBJECT, Opt(_LINK), _COMPARE, AMOUNT, _AWAY)
+    return Feature(Alt(near, far), "ranged", True)
 
 
 def _referring() -> Rule:
@@ -246,6 +280,12 @@ def _say_condition(features: Features) -> str:
 def _condition(features: Features) -> Features | None:
     amount, op, sensor = (value_of(features, key) for key in ("amount", "op", "sensor"))
     moving = value_of(features, "moving")
+    if value_of(features, "ranged") and isinstance(amount, Amount):
+        # "Within 1 second" is no distance; "closer than 20" is one whose unit is missing.
+        bare = amount.dimension is Dimension.BARE and not value_of(features, "bounded")
+        if amount.dimension not in _LENGTHS and not bare:
+            return None
+        sensor = sensor or SensorRef("hc_sr04")
     if moving is not None and not str(op).startswith(str(moving)):
         return None
     condition = Condition(

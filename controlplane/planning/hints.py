@@ -54,13 +54,18 @@ _WORDS: Mapping[str, str] = {
         'An encoder gives a position: "print the position of the encoder whenever it changes", '
         '"report the position of the encoder every second".'
     ),
+    "distance ultrasonic closer nearer away cm object obstacle something": (
+        'A distance is measured by an HC-SR04: "print the distance every second", "turn the buzzer '
+        'on when something is closer than 20 cm".'
+    ),
     "motion pir movement presence": (
         "Motion switches something on, or is printed: "
         '"turn the lamp on for 30 s when motion is detected", "report motion".'
     ),
-    "dht22 dht11 bme280 ds18b20 humidity pressure thermistor ntc lm35 distance moisture "
-    "ultrasonic accelerometer gps co2 hygrometer barometer sensor sensors": (
-        'Known sensors: TMP36 ("temperature"), potentiometer, LDR ("light level"), analog input.'
+    "dht22 dht11 bme280 ds18b20 humidity pressure thermistor ntc lm35 moisture "
+    "accelerometer gps co2 hygrometer barometer sensor sensors": (
+        'Known sensors: TMP36 ("temperature"), potentiometer, LDR ("light level"), HC-SR04 '
+        '("distance"), analog input.'
     ),
     "after later delay delayed timer pm am o'clock noon midnight night day days week tomorrow "
     "hourly daily then stop afterwards for": (
@@ -75,7 +80,7 @@ _WORDS: Mapping[str, str] = {
         'Reports give the newest value: "report the temperature every second".'
     ),
     "fahrenheit kelvin volts decimals json timestamp format digits": (
-        'Reports are lines in C, % or mV: "report the temperature every second".'
+        'Reports are lines in C, %, cm or mV: "report the temperature every second".'
     ),
     "answer reply respond command": _ANSWER,
     "button press pressed pressing presses held hold release released double long click": _BUTTON,

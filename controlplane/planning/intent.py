@@ -17,6 +17,10 @@ class Dimension(StrEnum):
     PERCENT = "%"
     VOLTS = "V"
     MILLIVOLTS = "mV"
+    CENTIMETRES = "cm"
+    MILLIMETRES = "mm"
+    METRES = "m"
+    INCHES = "in"
     BARE = ""
 
 
@@ -39,10 +43,14 @@ class OutputRef:
 
 @dataclass(frozen=True, slots=True)
 class SensorRef:
-    """A mention of a sensor; ``kind`` "it" refers to the one mentioned before."""
+    """A mention of a sensor; ``kind`` "it" refers to the one mentioned before.
+
+    ``trigger`` is the second pin of one that is asked by a pulse.
+    """
 
     kind: str
     pin: str = ""
+    trigger: str = ""
 
 
 @dataclass(frozen=True, slots=True)

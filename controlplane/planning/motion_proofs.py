@@ -55,8 +55,8 @@ def hold_of(behaviour: Behaviour) -> int:
     return round(behaviour.number("hold"))
 
 
-def _slack(hold: int) -> int:
-    return max(5, hold // 50)
+def _slack(timeline: Timeline, hold: int) -> int:
+    return max(5 + timeline.held_up_ms, hold // 50)
 
 
 def _at_rest(
@@ -126,7 +126,7 @@ def _goes_off(timeline: Timeline, behaviour: Behaviour, since: str, at: int, mor
     """It goes off the hold time after the end of motion, ``more`` ms after the stimulus."""
     output, hold = behaviour.signals[1], hold_of(behaviour)
     name = f"{output}_off_after_{since}"
-    slack = _slack(hold) if hold else REACTION_MS
+    slack = _slack(timeline, hold) if hold else REACTION_MS
     timeline.add(
         at,
         f"expect: {{id: {name}, pin: {output}, edge: falling, after: {at}ms, "
@@ -148,12 +148,13 @@ def coming_again(timeline: Timeline, source: str, held: Sequence[Behaviour], gap
     )
     for behaviour in held:
         output, hold = behaviour.signals[1], hold_of(behaviour)
+        until = again + PULSE_MS + hold - _slack(timeline, hold)
         timeline.add(
             first,
             f"expect: {{id: {output}_on_at_short_{source}, pin: {output}, edge: rising, "
             f"after: {first}ms, within: {REACTION_MS}ms}}",
             f"never: {{id: {output}_extended, pin: {output}, level: off, "
-            f"after: {first + REACTION_MS}ms, until: {again + PULSE_MS + hold - _slack(hold)}ms}}",
+            f"after: {first + REACTION_MS}ms, until: {until}ms}}",
         )
         _goes_off(timeline, behaviour, f"{source}_again", again, PULSE_MS)
     timeline.now = again + PULSE_MS
@@ -211,7 +212,7 @@ def prove_hold_patiently(timeline: Timeline, behaviour: Behaviour) -> None:
     timeline.now = START_MS + 200
     hold = hold_of(behaviour)
     coming_again(timeline, behaviour.signals[0], [behaviour], min(hold * 3 // 5, GAP_MS))
-    timeline.until(timeline.now + hold + _slack(hold) + PHASE_MS)
+    timeline.until(timeline.now + hold + _slack(timeline, hold) + PHASE_MS)
 
 
 def control_motion(timeline: Timeline, behaviour: Behaviour) -> None:

@@ -49,7 +49,7 @@ def _blinks(timeline: Proofs, behaviour: Behaviour) -> None:
     timeline.add(
         timeline.now,
         f"expect_period: {{id: {led}_rate, pin: {led}, edge: rising, period: {period}ms, "
-        "tolerance: 2%, count: 1}",
+        f"tolerance: {timeline.tolerance(period)}, count: 1}}",
     )
 
 
@@ -63,7 +63,7 @@ def _tells(timeline: Proofs, behaviour: Behaviour, behaviours: Sequence[Behaviou
         timeline.add(
             timeline.now,
             f"expect_period: {{id: {name}_period, line: {single_quoted(regex)}, "
-            f"period: {period}ms, tolerance: 2%, count: 1}}",
+            f"period: {period}ms, tolerance: {timeline.tolerance(period)}, count: 1}}",
         )
         if value == "position":
             counting = next(b.id for b in behaviours if b.kind is BehaviourKind.TURN)

@@ -65,6 +65,10 @@ _AMOUNT_UNITS: Mapping[str, object] = {
     "%|percent|per cent|pct": Dimension.PERCENT,
     "v|volt|volts": Dimension.VOLTS,
     "mv|millivolt|millivolts|milli volts": Dimension.MILLIVOLTS,
+    "cm|centimeter|centimeters|centimetre|centimetres|cms": Dimension.CENTIMETRES,
+    "mm|millimeter|millimeters|millimetre|millimetres": Dimension.MILLIMETRES,
+    "m|meter|meters|metre|metres": Dimension.METRES,
+    "inch|inches": Dimension.INCHES,
 }
 AMOUNT_UNIT = words(_AMOUNT_UNITS, "dimension")
 
@@ -82,7 +86,7 @@ AMOUNT = Mapped(Seq(NUMBER, Opt(AMOUNT_UNIT)), _amount)
 
 
 def convert(amount: Amount, unit: str) -> Fraction | None:
-    """Convert an absolute amount to a signal's unit ("C", "%", "mV"); None when it cannot be."""
+    """Convert an absolute amount to a signal's unit ("C", "cm"); None when it cannot be."""
     value, kind = amount.number, amount.dimension
     table = {
         ("C", Dimension.CELSIUS): value,
@@ -92,6 +96,10 @@ def convert(amount: Amount, unit: str) -> Fraction | None:
         ("%", Dimension.PERCENT): value,
         ("mV", Dimension.MILLIVOLTS): value,
         ("mV", Dimension.VOLTS): value * 1000,
+        ("cm", Dimension.CENTIMETRES): value,
+        ("cm", Dimension.MILLIMETRES): value / 10,
+        ("cm", Dimension.METRES): value * 100,
+        ("cm", Dimension.INCHES): value * F(254, 100),
     }
     return table.get((unit, kind))
 
@@ -173,7 +181,7 @@ def build_things(components: Mapping[str, ComponentKind], boards: Mapping[str, N
         Seq(
             Words("|".join(sensors), "sensor", sensors),
             Opt(Seq(_SOURCE_WORDS, Words("|".join(sensors), "source", sensors))),
-            Opt(PIN_SPEC),
+            Opt(Alt(PIN_SPEC, _ECHO_PINS)),
         ),
         _sensor,
     )
@@ -217,6 +225,28 @@ def build_things(components: Mapping[str, ComponentKind], boards: Mapping[str, N
         value=Alt(_value(marked, output), _position(encoder)),
     )
 
+
+_ECHO_PINS = Alt(
+    Seq(
+        Words(
+            "with trigger on|trigger on|with trig on|trig on|, trigger on|: trigger on|"
+            "with its trigger on|with trigger at|with trigger pin",
+            "order",
+        ),
+        PIN,
+        Words("and echo on|, echo on|echo on|and its echo on|and echo at|and echo pin"),
+        PIN,
+    ),
+    Seq(
+        Words("with echo on|echo on|, echo on|: echo on|with its echo on|with echo at"),
+        PIN,
+        Words(
+            "and trigger on|, trigger on|trigger on|and trig on|and its trigger on|and trigger at"
+        ),
+        PIN,
+    ),
+)
+"""The two pins of a sensor that is asked by a pulse."""
 
 _SOURCE_WORDS = Words("from|with|using|of|at|by|on|measured by|measured with|read by")
 
@@ -309,7 +339,9 @@ def _sensor(features: Features) -> Features | None:
     kind, source = value_of(features, "sensor"), value_of(features, "source")
     if source is not None and source != kind:
         return None
-    return (("sensor", SensorRef(kind=str(kind), pin=str(value_of(features, "pin") or ""))),)
+    pins = tuple(map(str, values_of(features, "pin")))
+    echo, trigger = pins[::-1] if value_of(features, "order") else (*pins, "", "")[:2]
+    return (("sensor", SensorRef(kind=str(kind), pin=echo, trigger=trigger)),)
 
 
 def _led(kind: ComponentKind) -> Rule:

@@ -44,9 +44,9 @@ class Proofs(Timeline):
         self.add(
             begin,
             f"expect_period: {{id: {led}_rate, pin: {led}, edge: rising, after: {begin}ms, "
-            f"period: {round(period)}ms, tolerance: 2%, count: {count}}}",
+            f"period: {round(period)}ms, tolerance: {self.tolerance(period)}, count: {count}}}",
         )
-        slack = max(2, int(on / 50))
+        slack = max(2, int(on / 50), self.held_up_ms)
         self.add(
             begin,
             f"expect: {{id: {led}_on, pin: {led}, edge: rising, after: {SETTLED_MS}ms, "
@@ -69,7 +69,7 @@ class Proofs(Timeline):
         self.add(
             begin,
             f"expect_period: {{id: {name}_period, line: {single_quoted(regex)}, after: {begin}ms, "
-            f"period: {round(period)}ms, tolerance: 2%, count: {count}}}",
+            f"period: {round(period)}ms, tolerance: {self.tolerance(period)}, count: {count}}}",
         )
         self.until(begin + round(period * (count + 1)) + START_MS)
         self.proves.append(behaviour.id)

@@ -32,7 +32,6 @@ from controlplane.domain.design import (
     DesignScenario,
     DesignSignal,
     PinAssignment,
-    SignalKind,
     text_digest,
 )
 from controlplane.domain.finding import Finding
@@ -175,7 +174,7 @@ def _text(
         f"duration: {proposal.duration_ms}ms",
         f"control: {'true' if proposal.control else 'false'}",
         "signals:" if used else "signals: {}",
-        *(f"  {signal_line(signal, wiring[signal.id])}" for signal in used),
+        *(f"  {signal_line(signal, wiring)}" for signal in used),
     ]
     if proposal.variables.strip():
         lines += ["vars:", *_indented(proposal.variables)]
@@ -274,12 +273,12 @@ def _stimulated(
     given = {step.signal for step in steps if isinstance(step, Stimulus | Press | Bounce | Ramp)}
     drawn = {s.signal for s in steps if isinstance(s, Stimulus) and isinstance(s.value, Formula)}
     drawn |= {s.signal for s in steps if isinstance(s, Ramp)}
-    analog = {signal.id for signal in signals if signal.kind is SignalKind.ANALOG}
+    measured = {signal.id for signal in signals if signal.is_measured}
     name = custom.behaviour.id
     for read in custom.reads:
         if read not in given:
             yield complaint("E150", name, f"no scenario stimulates {read}.", "Stimulate it.")
-        elif read in analog and read not in drawn:
+        elif read in measured and read not in drawn:
             yield complaint(
                 "E150",
                 name,

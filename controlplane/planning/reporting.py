@@ -99,6 +99,7 @@ _REPORTED_UNITS = {
     "potentiometer": ("%",),
     "ldr": ("%",),
     "analog_input": ("mV",),
+    "hc_sr04": ("cm",),
 }
 
 

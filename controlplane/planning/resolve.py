@@ -55,13 +55,23 @@ class Thing:
 
     @property
     def signals(self) -> tuple[str, ...]:
-        """The ids of its signals: its own, or one for each line."""
+        """The ids of what it gives or takes: its own, or one for each line."""
         return tuple(f"{self.id}_{line}" for line in self.kind.lines) or (self.id,)
 
     @property
+    def trigger(self) -> str:
+        """The id of the signal that asks it, "" where it needs none."""
+        return f"{self.id}_trigger" if self.kind.has_trigger else ""
+
+    @property
+    def wires(self) -> tuple[str, ...]:
+        """The ids of all its signals, each with a pin."""
+        return (*self.signals, self.trigger) if self.trigger else self.signals
+
+    @property
     def pins(self) -> tuple[str, ...]:
-        """The pin that was said for each signal, "" where none was."""
-        return self.line_pins or (self.pin,) * len(self.signals)
+        """The pin that was said for each wire, "" where none was."""
+        return self.line_pins or (self.pin,) * len(self.wires)
 
 
 _DEFAULT_SENSOR = {
@@ -71,6 +81,10 @@ _DEFAULT_SENSOR = {
     Dimension.KELVIN: "tmp36",
     Dimension.VOLTS: "analog_input",
     Dimension.MILLIVOLTS: "analog_input",
+    Dimension.CENTIMETRES: "hc_sr04",
+    Dimension.MILLIMETRES: "hc_sr04",
+    Dimension.METRES: "hc_sr04",
+    Dimension.INCHES: "hc_sr04",
 }
 
 
@@ -191,17 +205,17 @@ class Resolver:
         if said and said != pins:
             self._two_pins(kind.name, list(dict.fromkeys([*said, *pins])), at)
             return None
-        if len(pins) != len(thing.signals) or len(set(pins)) != len(pins):
+        if len(pins) != len(thing.wires) or len(set(pins)) != len(pins):
             self.complain(
                 "E111",
                 kind.name,
-                f"the {kind.name} takes {len(thing.signals)} pins, and {' and '.join(pins)} "
-                "were named.",
+                f"the {kind.name} takes {len(thing.wires)} pins, and not just "
+                f"{' and '.join(dict.fromkeys(pins))}.",
                 "Name one pin for each line, or none.",
                 at,
             )
             return None
-        if kind.lines:
+        if len(pins) > 1:
             thing.line_pins = pins
         else:
             thing.pin = pins[0]
@@ -245,8 +259,11 @@ class Resolver:
         kind = self.components[ref.kind]
         thing = self.things.get(kind.signal)
         if thing is None:
-            thing = self.things[kind.signal] = Thing(id=kind.signal, kind=kind, pin=ref.pin)
-        elif ref.pin and thing.pin and ref.pin != thing.pin:
+            thing = self.things[kind.signal] = Thing(id=kind.signal, kind=kind)
+        if kind.has_trigger:
+            self.last_sensor = self._wired(kind, tuple(filter(None, (ref.pin, ref.trigger))), at)
+            return self.last_sensor
+        if ref.pin and thing.pin and ref.pin != thing.pin:
             self._two_pins(kind.name, [thing.pin, ref.pin], at)
             return None
         thing.pin = thing.pin or ref.pin

@@ -16,6 +16,7 @@ from controlplane.planning.colour_proofs import (
     prove_cycle,
     prove_paint,
 )
+from controlplane.planning.distance_proofs import prove_out_of_range
 from controlplane.planning.message_proofs import control_messages, prove_messages
 from controlplane.planning.messaging import is_periodic
 from controlplane.planning.motion_proofs import (
@@ -57,6 +58,7 @@ def prove_all(timeline: Proofs, behaviours: Sequence[Behaviour], periods_of: Seq
     for behaviour in by_kind[BehaviourKind.TURN]:
         prove_turning(timeline, behaviour, behaviours, periods_of)
     prove_limits(timeline, behaviours)
+    prove_out_of_range(timeline, behaviours)
     for behaviour in by_kind[BehaviourKind.BUTTON]:
         if _shows_presses(behaviour, behaviours, periods_of):
             timeline.button(behaviour, behaviours)
@@ -108,7 +110,7 @@ def _other_values(timeline: Proofs, behaviours: Sequence[Behaviour]) -> None:
     """Reports and answers show values that no constant comes near."""
     switching = {b.signals[0]: b for b in reversed(behaviours) if b.kind is BehaviourKind.THRESHOLD}
     for signal in list(timeline.signals.values()):
-        if signal.kind != "analog":
+        if not signal.is_measured:
             continue
         mine = [b for b in behaviours if b.signals == (signal.id,)]
         if signal.id in switching:

@@ -36,12 +36,17 @@ class _Edge:
 
 
 def resolution(sensor: Thing) -> Fraction:
-    """One step of a 12-bit converter, in the sensor's unit."""
+    """One step of a 12-bit converter, in the sensor's unit.
+
+    Four of them are the 3 mm to which the data sheet of an HC-SR04 says that it measures.
+    """
+    if sensor.kind.has_trigger:
+        return Fraction(3, 10) / 4
     return Fraction(sensor.kind.full_scale_mv, 4095) / sensor.kind.mv_per_unit
 
 
 def proof_step(sensor: Thing) -> Fraction:
-    """The distance from a threshold that a proof needs on both sides: 1 C, 1 % or 10 mV."""
+    """The distance from a threshold that a proof needs on both sides: 1 C, 1 %, 1 cm or 10 mV."""
     return Fraction(10) if sensor.kind.unit is Unit.MILLIVOLTS else Fraction(1)
 
 
@@ -171,8 +176,9 @@ def _value(rules: Rules, amount: Amount, sensor: Thing, resolver: Resolver) -> F
         return None
     if amount.dimension is Dimension.DEGREES:
         resolver.assumptions["degrees"] = "Degrees are degrees Celsius."
-    if amount.dimension in (Dimension.FAHRENHEIT, Dimension.KELVIN):
-        text = f"{decimal_text(amount.number)} {amount.dimension} is {decimal_text(value, 3)} C."
+    if amount.dimension in (Dimension.FAHRENHEIT, Dimension.KELVIN, Dimension.INCHES):
+        exact = f"{decimal_text(value, 3)} {sensor.kind.unit}"
+        text = f"{decimal_text(amount.number)} {amount.dimension} is {exact}."
         resolver.assumptions[f"convert_{decimal_text(amount.number)}"] = text
     return value
 
@@ -266,8 +272,7 @@ def _with_unit(amount: Amount, rules: Rules, sensor: Thing) -> Amount:
     said = {rule.condition.amount.dimension for rule, _ in rules.said if rule.condition.amount}
     if len(said - {Dimension.BARE}) == 1:
         return Amount(amount.number, next(iter(said - {Dimension.BARE})))
-    unit = {"C": Dimension.CELSIUS, "%": Dimension.PERCENT, "mV": Dimension.MILLIVOLTS}
-    return Amount(amount.number, unit[str(sensor.kind.unit)])
+    return Amount(amount.number, Dimension(str(sensor.kind.unit)))
 
 
 def _consistent(rules: Rules, sensor: Thing, resolver: Resolver, on: _Edge, off: _Edge) -> bool:

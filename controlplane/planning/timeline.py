@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
 
-from controlplane.domain.design import Behaviour, DesignSignal
+from controlplane.domain.design import Behaviour, DesignSignal, SignalKind
 from controlplane.domain.units import Unit, decimal_text, parse_decimal
 
 ASIDE_MS = 37
@@ -26,6 +26,9 @@ SHOWN_IN_MAIN_MS = 8000
 
 START_MS = 300
 """Until then the first report must have come."""
+
+ECHO_MS = 26
+"""What an echo holds the program up for at most, its timeout of 25 ms and some code."""
 
 _COUNTED = {"uptime": "[0-9]+ s", "position": "-?[0-9]+"}
 """What follows the name of a value that no sensor gives, where it is not a plain number."""
@@ -63,7 +66,7 @@ def gaps(period_ms: Fraction) -> int:
 
 
 def step_of(unit: Unit) -> Fraction:
-    """The distance from a threshold at which a wrong constant must show: 1 C, 1 % or 10 mV."""
+    """The distance from a threshold at which a wrong constant must show: 1 C, % or cm, or 10 mV."""
     return Fraction(10) if unit is Unit.MILLIVOLTS else Fraction(1)
 
 
@@ -85,6 +88,16 @@ class Timeline:
     def steps(self) -> list[str]:
         """All steps in the order of device time, which is the order that expects are judged in."""
         return [text for _, text in sorted(self.placed, key=lambda step: step[0])]
+
+    @property
+    def held_up_ms(self) -> int:
+        """How late anything may be because something else is measured."""
+        return ECHO_MS if any(s.kind is SignalKind.ECHO for s in self.signals.values()) else 0
+
+    def tolerance(self, period: Fraction | int) -> str:
+        """How far a period may be off: 2 %, or what the program is held up for."""
+        held_up = self.held_up_ms
+        return f"{held_up}ms" if held_up * 50 > period else "2%"
 
     def has(self, name: str) -> bool:
         """Whether a step of this id was added."""
@@ -167,7 +180,7 @@ class Timeline:
     def ambient(self, behaviours: Sequence[Behaviour]) -> None:
         """First values of all sensors that are used: where no threshold is passed yet."""
         for signal in self.signals.values():
-            if signal.kind != "analog":
+            if not signal.is_measured:
                 continue
             switched = any(_passes(behaviour, signal) for behaviour in behaviours)
             low, high = resting_range(behaviours, signal) if switched else lower_half(signal)
@@ -190,11 +203,19 @@ def press_lines(behaviour: Behaviour) -> list[str]:
 
 
 def detects_absence(signal: DesignSignal) -> bool:
-    """Whether 0 V is no valid reading of the sensor."""
+    """Whether 0 V is no valid reading of the sensor; an echo that does not come is none either."""
+    if signal.kind is SignalKind.ECHO:
+        return True
     lowest = parse_decimal(signal.mv_at_zero) + parse_decimal(signal.minimum) * parse_decimal(
         signal.mv_per_unit
     )
     return lowest > 0
+
+
+def absent_line(signal: DesignSignal, head: str = "") -> str:
+    """The line in place of a value, where the sensor gives none."""
+    what = "out of range" if signal.kind is SignalKind.ECHO else "sensor missing"
+    return f"{head}{signal.line_name} {what}"
 
 
 def lower_half(signal: DesignSignal) -> tuple[Fraction, Fraction]:

@@ -29,6 +29,7 @@ _MAX_ITEMS = 64
 _ROLES = {
     SignalKind.ANALOG: {PinRole.ADC},
     SignalKind.DIGITAL_IN: {PinRole.GPIO_IN},
+    SignalKind.ECHO: {PinRole.GPIO_IN},
     SignalKind.DIGITAL_OUT: {PinRole.GPIO_OUT, PinRole.PWM},
 }
 _CUSTOM = "custom"

@@ -41,6 +41,18 @@ PAINT = (
     "Set the RGB LED to red when I send 'red', make it cyan when I send 'c' and set it to off when "
     "I send 'off'."
 )
+DISTANCE = (
+    "Print the distance every second, turn the buzzer on when something is closer than 20 cm, "
+    "switch the relay on below 30 cm and off above 40 cm, and answer 'far' with the distance."
+)
+NEAR_AND_FAR = (
+    "Blink the red LED at 1 Hz, count the button presses, turn the lamp on while the distance is "
+    "above 1.5 m and report the distance every 700 ms."
+)
+DISTANCE_BANDS = (
+    "Show the distance with an RGB LED: red below 20 cm, yellow from 20 to 60 cm, green above "
+    "60 cm."
+)
 PROMPTS = {
     "motion": MOTION,
     "long motion": LONG_MOTION,
@@ -49,6 +61,9 @@ PROMPTS = {
     "bands": BANDS,
     "cycle": CYCLE,
     "paint": PAINT,
+    "distance": DISTANCE,
+    "near and far": NEAR_AND_FAR,
+    "distance bands": DISTANCE_BANDS,
 }
 KILLED_PERCENT = 90
 
@@ -108,7 +123,7 @@ async def test_a_sketch_passes_its_own_scenarios(
     assert await lab(PROMPTS[kind], board, cache, tmp_path).failed() == set()
 
 
-@pytest.mark.parametrize("kind", ["motion", "turning", "bands", "cycle", "paint"])
+@pytest.mark.parametrize("kind", ["motion", "turning", "bands", "cycle", "paint", "distance"])
 async def test_nine_of_ten_wrong_sketches_fail(kind: str, cache: Path, tmp_path: Path) -> None:
     found = lab(PROMPTS[kind], stm32.BOARD, cache, tmp_path)
     sketch = OfflineAuthor().render(found.design).sketch.content

@@ -23,6 +23,7 @@ SIZES = {
     "wokwi-resistor": (60, 14),
     "wokwi-pushbutton": (75, 60),
     "wokwi-potentiometer": (80, 80),
+    "wokwi-hc-sr04": (175, 100),
 }
 BOARD_SIZE = (110, 270)
 
@@ -154,3 +155,28 @@ def test_what_cannot_be_said_is_listed() -> None:
 
 def test_a_title_cannot_break_out_of_its_line() -> None:
     assert yaml.safe_load(written().text)["name"] == 'The lamp: "on"'
+
+
+def test_a_distance_sensor_has_both_of_its_wires_and_is_moved() -> None:
+    distance = (
+        "  distance: {kind: echo, pin: GPIO4, trigger: GPIO5, us_per_unit: 58}\n"
+        "  trigger: {kind: digital_out, pin: GPIO5}\n"
+    )
+    steps = (
+        "  - stimulus: {at: 2s, signal: distance, value: 20}\n"
+        "  - stimulus: {at: 3s, signal: distance, value: none}\n"
+    )
+    text = SCENARIO.replace("signals:\n", f"signals:\n{distance}") + steps
+    scenario = parse_scenario(text)
+    wired = wiring_of_signals(scenario.signals.values())
+    document = drawn(C3, wired)
+    wires = [wire[:2] for wire in document["connections"]]
+    assert "wokwi-hc-sr04" in [part["type"] for part in document["parts"]]
+    assert "trigger" not in [part["id"] for part in document["parts"]]
+    assert ["esp:5", "distance:TRIG"] in wires
+    assert ["distance:ECHO", "esp:4"] in wires
+
+    assert C3.wokwi is not None
+    moved = yaml.safe_load(wokwi_scenario(scenario, wired, C3.wokwi).text)["steps"]
+    controls = [step["set-control"] for step in moved if "set-control" in step]
+    assert [c["value"] for c in controls if c["part-id"] == "distance"] == [400, 20, 400]

@@ -11,7 +11,14 @@ from fractions import Fraction
 from functools import partial
 
 from benchline.scenario import Event, RecordSplitter, RunPlan
-from controlplane.domain.design import Active, Behaviour, BehaviourKind, Design, PinAssignment
+from controlplane.domain.design import (
+    Active,
+    Behaviour,
+    BehaviourKind,
+    Design,
+    PinAssignment,
+    SignalKind,
+)
 from controlplane.domain.units import Unit, parse_decimal
 
 NONCE = 7
@@ -33,7 +40,7 @@ def pin_index(name: str) -> int:
 class DeviceModel:
     """One run. ``lies``: "silent" (no replies), "inverted", "constant", "bouncy", "deaf" (sees
     motion the wrong way round), "first motion" (counts hold times from there),
-    "backwards" and "one contact" (of an encoder)."""
+    "backwards" and "one contact" (of an encoder), "near" (takes no echo for something near)."""
 
     design: Design
     plan: RunPlan
@@ -91,7 +98,7 @@ class DeviceModel:
                 data = row.value.to_bytes(4, "little")[: row.n]
                 for letter in data.decode():
                     self._letter(letter)
-            elif row.signal < 0x0300:
+            elif row.signal < 0x0300 or row.signal >= 0x0500:
                 self.inputs[row.signal] = row.value
 
     def _level(self, pin: PinAssignment, *, on: bool) -> None:
@@ -111,19 +118,25 @@ class DeviceModel:
     def _value(self, signal_id: str) -> Fraction:
         signal = self.design.signal(signal_id)
         pin = pin_index(self.design.pin_of(signal_id).pin)
+        if signal.kind is SignalKind.ECHO:
+            width = 900 if "constant" in self.lies else self.inputs.get(0x0500 + pin, 0)
+            return Fraction(width) / parse_decimal(signal.us_per_unit)
         counts = 900 if "constant" in self.lies else self.inputs.get(0x0100 + pin, 0)
         millivolts = Fraction(counts * signal.full_scale_mv, 4095)
         return (millivolts - parse_decimal(signal.mv_at_zero)) / parse_decimal(signal.mv_per_unit)
 
     def _valid(self, signal_id: str) -> bool:
         signal = self.design.signal(signal_id)
+        if signal.kind is SignalKind.ECHO:
+            return self._value(signal_id) > 0 or "near" in self.lies
         lowest = parse_decimal(signal.minimum)
         return lowest <= self._value(signal_id) <= parse_decimal(signal.maximum)
 
     def _shown(self, signal_id: str) -> str:
         signal = self.design.signal(signal_id)
         if not self._valid(signal_id):
-            return f"{signal_id} sensor missing"
+            echo = signal.kind is SignalKind.ECHO
+            return f"{signal_id} out of range" if echo else f"{signal_id} sensor missing"
         places = 0 if signal.unit is Unit.MILLIVOLTS else 1
         return f"{signal_id} {float(self._value(signal_id)):.{places}f} {signal.unit}"
 

@@ -32,6 +32,12 @@ TURNING = (
     "Report the position of the encoder every 700 ms; answer 'pos' with the position.",
     "Report the position of the encoder every 20 seconds.",
 )
+DISTANCE = (
+    "Sound the buzzer when something is closer than 20 cm.",
+    "Turn the relay on below 30 cm and off above 40 cm; answer 'far' with the distance.",
+    "Print the distance every second and turn the lamp on above 1.5 m.",
+    "Print the distance every 20 seconds.",
+)
 PROMPTS = [
     DEMO,
     *(
@@ -92,6 +98,7 @@ PROMPTS = [
     MOTION,
     LONG_MOTION,
     *TURNING,
+    *DISTANCE,
 ]
 
 
@@ -291,6 +298,13 @@ def test_firmware_that_counts_notches_wrongly_fails(prompt: str, lie: str, seed:
     asked = design(prompt)
 
     assert failures(asked, asked, frozenset({lie}), seed)
+
+
+@pytest.mark.parametrize("prompt", DISTANCE)
+def test_firmware_that_takes_no_echo_for_something_near_fails(prompt: str) -> None:
+    asked = design(prompt)
+
+    assert failures(asked, asked, frozenset({"near"}), seed=1)
 
 
 def test_swapped_pins_fail() -> None:
