@@ -20,6 +20,10 @@ class Bound:
         return f"{self.thing.name} ({self.pin.pin})" if self.pin else self.thing.name
 
 
+_ASKED_BY_A_PULSE = frozenset({"hc_sr04"})
+"""Kinds of sensors that have a driven pin of their own, on which they are asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
     """Everything that was found, and what is wrong about it."""
@@ -114,9 +118,13 @@ def _unasked(case: Case, design: DesignFacts, bound: dict[str, Bound]) -> list[s
     """Driven pins of things that no label names; what cannot be judged may drive what it needs."""
     if case.unjudged:
         return []
-    known = {one.pin.pin for one in bound.values() if one.pin}
+    found = [(one.thing, one.pin) for one in bound.values() if one.pin]
+    known = {pin.pin for _, pin in found}
+    asked = {pin.component for thing, pin in found if thing.kinds & _ASKED_BY_A_PULSE}
     return [
         f"{pin.pin} is driven for {pin.component}, which nobody asked for"
         for pin in design.pins
-        if pin.function in {"gpio_out", "pwm"} and pin.pin not in known
+        if pin.function in {"gpio_out", "pwm"}
+        and pin.pin not in known
+        and pin.component not in asked
     ]

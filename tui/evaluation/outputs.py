@@ -1,5 +1,6 @@
 """Checks of what pins are seen to do: blink, threshold, follow, pulse, set."""
 
+import math
 from itertools import pairwise
 
 from tui.evaluation.binding import Bound
@@ -84,6 +85,8 @@ def sees_threshold(does: Threshold, of: Bound, unit: str, thing: Bound, run: Run
 
 def _next_state(does: Threshold, state: bool | None, value: float) -> bool | None:
     """None while a value is too close to a limit for the state to be told."""
+    if math.isnan(value):
+        return False  # nothing is measured
     doubt = _DOUBT.get(does.on.unit, 0.0)
     for limit, then in ((does.on, True), (does.off, False)):
         if abs(value - limit.value) < doubt:

@@ -1,6 +1,7 @@
 """Reads what a run gave the device, from the scenario's text and the values that were drawn."""
 
 import ast
+import math
 import operator
 import re
 from collections.abc import Callable, Iterator
@@ -80,8 +81,8 @@ def _pins(root: Mapping) -> Iterator[tuple[str, tuple[str, str]]]:
     signals = root.entries.get("signals")
     for name, node in signals.entries.items() if isinstance(signals, Mapping) else ():
         keys = node.entries if isinstance(node, Mapping) else {}
-        analog = _text(keys, "kind") == "analog"
-        yield name, (_text(keys, "pin"), "" if analog else _text(keys, "active", "high"))
+        measured = _text(keys, "kind") in {"analog", "echo"}
+        yield name, (_text(keys, "pin"), "" if measured else _text(keys, "active", "high"))
 
 
 def _constants(root: Mapping) -> Iterator[tuple[str, str]]:
@@ -169,6 +170,8 @@ class _Reading:
                 return float(value)
             case ast.Name(id="on" | "off" as level):
                 return float(level == "on")
+            case ast.Name(id="none"):
+                return math.nan  # of an echo that does not come
             case ast.Name(id=name) if name in self._values:
                 word = self._values[name]
                 return float(word == "on") if word in {"on", "off"} else float(word)

@@ -1,5 +1,6 @@
 """Small questions to one run: levels, presses, settled values, lines after a line."""
 
+import math
 import re
 from dataclasses import dataclass
 from itertools import pairwise
@@ -77,7 +78,7 @@ def settled_value(given: list[tuple[int, float]], at_ms: float) -> float | None:
     if any(at_ms - SETTLE_MS < when <= at_ms + 5 for when, _ in given if when > 0):
         return None
     before = [value for when, value in given if when <= at_ms]
-    return before[-1] if before else None
+    return before[-1] if before and not math.isnan(before[-1]) else None
 
 
 def in_unit(value: float, unit: str, wanted: str) -> float:

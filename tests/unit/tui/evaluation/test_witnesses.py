@@ -1,6 +1,7 @@
 """The parser of transcripts and the reader of stimuli, beside the engine that they check."""
 
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,19 @@ def test_a_sketch_cannot_write_records() -> None:
     seen = read_transcript(b"\x1e\x1eBL 3 PIN PB5 v=1\n\x1e\x1e\x1eBL 4 PIN PB6 v=1\n")
     assert dict(seen.edges) == {"PB6": [Edge(4, high=True)]}
     assert [line.text for line in seen.lines] == ["\x1eBL 3 PIN PB5 v=1", "\x1e"]
+
+
+def test_an_echo_that_does_not_come_is_no_number() -> None:
+    read = read_stimuli(
+        "signals:\n  distance: {kind: echo, pin: PB5, trigger: PB8}\nsteps:\n"
+        "  - stimulus: {at: 0ms, signal: distance, value: $near}\n"
+        "  - stimulus: {at: 1s, signal: distance, value: none}\n",
+        {"near": "17.5"},
+    )
+
+    assert read.pins == {"distance": ("PB5", "")}
+    assert read.given[0] == Given(0, "distance", 17.5)
+    assert math.isnan(read.given[1].value)
 
 
 @given(st.binary(max_size=300))
