@@ -38,7 +38,7 @@ _SOURCES = files(
     "traps.cpp",
 )
 
-# docs/adr/0005-flash-map-esp32c3.md
+# docs/adr/0006-flash-map-esp32c3.md
 _CODE_BYTES = 0x1E_0000
 _CONFIG = 0x1E_8000
 _TABLE = 0x1F_0000
