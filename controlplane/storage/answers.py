@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from benchline.errors import ConflictError
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import to_us, utc_now
+from controlplane.storage.requests import id_reused
 
 _KEPT = timedelta(hours=24)
 
@@ -33,11 +33,7 @@ class AnswerStore:
         if row is None:
             return None
         if row[0] != _digest(request):
-            raise ConflictError(
-                "REQUEST_ID_REUSED",
-                f"request id {request_id} was used for another request; take a new one",
-                request_id=request_id,
-            )
+            raise id_reused(request_id)
         return bytes(row[1])
 
     async def keep(self, principal: str, request_id: str, request: bytes, answer: bytes) -> None:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from benchline.errors import ConflictError, NotFoundError
+from benchline.errors import NotFoundError
 from controlplane.domain.bench import Board
 from controlplane.domain.health import (
     BoardHealth,
@@ -20,6 +20,7 @@ from controlplane.storage.boards import BoardStore, board_not_found
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import from_us, to_us, utc_now
+from controlplane.storage.requests import id_reused
 
 KEPT_OUTCOMES = 20
 SHOWN_RECOVERIES = 5
@@ -256,11 +257,7 @@ def _asked(connection: sqlite3.Connection, recovery: Recovery, request_id: str) 
         return None
     earlier = from_json(Recovery, row[0])
     if earlier.board != recovery.board:
-        raise ConflictError(
-            "REQUEST_ID_REUSED",
-            f"request id {request_id} was used for another request; take a new one",
-            request_id=request_id,
-        )
+        raise id_reused(request_id)
     return earlier
 
 

@@ -15,6 +15,7 @@ from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import to_us, utc_now
 from controlplane.storage.lists import page_edge, whole_id
+from controlplane.storage.requests import id_reused, made_by
 
 _NO_REQUEST = DeploymentRequest()
 
@@ -55,14 +56,12 @@ class DeploymentStore:
         request, identity = to_json(deployment.request), deployment.deployment_id
 
         def work(tx: Transaction) -> Deployment:
-            earlier = _by_request(tx.connection, deployment.principal, request_id)
+            earlier = made_by(
+                tx.connection, "deployments", "deployment_id", deployment.principal, request_id
+            )
             if earlier is not None:
                 if earlier[1] != request:
-                    raise ConflictError(
-                        "REQUEST_ID_REUSED",
-                        f"request id {request_id} was used for another request; take a new one",
-                        request_id=request_id,
-                    )
+                    raise id_reused(request_id)
                 return _read(tx.connection, earlier[0])
             head = self._journal.append(
                 tx, deployment.name, facts, stage=None, attempt=1, now=deployment.create_time
@@ -96,7 +95,7 @@ class DeploymentStore:
             return None
 
         def work(connection: sqlite3.Connection) -> Deployment | None:
-            stored = _by_request(connection, principal, request_id)
+            stored = made_by(connection, "deployments", "deployment_id", principal, request_id)
             return _read(connection, stored[0]) if stored else None
 
         return await self._database.read(work)
@@ -271,18 +270,6 @@ def _boards(connection: sqlite3.Connection, deployment_id: str) -> list[BoardDep
         (deployment_id,),
     ).fetchall()
     return [from_json(BoardDeployment, row[0]) for row in rows]
-
-
-def _by_request(
-    connection: sqlite3.Connection, principal: str, request_id: str
-) -> tuple[str, str] | None:
-    if not request_id:
-        return None
-    row: tuple[str, str] | None = connection.execute(
-        "SELECT deployment_id, request FROM deployments WHERE principal = ? AND request_id = ?",
-        (principal, request_id),
-    ).fetchone()
-    return row
 
 
 def _check_fence(connection: sqlite3.Connection, fence: DeploymentFence) -> None:

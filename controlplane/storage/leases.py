@@ -13,6 +13,7 @@ from controlplane.storage.boards import BoardStore
 from controlplane.storage.database import Transaction
 from controlplane.storage.instants import from_us, to_us
 from controlplane.storage.lists import page_edge
+from controlplane.storage.requests import id_reused
 
 _KEPT_AFTER_END = timedelta(hours=24)
 _COLUMNS = "name, board, holder, fencing_token, expire_us, create_us"
@@ -154,11 +155,7 @@ class LeaseRows:
         if row is None:
             return None
         if row[1] != request.selector_text:
-            raise ConflictError(
-                "REQUEST_ID_REUSED",
-                f"request id {request.request_id} was used for another request; take a new one",
-                request_id=request.request_id,
-            )
+            raise id_reused(request.request_id)
         lease = _find(connection, row[0])
         return Granted(lease, self._board(connection, lease.board))
 

@@ -4,12 +4,13 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 
-from benchline.errors import ConflictError, ExhaustedError, NotFoundError
+from benchline.errors import ExhaustedError, NotFoundError
 from controlplane.domain.live_simulation import LiveSimulation
 from controlplane.storage.bell import Bell
 from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.lists import whole_id
+from controlplane.storage.requests import id_reused
 
 KEPT_ENDED = 500
 """Ended ones beyond this many are forgotten, oldest first; their consoles go by the log's caps."""
@@ -36,11 +37,7 @@ class LiveSimulationStore:
             earlier = _of_request(connection, live.principal, request_id)
             if earlier is not None:
                 if earlier.session != live.session:
-                    raise ConflictError(
-                        "REQUEST_ID_REUSED",
-                        f"request id {request_id} was used for another request; take a new one",
-                        request_id=request_id,
-                    )
+                    raise id_reused(request_id)
                 return earlier
             running = [one.live_id for one in _unended(connection)]
             if len(running) >= most:

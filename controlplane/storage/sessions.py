@@ -23,6 +23,7 @@ from controlplane.storage.codec import from_json, to_json
 from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import to_us, utc_now
 from controlplane.storage.lists import page_edge, whole_id
+from controlplane.storage.requests import id_reused, made_by
 
 _REMEMBERED_SESSIONS = 256
 DEFAULT_CACHED_STAGES = 2_000
@@ -90,14 +91,10 @@ class SessionStore:
         request = to_json(session.request)
 
         def work(tx: Transaction) -> Session:
-            stored = _by_request(tx.connection, session.principal, request_id)
+            stored = made_by(tx.connection, "sessions", "session_id", session.principal, request_id)
             if stored is not None:
                 if stored[1] != request:
-                    raise ConflictError(
-                        "REQUEST_ID_REUSED",
-                        f"request id {request_id} was used for another request; take a new one",
-                        request_id=request_id,
-                    )
+                    raise id_reused(request_id)
                 return self._load(tx.connection, stored[0])[1]
             head = self._journal.append(
                 tx, session.session_id, facts, stage=None, attempt=1, now=session.create_time
@@ -133,7 +130,7 @@ class SessionStore:
             return None
 
         def work(connection: sqlite3.Connection) -> Session | None:
-            stored = _by_request(connection, principal, request_id)
+            stored = made_by(connection, "sessions", "session_id", principal, request_id)
             return _read(connection, stored[0])[1] if stored else None
 
         return await self._database.read(work)
@@ -383,18 +380,6 @@ def _read(connection: sqlite3.Connection, session_id: str) -> tuple[int, Session
             session=session_id,
         )
     return row[0], from_json(Session, row[1])
-
-
-def _by_request(
-    connection: sqlite3.Connection, principal: str, request_id: str
-) -> tuple[str, str] | None:
-    if not request_id:
-        return None
-    row: tuple[str, str] | None = connection.execute(
-        "SELECT session_id, request FROM sessions WHERE principal = ? AND request_id = ?",
-        (principal, request_id),
-    ).fetchone()
-    return row
 
 
 def _with_device(connection: sqlite3.Connection, request: SessionRequest) -> SessionRequest:

@@ -16,6 +16,7 @@ from controlplane.storage.database import Database, Transaction
 from controlplane.storage.instants import to_us, utc_now
 from controlplane.storage.list_changes import ListChanges
 from controlplane.storage.lists import page_edge
+from controlplane.storage.requests import id_reused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,9 +305,5 @@ def _by_request(connection: sqlite3.Connection, request: OperationRequest) -> Op
     if row is None:
         return None
     if row[0] != request.content:
-        raise ConflictError(
-            "REQUEST_ID_REUSED",
-            f"request id {request.request_id} was used for another request; take a new one",
-            request_id=request.request_id,
-        )
+        raise id_reused(request.request_id)
     return from_json(Operation, row[1])
