@@ -46,7 +46,7 @@ BOARD = Board(
 
 def told(board: Board) -> bench_pb2.Board:
     """The board as a client of the control plane sees it."""
-    sent = inventory_message([board], "bench").SerializeToString()
+    sent = inventory_message([board], "bench", ()).SerializeToString()
     (known,) = decode_boards("bench", agent_link_pb2.BoardInventory.FromString(sent))
     return to_wire(from_json(type(known), to_json(known)), bench_pb2.Board)
 
