@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from abc import ABC, abstractmethod
 from typing import Self
 
 from tui.headless.output import talk
@@ -11,7 +12,7 @@ _TICK_S = 0.25
 _WIDTH = 78
 
 
-class StatusLine:
+class StatusLine(ABC):
     """Use as an async context manager; `status` is asked four times a second."""
 
     def __init__(self, *, plain: bool = False) -> None:
@@ -19,9 +20,9 @@ class StatusLine:
         self._shown = ""
         self._ticker: asyncio.Task[None] | None = None
 
+    @abstractmethod
     def status(self) -> str:
         """What the line says now; "" takes it away."""
-        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         """Begin to move the status line, on a terminal."""
