@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
+from benchline.v1 import console_pb2, console_pb2_grpc
 from tests.compiled_core import keep_objects, lend_objects
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +78,15 @@ class Operator:
         out, talk = verb.communicate(timeout=timeout)
         keep_objects(self.data_dir)
         return Finished(verb.returncode, out, talk)
+
+    def console(self, span: dict[str, Any]) -> bytes:
+        """The bytes that a result points to."""
+        request = console_pb2.ReadConsoleRequest(
+            console=span["console"], offset=int(span["start"]), end=int(span["end"])
+        )
+        with grpc.insecure_channel(self.instance()["target"]) as channel:
+            answers = console_pb2_grpc.ConsoleServiceStub(channel).ReadConsole(request, timeout=60)
+            return b"".join(chunk.data for answer in answers for chunk in answer.chunks)
 
     def instance(self) -> dict[str, Any]:
         """Processes and boards of the running instance."""

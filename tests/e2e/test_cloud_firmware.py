@@ -2,12 +2,10 @@
 
 import json
 
-import grpc
 import pytest
 
 from benchline.cloud_records import CloudVerb, parse_cloud_record
 from benchline.scenario import RecordSplitter
-from benchline.v1 import console_pb2, console_pb2_grpc
 from tests.e2e.conftest import Operator
 
 pytestmark = pytest.mark.xdist_group("shared-instance")
@@ -35,13 +33,7 @@ def test_a_board_publishes_and_the_session_says_that_nobody_listens(
         for r in session["scenarioResults"]
         if r["stage"] == "STAGE_DEPLOY" and r["scenarioId"] == "main"
     )
-    with grpc.insecure_channel(operator.instance()["target"]) as channel:
-        request = console_pb2.ReadConsoleRequest(
-            console=span["console"], offset=int(span["start"]), end=int(span["end"])
-        )
-        answers = console_pb2_grpc.ConsoleServiceStub(channel).ReadConsole(request, timeout=60)
-        console = b"".join(chunk.data for answer in answers for chunk in answer.chunks)
-    said = [e.text for e in RecordSplitter().feed(console) if e.type == "CL"]
+    said = [e.text for e in RecordSplitter().feed(operator.console(span)) if e.type == "CL"]
     records = [record for text in said if (record := parse_cloud_record(text)) is not None]
     assert len(records) == len(said)
     assert [r.topic for r in records if r.verb is CloudVerb.SUB] == ["lamp"]

@@ -14,11 +14,9 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
-import grpc
 import pytest
 import yaml
 
-from benchline.v1 import console_pb2, console_pb2_grpc
 from tests.e2e.conftest import Operator
 
 pytestmark = pytest.mark.xdist_group("shared-instance")
@@ -297,14 +295,7 @@ def observed(operator: Operator, session: dict[str, Any]) -> Run:
     text = next(s["yaml"] for s in design["scenarios"] if s["scenarioId"] == "main")
     steps = yaml.safe_load(text)["steps"]
     stimuli = [s["stimulus"] for s in steps if "stimulus" in s]
-    span = result["console"]
-    with grpc.insecure_channel(operator.instance()["target"]) as channel:
-        request = console_pb2.ReadConsoleRequest(
-            console=span["console"], offset=int(span["start"]), end=int(span["end"])
-        )
-        answers = console_pb2_grpc.ConsoleServiceStub(channel).ReadConsole(request, timeout=60)
-        console = b"".join(chunk.data for answer in answers for chunk in answer.chunks)
-    records, lines = read_console(console)
+    records, lines = read_console(operator.console(result["console"]))
     return Run(
         session=session,
         design=design,

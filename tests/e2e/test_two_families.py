@@ -8,11 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 
 from benchline.scenario import Event, RecordSplitter, diff_traces, parse_scenario, pin_names
-from benchline.v1 import console_pb2, console_pb2_grpc
 from tests.e2e.conftest import Operator
 
 pytestmark = pytest.mark.xdist_group("shared-instance")
@@ -31,14 +29,7 @@ def simulated(operator: Operator, prompt: str, board: str) -> dict[str, Any]:
 
 
 def events_of(operator: Operator, result: dict[str, Any]) -> list[Event]:
-    span = result["console"]
-    with grpc.insecure_channel(operator.instance()["target"]) as channel:
-        request = console_pb2.ReadConsoleRequest(
-            console=span["console"], offset=int(span["start"]), end=int(span["end"])
-        )
-        answers = console_pb2_grpc.ConsoleServiceStub(channel).ReadConsole(request, timeout=60)
-        console = b"".join(chunk.data for answer in answers for chunk in answer.chunks)
-    return list(RecordSplitter().feed(console))
+    return list(RecordSplitter().feed(operator.console(result["console"])))
 
 
 @pytest.mark.parametrize("prompt", TEN)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from benchagent.flashers.nursery import Nursery
 from benchagent.flashers.protocol import (
     FlashOutcome,
     FlashPlan,
@@ -28,18 +24,6 @@ from tests.process.virtual.boards import RunningBoard, virtual_board
 PART = "stm32f405rg"
 CODE = 0x0801_0000
 IMAGE = bytes(index * 7 % 251 for index in range(3000))
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    found = Nursery("benchagent.flashers.pyocd_child")
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def flasher(tmp_path: Path, nursery: Nursery) -> PyocdFlasher:
-    return PyocdFlasher(state_dir=tmp_path / "agent", nursery=nursery)
 
 
 def plan_of(*segments: FlashSegment) -> FlashPlan:

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -56,19 +56,6 @@ def plan_of(*segments: FlashSegment, reset_after: bool = True) -> FlashPlan:
 
 def elf_plan(elf: Path) -> FlashPlan:
     return plan_of(*segments_of(elf.read_bytes(), base_address=0x0800_0000))
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    """Shared, as operations share it: pyOCD is imported once."""
-    found = Nursery("benchagent.flashers.pyocd_child")
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def flasher(tmp_path: Path, nursery: Nursery) -> PyocdFlasher:
-    return PyocdFlasher(state_dir=tmp_path / "agent", nursery=nursery)
 
 
 async def test_a_flash_is_read_back_equal_by_stock_pyocd_and_runs(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from benchagent.flashers.nursery import Nursery
 from benchagent.flashers.protocol import (
     FlashOutcome,
     FlashPlan,
@@ -26,18 +24,6 @@ BOARDS = [
     if model.family == "stm32"
 ]
 VECTORS, TABLE, CODE = 0x0800_0000, 0x0800_4000, 0x0801_0000
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    found = Nursery("benchagent.flashers.pyocd_child")
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def flasher(tmp_path: Path, nursery: Nursery) -> PyocdFlasher:
-    return PyocdFlasher(state_dir=tmp_path / "agent", nursery=nursery)
 
 
 def pattern(size: int, seed: int) -> bytes:

@@ -13,6 +13,7 @@ from controlplane.toolchains.bare_metal import BareMetalToolchain
 from controlplane.toolchains.protocol import BuildRequest, BuildResult, BuildVariant
 
 BOARD = "olimex-stm32-h405"
+C3_BOARD = "esp32-c3-devkitm-1"
 TARGET = Target(
     part="stm32f405rg",
     part_name="STM32F405RG",
@@ -80,17 +81,18 @@ def plan() -> RunPlan:
     return resolve(parse_scenario(SCENARIO), 7)
 
 
-@pytest.fixture
-def build(cache: Path, tmp_path: Path) -> Callable[[str], Awaitable[BuildResult]]:
+Build = Callable[[str], Awaitable[BuildResult]]
+
+
+def building(cache: Path, out: Path, board: str) -> Build:
     async def build_sketch(text: str) -> BuildResult:
-        toolchain = BareMetalToolchain(cache)
         request = BuildRequest(
             name="Sketch",
             sources=(SourceFile(path="Sketch.ino", content=text),),
-            board_model=BOARD,
+            board_model=board,
             variants=(BuildVariant.TEST,),
         )
-        result = await toolchain.build(request, tmp_path / "out")
+        result = await BareMetalToolchain(cache).build(request, out)
         assert result.images, result
         return result
 
@@ -98,8 +100,18 @@ def build(cache: Path, tmp_path: Path) -> Callable[[str], Awaitable[BuildResult]
 
 
 @pytest.fixture
+def build(cache: Path, tmp_path: Path) -> Build:
+    return building(cache, tmp_path / "out", BOARD)
+
+
+@pytest.fixture
+def build_c3(cache: Path, tmp_path: Path) -> Build:
+    return building(cache, tmp_path / "c3", C3_BOARD)
+
+
+@pytest.fixture
 def simulate(
-    build: Callable[[str], Awaitable[BuildResult]], plan: RunPlan, tmp_path: Path
+    build: Build, plan: RunPlan, tmp_path: Path
 ) -> Callable[..., Awaitable[SimulationResult]]:
     async def run(
         text: str, *, limits: SimulationLimits | None = None, seeded: RunPlan | None = None

@@ -110,7 +110,7 @@ def designed(board: str) -> Design:
     return made
 
 
-@pytest.mark.parametrize("board", [stm32.BOARD, esp32c3.BOARD])
+@pytest.mark.parametrize("board", [stm32.BOARD, stm32.C3_BOARD])
 async def test_only_what_debounces_passes_the_twin(board: str, cache: Path, tmp_path: Path) -> None:
     made = designed(board)
     of_stm32 = board == stm32.BOARD

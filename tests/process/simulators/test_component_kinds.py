@@ -115,7 +115,7 @@ def lab(prompt: str, board: str, cache: Path, folder: Path) -> Lab:
     return Lab(BareMetalToolchain(cache), simulator, target, design, folder)
 
 
-@pytest.mark.parametrize("board", [stm32.BOARD, esp32c3.BOARD])
+@pytest.mark.parametrize("board", [stm32.BOARD, stm32.C3_BOARD])
 @pytest.mark.parametrize("kind", PROMPTS)
 async def test_a_sketch_passes_its_own_scenarios(
     kind: str, board: str, cache: Path, tmp_path: Path

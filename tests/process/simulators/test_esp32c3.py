@@ -8,16 +8,13 @@ import pytest
 
 from benchline.scenario import Outcome, RunPlan, diff_traces, parse_scenario, resolve
 from controlplane.childproc.command import Confinement
-from controlplane.domain.build import SourceFile
 from controlplane.simulators import unicorn
 from controlplane.simulators.protocol import SimulationLimits, SimulationResult, Target
 from controlplane.simulators.qemu import qemu_simulator
 from controlplane.simulators.unicorn import emulator_simulator
-from controlplane.toolchains.bare_metal import BareMetalToolchain
-from controlplane.toolchains.protocol import BuildRequest, BuildResult, BuildVariant
+from controlplane.toolchains.protocol import BuildResult, BuildVariant
 from tests.process.simulators import conftest as stm32
 
-BOARD = "esp32-c3-devkitm-1"
 TARGET = Target(
     part="esp32c3",
     part_name="ESP32-C3",
@@ -47,22 +44,6 @@ Simulate = Callable[..., Awaitable[SimulationResult]]
 
 def plan_for(seed: int, text: str = SCENARIO) -> RunPlan:
     return resolve(parse_scenario(text), seed)
-
-
-@pytest.fixture
-def build_c3(cache: Path, tmp_path: Path) -> Build:
-    async def build(text: str) -> BuildResult:
-        request = BuildRequest(
-            name="Sketch",
-            sources=(SourceFile(path="Sketch.ino", content=text),),
-            board_model=BOARD,
-            variants=(BuildVariant.TEST,),
-        )
-        result = await BareMetalToolchain(cache).build(request, tmp_path / "c3")
-        assert result.images, result
-        return result
-
-    return build
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ steps:
 """
 MACHINES = {
     stm32.BOARD: (stm32.TARGET, qemu_simulator, "PC12", "PC12"),
-    esp32.BOARD: (esp32.TARGET, emulator_simulator, "GPIO10", "10"),
+    stm32.C3_BOARD: (esp32.TARGET, emulator_simulator, "GPIO10", "10"),
 }
 
 

@@ -14,17 +14,14 @@ import pytest
 
 from benchline.scenario import Outcome, parse_scenario, resolve
 from controlplane.childproc.tools import ToolBrokenError, ToolTrouble
-from controlplane.domain.build import SourceFile
 from controlplane.simulators import wokwi_link
 from controlplane.simulators.protocol import SimulationLimits, SimulationResult, Target
 from controlplane.simulators.wokwi import WokwiSettings, WokwiSimulator
-from controlplane.toolchains.bare_metal import BareMetalToolchain
-from controlplane.toolchains.protocol import BuildRequest, BuildVariant
+from controlplane.toolchains.protocol import BuildResult, BuildVariant
 from tests.process.simulators import conftest as stm32
 from tests.process.simulators.wokwi_service import TOKEN
 
 ROOT = Path(__file__).resolve().parents[3]
-BOARD = "esp32-c3-devkitm-1"
 TARGET = Target(
     part="esp32c3",
     part_name="ESP32-C3",
@@ -81,17 +78,9 @@ Build = Callable[[str], Awaitable[Path]]
 
 
 @pytest.fixture
-def build(cache: Path, tmp_path: Path) -> Build:
+def build(build_c3: Callable[[str], Awaitable[BuildResult]]) -> Build:
     async def build_sketch(text: str) -> Path:
-        request = BuildRequest(
-            name="Sketch",
-            sources=(SourceFile(path="Sketch.ino", content=text),),
-            board_model=BOARD,
-            variants=(BuildVariant.TEST,),
-        )
-        result = await BareMetalToolchain(cache).build(request, tmp_path / "c3")
-        assert result.images, result
-        return result.images[BuildVariant.TEST].elf
+        return (await build_c3(text)).images[BuildVariant.TEST].elf
 
     return build_sketch
 
