@@ -144,7 +144,7 @@ def published_change(
             continue
         if published_outputs([behaviour]).get(output):
             topic, name = behaviour.word("topic"), f"{_name(behaviour)}_{state}"
-            number = sum(f"{{id: {name}" in step for _, step in timeline.placed) + 1
+            number = sum(f"{{id: {name}" in step for _, _, step in timeline.placed) + 1
             _says(timeline, topic, f"{name}_{number}", state, after=timeline.now, within=within)
             if behaviour.id not in timeline.proves:
                 timeline.proves.append(behaviour.id)

@@ -148,7 +148,7 @@ class _Turn:
 
     def _id(self, what: str) -> str:
         name = f"{self._output}_{what}"
-        number = sum(f"{{id: {name}_" in step for _, step in self._timeline.placed) + 1
+        number = sum(f"{{id: {name}_" in step for _, _, step in self._timeline.placed) + 1
         return f"{name}_{number}"
 
 

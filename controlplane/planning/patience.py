@@ -85,12 +85,13 @@ def _late(period: int) -> int:
 
 def _changed(timeline: Proofs, behaviour: Behaviour, period: int) -> None:
     signal = timeline.signals[behaviour.signals[0]]
-    timeline.show_value(f"{signal.id}_value", signal, after=0, within=START_MS)
+    timeline.show_value(f"{signal.id}_value", signal, behaviour, after=0, within=START_MS)
     timeline.now = period // 2
     low, high = upper_half(signal)
     timeline.set(signal.id, timeline.draw(f"{signal.id}_second", low, high, signal))
     within = period - timeline.now + START_MS
-    timeline.show_value(f"{signal.id}_follows", signal, after=timeline.now, within=within)
+    name, after = f"{signal.id}_follows", timeline.now
+    timeline.show_value(name, signal, behaviour, after=after, within=within)
 
 
 def _aged(timeline: Proofs, period: int) -> None:

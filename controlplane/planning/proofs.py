@@ -25,6 +25,7 @@ from controlplane.planning.timeline import (
     exactly,
     gaps,
     press_lines,
+    printed_at,
     single_quoted,
     spoken,
     step_of,
@@ -76,11 +77,12 @@ class Proofs(Timeline):
         kind = behaviour.word("value")
         if kind == "sensor":
             signal = self.signals[behaviour.signals[0]]
-            self.show_value(f"{name}_value", signal, after=0, within=START_MS)
+            self.show_value(f"{name}_value", signal, behaviour, after=0, within=START_MS)
         elif kind in ("presses", "position"):
             self.add(
                 0,
                 f"expect: {{id: {kind}_none, line: '^{kind} 0$', within: {START_MS}ms}}",
+                report=behaviour.id,
             )
         elif kind == "counter":
             for number in (1, 2):
@@ -88,29 +90,34 @@ class Proofs(Timeline):
                     round(period) * (number - 1),
                     f"expect: {{id: counter_{number}, line: '^counter {number}$', "
                     f"within: {round(period) + START_MS}ms}}",
+                    report=behaviour.id,
                 )
         elif kind == "uptime":
-            after = max(1000, round(period))
-            self.uptime("uptime_value", after, round(period))
+            self.uptime("uptime_value", behaviour, after=max(1000, round(period)))
 
-    def uptime(self, name: str, after: int, period: int) -> None:
+    def uptime(self, name: str, behaviour: Behaviour, after: int) -> None:
         """A report of the uptime shows the time it is printed at."""
+        period = round(behaviour.number("period"))
         self.add(
-            after,
+            printed_at(behaviour, after),
             f"expect: {{id: {name}, line: '^uptime (?P<v>[0-9]+) s$', after: {after}ms, "
             f'where: "v >= {after // 1000} and v <= {(after + period) // 1000 + 1}", '
             f"within: {period + START_MS}ms}}",
+            report=behaviour.id,
         )
         self.until(after + period + START_MS + 100)
 
-    def show_value(self, name: str, signal: DesignSignal, after: int, within: int) -> None:
+    def show_value(
+        self, name: str, signal: DesignSignal, behaviour: Behaviour, *, after: int, within: int
+    ) -> None:
         """A report shows the present stimulus."""
         regex = self.value_regex(f"{signal.line_name} ", signal)
         where = self.near(signal, self.level[signal.id])
         self.add(
-            after,
+            printed_at(behaviour, after),
             f'expect: {{id: {name}, line: {single_quoted(regex)}, where: "{where}", '
             f"after: {after}ms, within: {within}ms}}",
+            report=behaviour.id,
         )
 
     def follow(self, behaviours: Sequence[Behaviour], signal: DesignSignal, limit: int) -> int:
@@ -121,7 +128,9 @@ class Proofs(Timeline):
             period = round(behaviour.number("period")) if shown else limit
             if shown and period < limit and not self.has(f"{signal.id}_follows"):
                 within = period + START_MS
-                self.show_value(f"{signal.id}_follows", signal, self.now + 100, within)
+                after = self.now + 100
+                name = f"{signal.id}_follows"
+                self.show_value(name, signal, behaviour, after=after, within=within)
                 longest = max(longest, within + 200)
         return longest
 
@@ -188,9 +197,10 @@ class Proofs(Timeline):
             if shown and behaviour.number("period") <= SHOWN_IN_MAIN_MS:
                 within = round(behaviour.number("period")) + START_MS
                 self.add(
-                    after,
+                    printed_at(behaviour, after),
                     f"expect: {{id: {output}_said_{state}, line: '^{spoken(output)} is {state}$', "
                     f"after: {after}ms, within: {within}ms}}",
+                    report=behaviour.id,
                 )
                 longest = max(longest, within)
         return longest
@@ -271,6 +281,9 @@ class Proofs(Timeline):
                 f"never: {{id: {name}_not_for_others, line: {single_quoted(regex)}, "
                 f"after: {wrong}ms, until: {right}ms}}"
             ),
+        )
+        self.add(
+            right,
             f"send: {{at: {right}ms, text: {console_line(word)}}}",
             (
                 f"expect: {{id: {name}_reply, line: {single_quoted(regex)}{where}, "

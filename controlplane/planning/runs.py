@@ -46,8 +46,9 @@ def prove_all(timeline: Proofs, behaviours: Sequence[Behaviour], periods_of: Seq
     """Fill the main scenario: rates first, then stimuli one after the other."""
     timeline.begin()
     timeline.ambient(behaviours)
+    timeline.reports = [b.id for b in behaviours if b.kind is BehaviourKind.REPORT]
     _periods(timeline, [b for b in behaviours if b.id in periods_of])
-    timeline.now = START_MS + 200
+    timeline.now = max(START_MS + 200, timeline.after_first_reports())
     by_kind = {kind: [b for b in behaviours if b.kind is kind] for kind in BehaviourKind}
     for behaviour in by_kind[BehaviourKind.THRESHOLD]:
         timeline.threshold(behaviour, behaviours)
@@ -151,11 +152,12 @@ def _last_reports(
                 timeline.now,
                 f"expect: {{id: presses_value, line: '^presses {timeline.presses}$', "
                 f"after: {timeline.now}ms, within: {period + START_MS}ms}}",
+                report=behaviour.id,
             )
             timeline.now += period + START_MS
         elif behaviour.word("value") == "uptime" and period <= 3000:
             timeline.now = max(timeline.now, max(1000, period) + period + 3000)
-            timeline.uptime("uptime_rises", timeline.now, period)
+            timeline.uptime("uptime_rises", behaviour, after=timeline.now)
             timeline.now += period + START_MS
 
 

@@ -75,7 +75,9 @@ class Timeline:
     """Steps in the order of device time. ``now`` is where the next stimulus goes (ms)."""
 
     signals: dict[str, DesignSignal]
-    placed: list[tuple[int, str]] = field(default_factory=list)
+    placed: list[tuple[int, int, str]] = field(default_factory=list)
+    reports: list[str] = field(default_factory=list)
+    """Ids of the reports, in the order in which those of one moment are printed."""
     draws: dict[str, str] = field(default_factory=dict)
     proves: list[str] = field(default_factory=list)
     now: int = 0
@@ -87,7 +89,7 @@ class Timeline:
     @property
     def steps(self) -> list[str]:
         """All steps in the order of device time, which is the order that expects are judged in."""
-        return [text for _, text in sorted(self.placed, key=lambda step: step[0])]
+        return [text for _, _, text in sorted(self.placed, key=lambda step: step[:2])]
 
     @property
     def held_up_ms(self) -> int:
@@ -101,11 +103,21 @@ class Timeline:
 
     def has(self, name: str) -> bool:
         """Whether a step of this id was added."""
-        return any(f"{{id: {name}," in text for _, text in self.placed)
+        return any(f"{{id: {name}," in text for _, _, text in self.placed)
 
-    def add(self, at_ms: int, *steps: str) -> None:
-        """Add steps that belong to a moment."""
-        self.placed += [(at_ms, step) for step in steps]
+    def add(self, at_ms: int, *steps: str, report: str = "") -> None:
+        """Add steps that belong to a moment.
+
+        An expected line belongs to the moment at which it is printed: one that stands before an
+        earlier one passes it by. ``report`` is the id of the report that it is a line of.
+        """
+        turn = self.reports.index(report) + 1 if report in self.reports else 0
+        self.placed += [(at_ms, turn, step) for step in steps]
+
+    def after_first_reports(self) -> int:
+        """A round moment after all lines of reports that are expected so far (ms)."""
+        told = max((at for at, turn, _ in self.placed if turn), default=0)
+        return -(-(told + START_MS) // 100) * 100
 
     def until(self, time_ms: int) -> None:
         """The run must last at least until then."""
@@ -185,6 +197,11 @@ class Timeline:
             switched = any(_passes(behaviour, signal) for behaviour in behaviours)
             low, high = resting_range(behaviours, signal) if switched else lower_half(signal)
             self.set(signal.id, self.draw(f"{signal.id}_first", low, high, signal))
+
+
+def printed_at(report: Behaviour, after: int) -> int:
+    """When the first line of a report from a moment on is printed; the first comes at once (ms)."""
+    return ceil(ceil(after / report.number("period")) * report.number("period"))
 
 
 def spoken(output: str) -> str:

@@ -59,6 +59,9 @@ def test_the_demo_passes_on_a_virtual_board(demo: Finished) -> None:
     assert all(s["outcome"] == "OUTCOME_PASSED" for s in session["stages"])
     assert all(float(s["duration"].removesuffix("s")) > 0 for s in session["stages"])
     assert all(r["outcome"] == "OUTCOME_PASSED" for r in session["scenarioResults"])
+    # In the order of the design, although the control run is shorter and ends first.
+    simulated = [r for r in session["scenarioResults"] if r["stage"] == "STAGE_SIMULATE"]
+    assert [r["scenarioId"] for r in simulated] == ["main", "control"]
 
 
 def test_its_events_are_numbered_without_gaps_and_tell_every_kind(

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings, strategies
 
 from benchline.scenario import Outcome, evaluate, parse_scenario, resolve
 from controlplane.designers.offline import OfflineDesigner
@@ -168,6 +169,52 @@ def test_an_output_that_chatters_fails() -> None:
 
 def test_a_second_threshold_is_proved_from_where_its_output_is_off() -> None:
     asked = design("Turn the buzzer on above 40 C, the relay on above 30 C and off below 28 C.")
+
+    assert failures(asked, asked, frozenset(), seed=1) == []
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Print the uptime every second, a counter every 300 ms and the temperature every 3 s.",
+        (
+            "Report the light level every second; print a counter every 2.6 s; "
+            "answer 'c' with the counter."
+        ),
+        "Answer 'c' with the counter; print the distance every 7 s; print a counter every 1330 ms.",
+        (
+            "Relay on above 43 C and off below 7 C; report the state of the relay every second; "
+            "print a counter twice a second."
+        ),
+    ],
+)
+def test_lines_of_one_moment_are_expected_in_the_order_they_are_printed_in(prompt: str) -> None:
+    asked = design(prompt)
+
+    assert failures(asked, asked, frozenset(), seed=1) == []
+
+
+REPORTED = ("uptime", "counter", "temperature", "light level", "number of button presses")
+BESIDE = (
+    "relay on above 43 C and off below 7 C; report the state of the relay every 2 s",
+    "toggle the red LED when the button is pressed; report the state of the red LED every 700 ms",
+    "count the button presses; answer 'n' with the count",
+    "answer 'up' with the uptime",
+    "lamp on for 2 s when motion is detected",
+)
+
+
+# The same examples each time: what is found here is a wish that was taken and cannot pass.
+@settings(max_examples=25, derandomize=True, deadline=None)
+@given(
+    reports=strategies.dictionaries(
+        strategies.sampled_from(REPORTED), strategies.integers(50, 9000), min_size=2, max_size=4
+    ),
+    beside=strategies.lists(strategies.sampled_from(BESIDE), max_size=2, unique=True),
+)
+def test_any_reports_pass_beside_each_other(reports: dict[str, int], beside: list[str]) -> None:
+    told = [f"report the {what} every {period} ms" for what, period in reports.items()]
+    asked = design("; ".join([*told, *beside]) + ".")
 
     assert failures(asked, asked, frozenset(), seed=1) == []
 
