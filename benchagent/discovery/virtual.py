@@ -1,6 +1,5 @@
 """Finds the boards of the virtual bench by its registry folder."""
 
-import fcntl
 import json
 import os
 import time
@@ -10,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from benchagent.board import Board, virtual_board
+from benchagent.virtual.registry import BOARD_FILE, LOCK_FILE, is_locked
 from benchline.names import BOARD_ID
 
-BOARD_FILE = "board.json"
-LOCK_FILE = "lock"
 LEFT_AFTER_S = 30.0
 """How long a board that was ended may take to be started again before it has left."""
 _MAX_ENTRY_BYTES = 64 * 1024
@@ -24,11 +22,7 @@ _START_SLACK_S = 2.0
 def scan_virtual(folder: Path) -> list[Board]:
     """The boards that the registry folder names, by name; also those whose process died."""
     boards: list[Board] = []
-    try:
-        places = sorted(folder.iterdir())[:_MAX_ENTRIES]
-    except OSError:
-        return boards
-    for place in places:
+    for place in _places(folder):
         entry = _entry(place / BOARD_FILE)
         if entry is None:
             continue
@@ -66,38 +60,35 @@ class Departures:
         self._since = {name: self._since.get(name, now) for name in away}
         due = {name for name, since in self._since.items() if now - since >= self._after_s}
         # The lock is tried once a board is due, not at each look: the board that takes it waits.
-        held = {name for name in due - self._left if _is_held(self._folder / name / LOCK_FILE)}
+        held = {name for name in due - self._left if _is_held(self._folder / name)}
         self._since |= dict.fromkeys(held, now)
         self._left = frozenset(due - held)
         return tuple(sorted(self._left))
 
     def _away(self) -> list[str]:
-        try:
-            places = sorted(self._folder.iterdir())[:_MAX_ENTRIES]
-        except OSError:
-            return []
         return [
             place.name
-            for place in places
+            for place in _places(self._folder)
             if BOARD_ID.fullmatch(place.name)
             and (place / LOCK_FILE).exists()
             and not (place / BOARD_FILE).exists()
         ]
 
 
-def _is_held(lock: Path) -> bool:
-    """Whether a board's process holds its lock; also where that cannot be seen."""
+def _places(folder: Path) -> list[Path]:
+    """The folders of the boards, by name; none where there is no virtual bench."""
     try:
-        handle = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+        return sorted(folder.iterdir())[:_MAX_ENTRIES]
+    except OSError:
+        return []
+
+
+def _is_held(place: Path) -> bool:
+    """Whether a board's process lives; also where that cannot be seen."""
+    try:
+        return is_locked(place)
     except OSError:
         return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
 
 
 def is_running(pid: object, since: object) -> bool:

@@ -14,14 +14,13 @@ from typing import Any
 
 from benchagent.virtual.flash_array import Wear
 from benchagent.virtual.machine import Fault, RunState
+from benchagent.virtual.registry import BOARD_FILE, LOCK_FILE, is_locked
 
 FLASH_FILE = "flash.bin"
 RUN_FILE = "run.bin"
 STATS_FILE = "stats.json"
-BOARD_FILE = "board.json"
 PORT_FILE = "port"
 PORTS_FILE = "ports.json"
-LOCK_FILE = "lock"
 CONSOLE_LINK = "console"
 _MAX_JSON = 64 * 1024
 _LOCK_WAIT_S = 0.5
@@ -252,16 +251,9 @@ def _lock_soon(lock: int) -> bool:
 
 def _is_running(board: Path) -> bool:
     try:
-        lock = os.open(board / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+        return is_locked(board)
     except OSError:
         return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
 
 
 def _read_json(path: Path) -> dict[str, Any]:
