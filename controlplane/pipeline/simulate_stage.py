@@ -4,9 +4,9 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -271,7 +271,12 @@ class SimulateStage:
         )
         await run.keep("simulation", to_json(simulation))
         junit = await keep_junit(self._parts.artifacts, results)
-        await run.record(junit, change=lambda s: with_artifact(_in_order(s, results), junit))
+
+        def kept(session: Session) -> Session:
+            # In the order of the design, whichever run ended first: what a repair is told.
+            return with_artifact(reduce(_with_result, results, session), junit)
+
+        await run.record(junit, change=kept)
         message = first_failure(results, outcome)
         if outcome is Outcome.BROKEN:
             tool = next((k for k in known if k.tool), None)
@@ -310,17 +315,6 @@ def _with_result(session: Session, result: ScenarioResult) -> Session:
         r for r in session.scenario_results if (r.stage, r.scenario_id, r.runner) != same
     )
     return replace(session, scenario_results=(*others, result))
-
-
-def _in_order(session: Session, results: Sequence[ScenarioResult]) -> Session:
-    """Results in the order of the design, whichever run ended first: what a repair is told."""
-    simulated = {(r.scenario_id, r.runner) for r in results}
-    others = tuple(
-        r
-        for r in session.scenario_results
-        if r.stage is not Stage.SIMULATE or (r.scenario_id, r.runner) not in simulated
-    )
-    return replace(session, scenario_results=(*others, *results))
 
 
 def _moved_to(result: ScenarioResult, console: str) -> ScenarioResult:
