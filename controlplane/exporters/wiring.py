@@ -1,7 +1,7 @@
 """What is wired to a board, as diagrams draw it: from a design, or from a scenario's signals."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from benchline.scenario import Signal
@@ -62,9 +62,9 @@ def wiring_of_design(design: Design) -> tuple[Thing, ...]:
             continue
         pin = design.pin_of(signal.id)
         component = kinds.get(signal.component, "")
-        thing = _thing(signal.id, signal.kind, pin.pin, pin.active is not Active.LOW, component)
         trigger = design.pin_of(signal.trigger).pin if signal.trigger else ""
-        things.append(replace(thing, trigger=trigger))
+        active_high = pin.active is not Active.LOW
+        things.append(_thing(signal.id, signal.kind, pin.pin, trigger, active_high, component))
     return tuple(things)
 
 
@@ -73,14 +73,19 @@ def wiring_of_signals(signals: Iterable[Signal]) -> tuple[Thing, ...]:
     named = tuple(signals)
     triggers = {signal.trigger_spelling for signal in named}
     return tuple(
-        replace(_thing(s.name, s.kind, s.spelling, s.active_high, ""), trigger=s.trigger_spelling)
+        _thing(s.name, s.kind, s.spelling, s.trigger_spelling, s.active_high, "")
         for s in named
         if s.spelling not in triggers
     )
 
 
 def _thing(
-    signal: str, kind: SignalKind | ScenarioSignalKind, pin: str, active_high: bool, component: str
+    signal: str,
+    kind: SignalKind | ScenarioSignalKind,
+    pin: str,
+    trigger: str,
+    active_high: bool,
+    component: str,
 ) -> Thing:
     shown = _KINDS[kind.value]
     own = not component or component in _STANDS_FOR_ITSELF[shown]
@@ -90,5 +95,6 @@ def _thing(
         kind=shown,
         pin=pin,
         active_high=active_high,
+        trigger=trigger,
         stands_for="" if own else component,
     )
