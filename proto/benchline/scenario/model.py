@@ -88,6 +88,11 @@ class Signal:
     maximum: float | None = None
     line: int = 0
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether it has values of a unit, and no levels."""
+        return self.kind in (SignalKind.ANALOG, SignalKind.ECHO)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:

@@ -45,7 +45,6 @@ from benchline.scenario.where import Value, WhereError, compile_where
 MAX_ECHO_US = 1_000_000
 """Longest echo, a second."""
 
-_MEASURED = (SignalKind.ANALOG, SignalKind.ECHO)
 _TIMES = ("after", "until", "within", "period", "maximum", "minimum", "span", "at")
 
 
@@ -228,7 +227,7 @@ class _Resolver:
 
         if isinstance(step, Stimulus):
             value = self._number(step.value)
-            if signal.kind in _MEASURED:
+            if signal.is_measured:
                 yield _value_row(at, signal, value)
             elif value in {0.0, 1.0}:
                 yield digital(at, on=value == 1.0)
@@ -257,7 +256,7 @@ class _Resolver:
         if not isinstance(step, Stimulus):
             return f"{kind_of(step)} {signal.name}", None
         value = self._number(step.value)
-        if signal.kind not in _MEASURED:
+        if not signal.is_measured:
             return f"{signal.name} {'on' if value else 'off'}", None
         if value == NO_ECHO:
             return f"{signal.name} = none", None
