@@ -39,6 +39,7 @@ from controlplane.planning.nodes import SUMMARY_LENGTH, single_node, with_electr
 from controlplane.planning.pins import PinDemand, PinPlan, plan_pins
 from controlplane.planning.reading import PromptReader
 from controlplane.planning.resolve import Thing
+from controlplane.planning.timeline import ECHO_WAIT_MS
 from controlplane.planning.validate import is_sound, validate_design
 
 
@@ -204,7 +205,7 @@ def _sensor_assumptions(things: Sequence[Thing]) -> list[Assumption]:
             text += (
                 f"; where no echo comes, nothing is within {decimal_text(kind.maximum)} "
                 f"{kind.unit} or the sensor is missing: no value is given and outputs that follow "
-                "it go off. A measurement holds the program up for up to 25 ms"
+                f"it go off. A measurement holds the program up for up to {ECHO_WAIT_MS} ms"
             )
         elif kind.detects_absence:
             text += (

@@ -7,10 +7,12 @@ from controlplane.domain.design import Behaviour, BehaviourKind
 from controlplane.domain.units import decimal_text
 from controlplane.planning.intent import Intent
 from controlplane.planning.resolve import Resolver
+from controlplane.planning.timeline import ECHO_WAIT_MS
 
-SHORTEST_BESIDE_MS = Fraction(200)
-"""Shortest period beside it: an echo takes up to 25 ms, which is an eighth of it."""
+SHORTEST_BESIDE_MS = Fraction(8 * ECHO_WAIT_MS)
+"""Shortest period beside it."""
 
+_TAKES = f"takes up to {ECHO_WAIT_MS} ms"
 _TIMES = ("period", "step")
 _FIX = "Use another board for one of them."
 
@@ -21,7 +23,7 @@ def complain_of_held_up(resolver: Resolver, behaviours: Sequence[Behaviour]) -> 
         return
     for behaviour in behaviours:
         if behaviour.kind is BehaviourKind.TURN:
-            message = "notches are missed while a distance is measured, which takes up to 25 ms."
+            message = f"notches are missed while a distance is measured, which {_TAKES}."
             resolver.complain("E152", behaviour.id, message, _FIX, Intent())
             continue
         times = [p.number for p in behaviour.parameters if p.name in _TIMES]
@@ -31,7 +33,7 @@ def complain_of_held_up(resolver: Resolver, behaviours: Sequence[Behaviour]) -> 
             resolver.complain(
                 "E152",
                 behaviour.id,
-                "beside a distance, which takes up to 25 ms to measure, it would come too late.",
+                f"beside a distance, which {_TAKES} to measure, it would come too late.",
                 f"Use a period of at least {decimal_text(SHORTEST_BESIDE_MS)} ms.",
                 Intent(),
             )

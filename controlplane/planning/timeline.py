@@ -27,8 +27,11 @@ SHOWN_IN_MAIN_MS = 8000
 START_MS = 300
 """Until then the first report must have come."""
 
-ECHO_MS = 26
-"""What an echo holds the program up for at most, its timeout of 25 ms and some code."""
+ECHO_WAIT_MS = 25
+"""How long an echo is waited for at most."""
+
+_HELD_UP_MS = ECHO_WAIT_MS + 1
+"""What that holds the program up for, with some code."""
 
 _COUNTED = {"uptime": "[0-9]+ s", "position": "-?[0-9]+"}
 """What follows the name of a value that no sensor gives, where it is not a plain number."""
@@ -94,7 +97,7 @@ class Timeline:
     @property
     def held_up_ms(self) -> int:
         """How late anything may be because something else is measured."""
-        return ECHO_MS if any(s.kind is SignalKind.ECHO for s in self.signals.values()) else 0
+        return _HELD_UP_MS if any(s.kind is SignalKind.ECHO for s in self.signals.values()) else 0
 
     def tolerance(self, period: Fraction | int) -> str:
         """How far a period may be off: 2 %, or what the program is held up for."""

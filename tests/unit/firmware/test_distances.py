@@ -10,6 +10,7 @@ from controlplane.designers.protocol import DesignRequest
 from controlplane.domain.design import Design
 from controlplane.firmware.board_pins import board_pins
 from controlplane.firmware.offline import OfflineAuthor
+from controlplane.planning.timeline import ECHO_WAIT_MS
 from controlplane.planning.validate import validate_design
 
 CATALOGUE = load_catalogue()
@@ -74,6 +75,10 @@ def test_measuring_comes_last_so_that_what_is_due_is_on_time() -> None:
     loop = text[text.index("void loop()") :]
     assert loop.index("blinkLed") < loop.index("sampleSensors")
     assert "analogReadResolution" not in text
+
+
+def test_a_sketch_waits_as_long_as_proofs_and_limits_reckon_with() -> None:
+    assert f"DISTANCE_TIMEOUT_US = {ECHO_WAIT_MS * 1000};" in sketch(NEAR)
 
 
 def test_no_echo_is_no_distance() -> None:
