@@ -532,6 +532,8 @@ async def test_the_parent_acts_between_the_old_firmware_and_the_new(
         )
         again = await flasher.flash(probe, elf_plan(new), before_reset=before_reset)
         assert (again.outcome, again.erased, again.was_reset) == (FlashOutcome.PASSED, (), True)
+        # A slow board would be halted again in the middle of its first line.
+        tty.until(b"boot beta", after=len(heads[1]))
         await flasher.reset(probe, PART, before_reset=before_reset)
         tty.until(b"tick 00000001", after=len(heads[2]))
     assert len(heads) == 3
